@@ -1,0 +1,77 @@
+"""foreframe: conditional variational video prediction. See what the camera will see, given what you will do.
+
+>>> import foreframe
+>>> foreframe.data.make                                         # doctest: +ELLIPSIS
+<function make at ...>
+
+Names are imported when they are first used, so that `import foreframe` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import data as data
+    from .clips import Clip as Clip
+    from .clips import ClipSpec as ClipSpec
+    from .demo import demo as demo
+    from .distributions import Gaussian as Gaussian
+    from .errors import ForeframeError as ForeframeError
+    from .errors import InputError as InputError
+    from .errors import TrainingError as TrainingError
+    from .evaluation import evaluate as evaluate
+    from .evaluation.drawing import sample as sample
+    from .hardware import info as info
+    from .model import Model as Model
+    from .models import load as load
+    from .noise import Noise as Noise
+    from .objective import elbo as elbo
+    from .report import plot as plot
+    from .report import report as report
+    from .rollout import Rollout as Rollout
+    from .rollout import rollout as rollout
+    from .session import Session as Session
+    from .training import train as train
+
+_HOMES = {
+    "Clip": "clips",
+    "ClipSpec": "clips",
+    "ForeframeError": "errors",
+    "Gaussian": "distributions",
+    "InputError": "errors",
+    "Model": "model",
+    "Noise": "noise",
+    "Rollout": "rollout",
+    "Session": "session",
+    "TrainingError": "errors",
+    "demo": "demo",
+    "elbo": "objective",
+    "evaluate": "evaluation",
+    "info": "hardware",
+    "load": "models",
+    "plot": "report",
+    "report": "report",
+    "rollout": "rollout",
+    "sample": "evaluation.drawing",
+    "train": "training",
+}
+
+__all__ = ["data", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "data":
+        return importlib.import_module(".data", __name__)
+    if name not in _HOMES:
+        raise AttributeError(f"module 'foreframe' has no attribute {name!r}")
+    found = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    globals()[name] = found  # from now on the function or class, also where a module has the same name
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

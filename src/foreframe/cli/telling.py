@@ -1,0 +1,162 @@
+"""What each verb says when it is done: what it wrote, and what to type next."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+Arguments = dict[str, Any]
+
+_SPLITS = ("train", "validate", "test")
+
+
+def made(store: Any, given: Arguments) -> None:
+    counts = ", ".join(f"{sum(e.split == split for e in store.episodes)} {split}" for split in _SPLITS)
+    height, width, _ = store.frame_shape
+    frames = sum(episode.length for episode in store.episodes)
+    print(f"wrote {store.path}: {len(store.episodes)} episodes ({counts}), {frames} frames of {height}x{width}")
+    for note in store.source.get("chosen", ()):
+        print(f"  {note}")
+    if store.source.get("size"):
+        print(f"  pictures brought to {height}x{width} by area average, other aspects: {store.source['fit']}")
+    _audit(store.manifest["notes"])
+    _next(
+        f"foreframe data preview {store.path} {store.path}.png",
+        f"foreframe train push-tiny --data {store.path} --out runs/first",
+    )
+
+
+def exported(count: int, given: Arguments) -> None:
+    print(f"wrote {given['out']}: {count} episodes in the {given['format']} layout")
+    _next(f"foreframe data import {given['out']} NEW_STORE")
+
+
+def inspected(found: dict[str, Any], given: Arguments) -> None:
+    if given["json"]:
+        print(json.dumps(found, indent=1))
+        return
+    frame, (shortest, longest) = found["frame"], found["frames_per_episode"]
+    counts = ", ".join(f"{n} {split}" for split, n in found["episodes"].items())
+    copied = ", ".join(f"{db} dB {n} frames on" for n, db in found["copy_last_psnr_db"].items() if db is not None)
+    rate = found["frames_per_second"] or "unknown"
+    print(f"{found['store']}  (content {found['content'][:12]}, {found['bytes'] / 1e6:.1f} MB)")
+    print(f"  source     {json.dumps(found['source'])}")
+    print(f"  episodes   {counts}; {shortest} to {longest} frames each, {found['frames']} in all")
+    print(f"  frames     {frame['height']}x{frame['width']}x{frame['channels']}, {rate} a second")
+    print(f"  copy-last  {copied or 'episodes are too short'}")
+    for name, condition in found["conditions"].items():
+        _condition(name, condition)
+    print(f"  truth      {', '.join(found['truth']) or 'none'}")
+    _audit(found["notes"])
+    _next(f"foreframe train push-tiny --data {found['store']} --out runs/first")
+
+
+def _condition(name: str, condition: dict[str, Any]) -> None:
+    constant = condition.get("constant")
+    print(f"  {condition['role']:<10} {name}" + (f"; constant: {', '.join(constant)}" if constant else ""))
+    for column, v in condition.get("columns", {}).items():
+        span = f"{v['low']:>10.4f} to {v['high']:>9.4f}"
+        print(f"    {column:<26} {span}   mean {v['mean']:>9.4f}   std {v['std']:>8.4f}")
+
+
+def _audit(notes: dict[str, Any]) -> None:
+    for name, value in notes.get("audit", {}).items():
+        print(f"  {name}: {value}")
+
+
+def previewed(path: Path, given: Arguments) -> None:
+    print(f"wrote {path}")
+
+
+def trained(result: dict[str, Any], given: Arguments) -> None:
+    out, data = given["out"], given["data"]
+    if given["dry_run"]:
+        import yaml
+
+        print(yaml.safe_dump(result, sort_keys=False), end="")
+        print(f"a dry run, nothing was written: {result['parameters']:,} parameters, ", end="")
+        print(f"frames {result['frame']}, conditions {result['condition']}")
+        return
+    known = result["best_psnr"] > float("-inf")
+    best = f"best validation PSNR {result['best_psnr']:.2f} dB (one prior sample)" if known else ""
+    print(
+        f"wrote {out}: {result['steps']} steps; {best or 'no validation clips in the store, so the last weights count'}"
+    )
+    if result["skipped_steps"]:
+        print(f"  {result['skipped_steps']} steps were not finite and were skipped")
+    _next(f"foreframe eval {out} --data {data}", f"foreframe sample {out} --data {data}", f"foreframe report {out}")
+
+
+def evaluated(result: dict[str, Any], given: Arguments) -> None:
+    scores(result)
+    run = given["run"]
+    print(f"wrote {given['out'] or Path(run) / 'eval.json'}")
+    _next(f"foreframe sample {run} --data {given['data']}", f"foreframe report {run}")
+
+
+def scores(result: dict[str, Any]) -> None:
+    """Print scores with everything that they depend on."""
+    protocol, data, count = result["protocol"], result["data"], result["samples"]
+    conditions = ", ".join(protocol["conditions"]) or "none"
+    truth = " (future states are ground truth)" if protocol["future_states_given"] else ""
+    print(f"protocol {protocol['name']}: {protocol['n_past']} > {protocol['horizon']} frames, ", end="")
+    print(f"clip starts {protocol['clip_starts']}, conditions {conditions}{truth}")
+    print(f"{result['split']} split of {data['store']} ({data['content'][:12]}): ", end="")
+    print(f"{result['clips']} clips, {count} samples, seed {result['seed']}")
+    print(f"\n{'':<34}{'PSNR (dB)':>10}{'95 %':>18}{'SSIM':>9}{'95 %':>18}")
+    baselines = result["baselines"]
+    rows = {
+        f"model, mean of {count}": result["scores"],
+        f"model, best of {count}": result["best_of"],
+        "posterior (sees the future)": baselines["posterior"],
+        "copy last frame": baselines["copy_last"],
+        "mean frame": baselines["mean_frame"],
+        **{f"model, {name.replace('_', ' ')}": values for name, values in result["controls"].items()},
+    }
+    for name, values in rows.items():
+        print(f"{name:<34}" + _cell(values["psnr"], 2) + (_cell(values["ssim"], 3) if "ssim" in values else ""))
+    latent, above = result["latent"], result["above_copy_last"]
+    print(f"\nlatent: {latent['rate_nats_per_frame']:.2f} nats a frame, ", end="")
+    print(f"{latent['active_dimensions']} of {latent['dimensions']} dimensions in use; ", end="")
+    print(f"posterior minus prior {latent['posterior_minus_prior_psnr']:+.2f} dB")
+    print(f"against copy last, clip by clip: {above['mean']:+.2f} dB ", end="")
+    print(f"(95 %: {above['low']:+.2f} to {above['high']:+.2f})")
+
+
+def _cell(value: dict[str, float], digits: int) -> str:
+    interval = f"{value['low']:.{digits}f} to {value['high']:.{digits}f}"
+    return f"{value['mean']:>{12 - digits}.{digits}f}{interval:>18}"
+
+
+def drawn(paths: list[Path], given: Arguments) -> None:
+    print(f"wrote {len(paths)} animations with their strips in {paths[0].parent}")
+    _next(f"foreframe report {given['run']}")
+
+
+def plotted(paths: list[Path], given: Arguments) -> None:
+    print(f"wrote {', '.join(str(path) for path in paths)}")
+
+
+def reported(path: Path, given: Arguments) -> None:
+    print(f"wrote {path}")
+    _next(f"open {path} in a browser")
+
+
+def demonstrated(result: dict[str, Any], given: Arguments) -> None:
+    scores(result)
+    out = Path(given["out"])
+    print(f"\nwrote {out}: the run, eval.json, report.html")
+    _next(
+        f"open {out / 'report.html'} in a browser",
+        f"foreframe train push-tiny --data {out / 'data'} --out runs/mine --training.steps 5000",
+    )
+
+
+def informed(found: dict[str, Any], given: Arguments) -> None:
+    print(json.dumps(found, indent=1))
+
+
+def _next(*commands: str) -> None:
+    for command in commands:
+        print(f"  next: {command}")

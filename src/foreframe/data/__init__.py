@@ -1,0 +1,10 @@
+"""Data: any recording or embedded world -> clip store -> batches of clips."""
+
+from .exporting import export
+from .inspecting import inspect
+from .making import import_recordings, make
+from .preview import preview
+from .store import ClipStore, Episode
+from .windows import Order, Windows
+
+__all__ = ["ClipStore", "Episode", "Order", "Windows", "export", "import_recordings", "inspect", "make", "preview"]

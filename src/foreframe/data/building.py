@@ -1,0 +1,124 @@
+"""Any source of recordings -> a clip store: in parallel, in order, resumable, with a progress bar."""
+
+from __future__ import annotations
+
+import collections
+import concurrent.futures
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Callable, Generator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import InputError
+from ..progress import progress
+from .recording import Column, Recording, Source
+from .store import MANIFEST, SPLITS, ClipStore
+from .writing import StoreWriter
+
+SHARES = (0.8, 0.1, 0.1)  # of the episodes, for train, validate, test
+
+
+def build(
+    source: Source,
+    out: Path,
+    identity: Mapping[str, Any],
+    frame_shape: tuple[int, int, int],
+    splits: Sequence[str],
+    workers: int | None,
+    label: str,
+    notes: Callable[[list[dict[str, Any]]], Mapping[str, Any]] = lambda episodes: {},
+) -> ClipStore:
+    """Read every episode of `source` and write the store `out`.
+
+    `identity` says exactly what is built, for the manifest and for going on after a stop; `splits[i]` is where episode i
+    goes unless the recording says so itself; `frame_shape` is (H, W, C). A finished store of the same identity is
+    returned as it is.
+    """
+    finished = _finished(out, identity)
+    if finished is not None:
+        return finished
+    columns = {"frames": Column("frames", "uint8", frame_shape, lag=0), **source.columns}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    writer = StoreWriter(out, identity, columns, source.frames_per_second)
+    try:
+        first = len(writer.episodes)
+        with (
+            contextlib.closing(_read_all(source, range(first, len(source)), workers)) as recordings,
+            progress(label, len(source), "episodes", start=first) as advance,
+        ):
+            for index, recording in enumerate(recordings, start=first):
+                writer.append(recording, recording.split or splits[index])
+                advance(1, f"{writer.episodes[-1]['length']} frames each")
+        return writer.finish(notes(writer.episodes))
+    except InputError:
+        writer.discard()
+        raise
+    finally:
+        writer.close()
+
+
+def _finished(out: Path, identity: Mapping[str, Any]) -> ClipStore | None:
+    """The store at `out` if it is this very one; an error if something else is there."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return None
+    if (out / MANIFEST).is_file():
+        store = ClipStore(out)
+        if store.source == identity:
+            return store
+        differ = sorted(k for k in {*store.source, *identity} if store.source.get(k) != identity.get(k))
+        raise InputError(
+            f"{out} is another clip store (different: {', '.join(differ)}); choose another OUT, or remove it first"
+        )
+    raise InputError(f"{out} holds something else; expected a new folder for the clip store: choose another OUT")
+
+
+def _read_all(source: Source, indices: range, workers: int | None) -> Generator[Recording, None, None]:
+    """Episodes in order; several are read at once, and no more are held than the workers can be busy with."""
+    count = min(workers or os.cpu_count() or 1, max(len(indices), 1))
+    if count == 1:
+        yield from (source.read(i) for i in indices)
+        return
+    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
+    with concurrent.futures.ProcessPoolExecutor(count, mp_context=context) as pool:
+        waiting: collections.deque[concurrent.futures.Future[Recording]] = collections.deque()
+        try:
+            for index in indices:
+                waiting.append(pool.submit(source.read, index))
+                if len(waiting) > 2 * count:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        except concurrent.futures.process.BrokenProcessPool:
+            raise InputError(
+                "a worker process died (out of memory?); what is finished is kept: repeat the command, with fewer --workers"
+            ) from None
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def assign_splits(count: int, seed: int, shares: Sequence[float] = SHARES) -> list[str]:
+    """A split for each of `count` episodes, drawn with a seed. With three or more episodes no split with a share is empty.
+
+    >>> assign_splits(4, 0).count("train"), assign_splits(1, 0)
+    (2, ['train'])
+    """
+    if len(shares) != 3 or min(shares) < 0 or sum(shares) <= 0:
+        raise InputError(
+            f"splits are {list(shares)}; expected three shares for train, validate, test, such as 0.8 0.1 0.1"
+        )
+    wanted = np.asarray(shares, float) / sum(shares)
+    counts = np.floor(wanted * count + 1e-9).astype(int)
+    if count >= np.count_nonzero(wanted):
+        counts = np.maximum(counts, wanted > 0)
+    counts[np.argmax(wanted)] += count - counts.sum()
+    order = np.random.default_rng(seed).permutation(count)
+    names = np.repeat(SPLITS, counts)
+    splits = [""] * count
+    for place, name in zip(order, names, strict=True):
+        splits[place] = str(name)
+    return splits

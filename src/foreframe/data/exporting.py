@@ -1,0 +1,28 @@
+"""A store in somebody else's layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import InputError
+from . import formats
+from .store import ClipStore
+
+
+def export(store: str | Path, out: str | Path, format: str = "pushing") -> int:  # noqa: A002 - the option's name
+    """Write a store in another format, whole or not at all. Returns the number of episodes.
+
+    Args:
+        store: a clip store.
+        out: a new folder.
+        format: pushing.
+
+    Raises:
+        InputError: not a store; a format that cannot be written or cannot hold the store; `out` holds something else.
+    """
+    module = formats.named(format)
+    if not hasattr(module, "export"):
+        able = [name for name in formats.names() if hasattr(formats.named(name), "export")]
+        raise InputError(f"format {format} can be read but not written; expected one of {', '.join(able)}")
+    count: int = module.export(ClipStore(store), Path(out))
+    return count

@@ -1,0 +1,188 @@
+"""The pushing layout: PNG frames beside two CSV files.
+
+`<root>/{train,validate,test}/<group>/<k>/{0..T-1}.png` with `actions.csv` (T rows, no header) and, if there is one,
+`endeffector_positions.csv`. Row k of the actions leads from frame k to frame k + 1. Numbers sort as numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...files import whole_folder
+from ..recording import Column, Recording, finite, names_of
+from ..store import SPLITS, ClipStore
+from . import Choice
+
+Array = NDArray[Any]
+
+_ACTIONS, _POSITIONS = "actions.csv", "endeffector_positions.csv"
+_SPLIT_NAMES = {"train": "train", "validate": "validate", "val": "validate", "validation": "validate", "test": "test"}
+_GROUP = 256  # trajectories a group folder, as in BAIR's own files
+
+
+def recognises(path: Path) -> bool:
+    return path.is_dir() and any(
+        next((path / split).glob(f"*/*/{_ACTIONS}"), None) is not None for split in _SPLIT_NAMES
+    )
+
+
+def open(path: Path, choice: Choice) -> Pushing:  # noqa: A001 - the word every world and format uses
+    for name, value in (("camera", choice.camera), ("actions", choice.actions), ("states", choice.states)):
+        if value is not None:
+            raise InputError(
+                f"--{name} {value}: the pushing layout has one camera, {_ACTIONS} and {_POSITIONS}; leave --{name} out"
+            )
+    episodes = [(split, folder) for name, split in _SPLIT_NAMES.items() for folder in _episode_folders(path / name)]
+    if not episodes:
+        raise InputError(
+            f"{path} has no <split>/<group>/<k>/{_ACTIONS}; expected the pushing layout with splits {', '.join(SPLITS)}"
+        )
+    return Pushing(path, tuple(episodes))
+
+
+@dataclass(frozen=True)
+class Pushing:
+    """Episodes of the pushing layout, in numeric order."""
+
+    root: Path
+    episodes: tuple[tuple[str, Path], ...]
+    frames_per_second: float | None = None
+    notes: Sequence[str] = ()
+
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        first = self.episodes[0][1]
+        width = _read_csv(first / _ACTIONS).shape[1]
+        found = {"action": Column("action", "float32", (width,), names_of("action", width))}
+        if (first / _POSITIONS).exists():
+            width = _read_csv(first / _POSITIONS).shape[1]
+            found["endeffector_pos"] = Column("state", "float32", (width,), names_of("endeffector_pos", width))
+        return found
+
+    def __len__(self) -> int:
+        return len(self.episodes)
+
+    def read(self, index: int) -> Recording:
+        split, folder = self.episodes[index]
+        pictures = sorted(folder.glob("*.png"), key=_number)
+        if [_number(p) for p in pictures] != list(range(len(pictures))) or not pictures:
+            raise InputError(
+                f"{folder} has pictures {[p.name for p in pictures[:4]]}...; expected 0.png to T-1.png without a gap"
+            )
+        values = {}
+        for name, file in (("action", _ACTIONS), ("endeffector_pos", _POSITIONS)):
+            if name in self.columns:
+                values[name] = _matching(folder / file, len(pictures), self.columns[name].shape[0])
+        return Recording(str(folder.relative_to(self.root)), _pictures(pictures), values, split)
+
+
+def export(store: ClipStore, out: Path) -> int:
+    """Write a store in the pushing layout; numbers keep every bit of a float32. Returns the number of episodes."""
+    from PIL import Image
+
+    action = store.resolve(["action"])
+    state = [name for name, column in store.columns.items() if column.role == "state"]
+    if len(action) != 1 or len(state) > 1:
+        raise InputError(
+            f"{store.path} has actions {action} and states {state}; the pushing layout holds one of the first and at most one of the second"
+        )
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(
+            f"{out} holds something else; expected a new folder for the pushing layout: choose another OUT"
+        )
+    if out.exists():
+        out.rmdir()
+    counts = dict.fromkeys(SPLITS, 0)
+    with whole_folder(out) as root:
+        for episode in store.episodes:
+            folder = root / _place(episode.name, episode.split, counts[episode.split])
+            counts[episode.split] += 1
+            folder.mkdir(parents=True)
+            rows = slice(episode.start, episode.start + episode.length)
+            for number, picture in enumerate(store.column("frames")[rows]):
+                Image.fromarray(np.squeeze(picture)).save(folder / f"{number}.png")
+            for names, file in ((action, _ACTIONS), (state, _POSITIONS)):
+                for name in names:
+                    np.savetxt(folder / file, store.column(name)[rows], fmt="%.9g", delimiter=",")
+    return len(store.episodes)
+
+
+def _place(name: str, split: str, number: int) -> Path:
+    """Where an episode goes: where it came from, or into groups of 256."""
+    if re.fullmatch(rf"{split}/[\w.-]+/\d+", name) and ".." not in name:
+        return Path(name)
+    first = number // _GROUP * _GROUP
+    return Path(split) / f"traj_{first}_to_{first + _GROUP - 1}" / str(number)
+
+
+def _episode_folders(split: Path) -> list[Path]:
+    found = [file.parent for file in split.glob(f"*/*/{_ACTIONS}")]
+    return sorted(
+        found, key=lambda folder: ([int(n) for n in re.findall(r"\d+", folder.parent.name)], _number(folder), folder)
+    )
+
+
+def _number(path: Path) -> int:
+    match = re.fullmatch(r"\D*(\d+)", path.stem)
+    return int(match[1]) if match else -1
+
+
+def _pictures(files: Sequence[Path]) -> Iterator[Array]:
+    shape = None
+    for file in files:
+        picture = read_png(file)
+        shape = shape or picture.shape
+        if picture.shape != shape:
+            raise InputError(
+                f"{file} is {picture.shape[1]}x{picture.shape[0]}; expected {shape[1]}x{shape[0]} as the episode's first frame"
+            )
+        yield picture
+
+
+def read_png(file: Path) -> Array:
+    """A PNG as uint8 RGB [H, W, 3]; its checksums are verified first."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            image.verify()
+        with Image.open(file) as image:
+            return np.asarray(image.convert("RGB"))
+    except Exception as error:  # Pillow's decoders raise anything; this is the one door
+        raise InputError(
+            f"{file} cannot be read ({error}); expected a whole picture: restore it or leave its episode out"
+        ) from None
+
+
+def _read_csv(file: Path) -> Array:
+    try:
+        rows = [line.split(",") for line in file.read_text().splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file} cannot be read ({error}); expected rows of numbers") from None
+    width = len(rows[0]) if rows else 0
+    for number, row in enumerate(rows):
+        if len(row) != width:
+            raise InputError(f"{file}: row {number} has {len(row)} columns; expected {width} as in the first row")
+        try:
+            [float(cell) for cell in row]
+        except ValueError as error:
+            raise InputError(f"{file}: row {number}: {error}; expected numbers without a header") from None
+    return finite(np.asarray(rows, np.float32).reshape(len(rows), width), str(file))
+
+
+def _matching(file: Path, rows: int, width: int) -> Array:
+    values = _read_csv(file)
+    if values.shape != (rows, width):
+        raise InputError(
+            f"{file} has {values.shape[0]} rows x {values.shape[1]} columns; expected {rows} x {width} (one row a picture)"
+        )
+    return values

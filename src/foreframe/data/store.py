@@ -1,0 +1,183 @@
+"""The clip store: memory-mapped columns beside a JSON manifest.
+
+Letters: N frames of all episodes end to end, H height, W width, C channels.
+A store is a folder: `manifest.json`, one raw array per column in `columns/` (`frames` is uint8 [N, H, W, C]; conditions
+and the truth of a world are further columns), and `mean_frame.npy`. A window of an episode is one contiguous slice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..clips import ClipSpec
+from ..errors import InputError, unknown
+from ..files import digest, read_json
+from .recording import Column
+
+Array = NDArray[Any]
+
+SCHEMA = "foreframe.clips/1"
+SPLITS = ("train", "validate", "test")
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Episode:
+    """`length` frames from frame `start` of the columns on; `digests` are those of its slice of each column."""
+
+    name: str
+    split: str
+    start: int
+    length: int
+    digests: Mapping[str, str]
+    facts: Mapping[str, Any]
+
+
+class ClipStore:
+    """A store opened for reading. Columns are mapped when first asked for, and in each process anew."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / MANIFEST).is_file():
+            raise InputError(f"{self.path} is not a clip store: {self._instead()}")
+        manifest = read_json(self.path / MANIFEST, "a clip store's manifest")
+        if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
+            got = manifest.get("schema") if isinstance(manifest, dict) else type(manifest).__name__
+            raise InputError(
+                f"{self.path / MANIFEST} has schema {got!r}; expected {SCHEMA!r}: make the store again with this version"
+            )
+        self.manifest: dict[str, Any] = manifest
+        try:
+            self.columns = {name: _column(values) for name, values in manifest["columns"].items()}
+            self.episodes = [Episode(**values) for values in manifest["episodes"]]
+            self.source: dict[str, Any] = manifest["source"]
+            self.frames_per_second: float | None = manifest["frames_per_second"]
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"{self.path / MANIFEST} lacks or garbles {error}; expected what foreframe wrote: make the store again"
+            ) from None
+        self._check_sizes()
+
+    def _instead(self) -> str:
+        if not self.path.exists():
+            return "the folder does not exist; make one with `foreframe data make` or `foreframe data import`"
+        if self.path.is_dir():
+            return f"it has no {MANIFEST}; to turn recordings into a store use `foreframe data import {self.path} OUT`"
+        return f"it is a file; to turn it into a store use `foreframe data import {self.path} OUT`"
+
+    def _check_sizes(self) -> None:
+        frames = sum(episode.length for episode in self.episodes)
+        for name, column in self.columns.items():
+            file = self._file(name)
+            expected = frames * int(np.prod(column.shape, dtype=int)) * np.dtype(column.dtype).itemsize
+            got = file.stat().st_size if file.is_file() else None
+            if got != expected:
+                what = "is missing" if got is None else f"has {got} bytes"
+                raise InputError(
+                    f"{file} {what}; expected {expected} for {frames} frames: the store is damaged, make it again"
+                )
+
+    def _file(self, name: str) -> Path:
+        return self.path / "columns" / f"{name}.{np.dtype(self.columns[name].dtype).name}"
+
+    @cached_property
+    def _maps(self) -> dict[str, Array]:
+        return {}
+
+    def column(self, name: str) -> Array:
+        """A column of all episodes, memory-mapped and read-only: [N, *shape]."""
+        if name not in self.columns:
+            raise unknown(f"column of {self.path}", name, self.columns)
+        if name not in self._maps:
+            column, frames = self.columns[name], sum(e.length for e in self.episodes)
+            self._maps[name] = np.memmap(self._file(name), column.dtype, "r", shape=(frames, *column.shape))
+        return self._maps[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "_maps"}
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """(H, W, C)."""
+        height, width, channels = self.columns["frames"].shape
+        return height, width, channels
+
+    def of_split(self, split: str) -> list[Episode]:
+        """The episodes of a split, in order; an error if there is none."""
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        episodes = [episode for episode in self.episodes if episode.split == split]
+        if not episodes:
+            there = ", ".join(f"{s} {sum(e.split == s for e in self.episodes)}" for s in SPLITS)
+            raise InputError(
+                f"{self.path} has no episodes in split {split!r} (it has {there}); choose another --split, or import with other --splits"
+            )
+        return episodes
+
+    def statistics(self, name: str) -> dict[str, list[float]]:
+        """mean, std, low and high of each number of a vector column, over the training split."""
+        found: dict[str, list[float]] = self.manifest["statistics"][name]
+        return found
+
+    def mean_frame(self) -> Array:
+        """The mean picture of the training split, floats in [0, 1]: [H, W, C]."""
+        mean: Array = np.load(self.path / "mean_frame.npy", allow_pickle=False)
+        return mean
+
+    @property
+    def content(self) -> str:
+        """One digest of all that the episodes hold, whatever the folder is called."""
+        parts = [f"{e.name}:{e.split}:{sorted(e.digests.items())}" for e in self.episodes]
+        return digest("\n".join(parts).encode())
+
+    def clip_spec(self, conditions: Sequence[str]) -> ClipSpec:
+        """What clips with these condition columns look like. `state` and `action` also stand for every column of that role."""
+        height, width, channels = self.frame_shape
+        names = self.resolve(conditions)
+        columns = [self.columns[name] for name in names]
+        common: dict[str, Any] = {"columns": tuple(names), "frames_per_second": self.frames_per_second}
+        if any(column.role == "label" for column in columns):
+            if len(columns) > 1:
+                raise InputError(
+                    f"conditions {list(names)} mix label images with other columns; expected one label column, or vectors only"
+                )
+            label = columns[0].shape
+            return ClipSpec((channels, height, width), (label[2], label[0], label[1]), **common)
+        stats = [self.statistics(name) for name in names]
+        joined: dict[str, Any] = {
+            key: tuple(value for s in stats for value in s[key]) for key in ("mean", "std", "low", "high")
+        }
+        return ClipSpec(
+            (channels, height, width),
+            (sum(column.shape[0] for column in columns),),
+            names=tuple(name for column in columns for name in column.names),
+            uses_future_state=any(column.role == "state" for column in columns),
+            **joined,
+            **common,
+        )
+
+    def resolve(self, conditions: Sequence[str]) -> list[str]:
+        """Column names for names or roles.
+
+        An unknown one names the nearest condition columns there are.
+        """
+        there = {name: column for name, column in self.columns.items() if column.is_condition}
+        chosen: list[str] = []
+        for wanted in conditions:
+            by_role = [name for name, column in there.items() if column.role == wanted]
+            if wanted not in there and not by_role:
+                roles = {column.role for column in there.values()}
+                raise unknown(f"condition column of {self.path}", wanted, {*there, *roles})
+            chosen += [wanted] if wanted in there else by_role
+        return list(dict.fromkeys(chosen))
+
+
+def _column(values: Mapping[str, Any]) -> Column:
+    return Column(values["role"], values["dtype"], tuple(values["shape"]), tuple(values["names"]), values["lag"])

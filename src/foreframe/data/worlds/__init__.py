@@ -1,0 +1,32 @@
+"""Embedded worlds: data that anybody can make again. One module a world, found by its name.
+
+A world module has `open(trajectories, seed)`, which returns a `Source` with `height`, `width` and `audit(facts)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from ...errors import InputError, unknown
+
+
+def names() -> list[str]:
+    """The worlds that there are.
+
+    >>> names()
+    ['push']
+    """
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def named(name: str) -> ModuleType:
+    """The module of a world; an unknown name says the nearest ones, a missing package says its extra."""
+    if name not in names():
+        raise unknown("world", name, names())
+    try:
+        import mujoco  # noqa: F401
+    except ImportError:
+        raise InputError("the worlds need MuJoCo; install it with: pip install 'foreframe[worlds]'") from None
+    return importlib.import_module(f"{__name__}.{name}")

@@ -1,0 +1,33 @@
+"""The main job from nothing: make data, train, evaluate, draw, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from . import data, evaluation, training
+from .evaluation.drawing import sample
+from .files import claim_output
+from .report import report
+
+RECIPE = "push-tiny"
+_TRAJECTORIES = 280
+
+
+def demo(out: str | Path = "runs/demo") -> dict[str, Any]:
+    """Make a robot-pushing data set, train a small model on it, score it against baselines, and write a page.
+
+    `out` becomes the run, with `data/` (the clip store), `eval.json` and `report.html` in it. Called again it goes on
+    where it was stopped, and does nothing twice.
+
+    Returns:
+        The scores, as `eval.json` holds them.
+    """
+    out = Path(out)
+    claim_output(out, "demo", ("data/manifest.json", "data.partial/source.json"))
+    store = data.make("push", out / "data", trajectories=_TRAJECTORIES).path
+    training.train(RECIPE, store, out)
+    scores = evaluation.evaluate(out, store)
+    sample(out, store)
+    report(out)
+    return scores

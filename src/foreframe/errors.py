@@ -1,0 +1,30 @@
+"""Errors that a person can act on: what was got, what was expected, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ForeframeError(Exception):
+    """The family of every error that foreframe raises on purpose."""
+
+
+class InputError(ForeframeError, ValueError):
+    """Something given from outside cannot be used: a file, a folder, an option. The command line exits with status 2."""
+
+
+class TrainingError(ForeframeError, RuntimeError):
+    """Training cannot go on. The last good weights are kept. The command line exits with status 1."""
+
+
+def unknown(kind: str, got: str, known: Iterable[str]) -> InputError:
+    """The error for a name that does not exist, with the nearest ones that do.
+
+    >>> print(unknown("recipe", "push-tinny", ["push-tiny", "svg-bair"]))
+    unknown recipe 'push-tinny'; did you mean push-tiny? Known: push-tiny, svg-bair
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(got, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return InputError(f"unknown {kind} {got!r}; {hint}Known: {', '.join(names)}")

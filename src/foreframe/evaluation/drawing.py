@@ -1,0 +1,103 @@
+"""Futures as pictures: truth, reconstruction, the best sample, three samples, and where the samples disagree.
+
+Letters: N samples, T frames, H height, W width, C channels.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .. import hardware, models
+from ..clips import to_float, to_uint8
+from ..data.store import ClipStore
+from ..data.windows import Windows
+from ..errors import InputError
+from ..metrics.psnr import psnr
+from ..model import Model
+from ..noise import Noise
+from ..progress import progress
+from ..viz.clips import Track, animate, deviation
+from . import check_data, clip_windows, protocols
+from .predicting import clip_seeds, reconstructed, sampled
+
+Array = NDArray[Any]
+
+_SHOWN_CLIPS, _SHOWN_SAMPLES = 6, 3
+
+
+def sample(
+    run: str | Path,
+    data: str | Path,
+    out: str | Path | None = None,
+    clips: tuple[int, ...] | None = None,
+    samples: int = 20,
+    split: str = "test",
+    seed: int = 0,
+) -> list[Path]:
+    """Draw futures of clips: for each an animation (.webp) and a strip of all frames (.png).
+
+    Columns: truth | approximate posterior | best of the samples (PSNR) | three samples | their per-pixel standard deviation.
+    Green borders are given frames, red ones are predicted.
+
+    Args:
+        run: a run folder.
+        data: a clip store.
+        out: folder for the pictures; `samples/` in the run by default.
+        clips: numbers of the split's clips, as `eval` counts them; an even spread of six by default.
+        samples: futures drawn for each clip.
+        split: train, validate or test.
+        seed: of the noise.
+
+    Raises:
+        InputError: not a run, not a store, a clip that does not exist.
+    """
+    described, store = models.describe(run), ClipStore(data)
+    model = models.load(run).to(hardware.device())
+    check_data(model, store, str(run))
+    windows, n_past = clip_windows(described, store, split, protocols.named("foreframe"))
+    folder = Path(out) if out else Path(run) / "samples"
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; expected a folder for the pictures: choose another --out")
+    wrong = [c for c in clips or () if not 0 <= c < len(windows)]
+    if wrong:
+        raise InputError(f"--clips {wrong[0]}: split {split!r} of {store.path} has clips 0 to {len(windows) - 1}")
+    spread = np.linspace(0, len(windows) - 1, _SHOWN_CLIPS).round().astype(int)
+    chosen = clips or tuple(int(i) for i in np.unique(spread))
+    rate = store.frames_per_second or 5.0
+    written = []
+    with progress("drawing", len(chosen), "clips") as advance:
+        for index in chosen:
+            tracks = futures(model, windows, index, n_past, samples, seed)
+            written.append(animate(tracks, folder / f"clip-{index:04d}.webp", rate))
+            animate(tracks[:4], folder / f"clip-{index:04d}.png", rate, zoom=1)
+            advance(1)
+    return written
+
+
+def futures(model: Model, windows: Windows, index: int, n_past: int, samples: int, seed: int) -> list[Track]:
+    """The columns of one clip's picture."""
+    clip = windows.clips([index]).to(next(iter(model.state_dict().values())).device)
+    seeds = clip_seeds(seed, [index])
+    drawn = sampled(model, clip, n_past, Noise(seeds, max(samples, 1)))[0]
+    posterior, _ = reconstructed(model, clip, n_past, Noise(seeds))
+    scores = psnr(drawn, to_float(clip.frames[0, n_past:])).mean(1)
+    best = int(scores.argmax())
+    context = clip.frames[0, :n_past]
+    full = [_pictures(torch.cat([context, to_uint8(future)])) for future in drawn]
+    tracks = [
+        Track("truth", _pictures(clip.frames[0]), len(clip.frames[0])),
+        Track("posterior", _pictures(torch.cat([context, to_uint8(posterior[0])])), n_past),
+        Track(f"best of {len(full)}: {float(scores[best]):.1f} dB", full[best], n_past),
+    ]
+    tracks += [Track(f"sample {n + 1}", frames, n_past) for n, frames in enumerate(full[:_SHOWN_SAMPLES])]
+    return [*tracks, Track("std. deviation", deviation(np.stack(full)), n_past)]
+
+
+def _pictures(frames: torch.Tensor) -> Array:
+    """uint8 [T, C, H, W] to [T, H, W, C]."""
+    return frames.movedim(1, -1).cpu().numpy()

@@ -1,0 +1,36 @@
+"""Futures of clips, for scores and for pictures.
+
+Letters: B clips, N samples, T frames, S predicted frames, C channels, H height, W width, A condition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..clips import Clip, to_float
+from ..model import Model
+from ..noise import Noise
+from ..rollout import Rollout, rollout
+
+
+def clip_seeds(seed: int, indices: Sequence[int]) -> list[int]:
+    """A noise seed for each clip, from the run's seed and the clip's number alone."""
+    return [((seed & 0xFFFFFFFF) << 32) + index for index in indices]
+
+
+@torch.no_grad()
+def sampled(model: Model, clip: Clip, n_past: int, noise: Noise) -> Tensor:
+    """Futures with z from the prior, the context alone given: [B, N, S, C, H, W] in [0, 1]."""
+    context = to_float(clip.frames[:, :n_past])
+    made = rollout(model, context, clip.conditions, n_past, noise=noise, decode_from=n_past)
+    return made.frames.clamp(0, 1).unflatten(0, (len(noise), noise.samples))
+
+
+@torch.no_grad()
+def reconstructed(model: Model, clip: Clip, n_past: int, noise: Noise) -> tuple[Tensor, Rollout]:
+    """What a perfect z would give: z from the posterior of the true future, own frames fed back: [B, S, C, H, W], and the rollout."""
+    made = rollout(model, to_float(clip.frames), clip.conditions, n_past, noise=noise, decode_from=n_past)
+    return made.frames.clamp(0, 1), made

@@ -1,0 +1,14 @@
+"""Ours: the run's own context and horizon, clips end to end, ten samples."""
+
+from ...metrics.psnr import psnr
+from . import Protocol
+
+PROTOCOL = Protocol(
+    name="foreframe",
+    n_past=None,
+    horizon=None,
+    every=None,
+    samples=10,
+    psnr=psnr,
+    about="mean over predicted frames of each frame's PSNR; SSIM Gaussian 11, sigma 1.5, L = 1; mean and best of N prior samples",
+)

@@ -1,0 +1,14 @@
+"""The coursework's test of the pushing system: frames 0 to 11 of a trajectory, two given, one prior sample."""
+
+from ...metrics.psnr import psnr_of_channels
+from . import Protocol
+
+PROTOCOL = Protocol(
+    name="lab-svg",
+    n_past=2,
+    horizon=10,
+    every=0,
+    samples=1,
+    psnr=psnr_of_channels,
+    about="2 > 10 frames from the first, one prior sample, mean over channels and predicted frames of the PSNR",
+)

@@ -1,0 +1,98 @@
+"""Files that are written whole or not at all, and the digests that tell whether they stayed so."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from .errors import InputError
+
+
+def digest(content: bytes | memoryview) -> str:
+    """A short content digest (BLAKE2b, 128 bits) in hexadecimal.
+
+    >>> digest(b"frame")
+    '77da74a28a1c08a4baa54ac7b8f5a2b1'
+    """
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """The digest of a file's content."""
+    state = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            state.update(block)
+    return state.hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Ask the disk to keep a file's content or a folder's entries."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_whole(path: Path, content: bytes | str) -> Path:
+    """Write a file under a temporary name, sync it, and rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    return _move_into_place(temporary, path)
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write JSON, whole or not at all."""
+    return write_whole(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Read JSON; `what` names the file's part in the error."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; expected {what}") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}); expected {what}: restore it or make it again") from None
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder to fill; it takes the name `path` when the block ends well, and is removed when it does not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for file in sorted(temporary.rglob("*")):
+            sync(file)
+        sync(temporary)
+        _move_into_place(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def claim_output(path: Path, kind: str, own: Sequence[str]) -> None:
+    """Refuse an output folder that holds something else. `own` are files any of which marks a folder of this kind."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path} is a file; expected a folder for the {kind}: choose another --out")
+    if path.is_dir() and any(path.iterdir()) and not any((path / name).exists() for name in own):
+        raise InputError(
+            f"{path} holds something else (no {own[0]} in it); expected an empty or new folder for the {kind}: choose another --out"
+        )
+
+
+def _move_into_place(temporary: Path, path: Path) -> Path:
+    os.replace(temporary, path)
+    sync(path.parent)
+    return path

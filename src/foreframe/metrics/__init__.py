@@ -1,0 +1,1 @@
+"""Figures of merit on tensors of pictures. They know nothing of models, stores or protocols."""

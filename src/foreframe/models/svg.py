@@ -1,0 +1,208 @@
+"""`svg`: stochastic video generation with actions, as published: VGG pictures, vector LSTMs, own frames fed back.
+
+Letters: B batch, S steps, D channels, H height, W width, A condition, G code, Z latent.
+Denton & Fergus 2018 (arXiv 1802.07687), with the condition given to the frame predictor. 22,241,539 parameters at the
+published sizes with seven conditions and a fixed prior. Corrected against the published code, without a parameter more:
+conditions are standardised, the skips come from the last context frame, and the posterior has seen the first frame.
+`skip_frame=-2` and `posterior_sees_first_frame=False` give the published behaviour back.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..clips import ClipSpec
+from ..errors import InputError
+from ..model import Features, Model, Step
+from ..nn.folding import fold, unfold
+from ..nn.recurrent import FixedPrior, GaussianLstm, LstmStack, LstmState
+from ..nn.standardise import Standardise
+from ..nn.step_batch_norm import StepBatchNorm
+
+_STAGES = 4  # poolings: H and W are divided by 16
+
+
+class State(NamedTuple):
+    posterior: LstmState
+    prior: LstmState
+    predictor: LstmState
+
+
+class Svg(Model):
+    """SVG with a fixed or a learned prior (SVG-FP, SVG-LP), conditioned on vectors.
+
+    Args:
+        spec: what clips look like; H and W must be multiples of 16.
+        code: G, size of a frame's code.
+        latent: Z.
+        width: of every LSTM.
+        prior: `fixed` N(0, I), or `learned` from the frame before.
+        skip_frame: -1 takes the skips from the last context frame, -2 from the one before it (as the published code does).
+        posterior_sees_first_frame: whether the posterior's state begins with the first frame.
+    """
+
+    feedback = "pixels"
+
+    def __init__(
+        self,
+        spec: ClipSpec,
+        code: int = 128,
+        latent: int = 64,
+        width: int = 256,
+        channels: tuple[int, int, int, int] = (64, 128, 256, 512),
+        prior: Literal["fixed", "learned"] = "fixed",
+        skip_frame: Literal[-1, -2] = -1,
+        posterior_sees_first_frame: bool = True,
+    ) -> None:
+        super().__init__(spec)
+        bottom = _bottom(spec)
+        self.latent_shapes = ((latent,),)
+        self.skip_frame = skip_frame
+        self.posterior_sees_first_frame = posterior_sees_first_frame
+        self.standardise = Standardise(spec)
+        self.encoder = Encoder(spec.frame[0], channels, code, bottom)
+        self.decoder = Decoder(spec.frame[0], channels, code, bottom)
+        self.predictor = LstmStack(code + latent + spec.condition[0], width, 2)
+        self.predictor_out = nn.Sequential(nn.Linear(width, code), nn.BatchNorm1d(code), nn.Tanh())
+        self.posterior = GaussianLstm(code, width, latent)
+        self.prior = GaussianLstm(code, width, latent) if prior == "learned" else FixedPrior(latent)
+        self.apply(_published_init)
+
+    def encode(self, frames: Tensor) -> Features:
+        return self.encoder(frames)
+
+    def embed(self, conditions: Tensor) -> Tensor:
+        return self.standardise(conditions)
+
+    def initial(self, code: Tensor) -> State:
+        posterior = self.posterior.initial(code)
+        if self.posterior_sees_first_frame:
+            _, posterior = self.posterior(code, posterior)
+        return State(posterior, self.prior.initial(code), self.predictor.initial(code))
+
+    def step(
+        self, state: State, previous: Tensor | None, condition: Tensor, target: Tensor | None, noise: tuple[Tensor, ...]
+    ) -> tuple[State, Step]:
+        assert previous is not None, "svg has pixel feedback: the rollout always gives it the frame before"
+        posterior, posterior_state = None, state.posterior
+        prior, prior_state = self.prior(previous, state.prior)
+        if target is not None:
+            posterior, posterior_state = self.posterior(target, state.posterior)
+        z = (prior if posterior is None else posterior).sample(noise[0])
+        inputs = torch.cat([previous, z.to(previous.dtype), condition.to(previous.dtype)], 1)
+        hidden, predictor_state = self.predictor(inputs, state.predictor)
+        after = State(posterior_state, prior_state, predictor_state)
+        return after, Step(self.predictor_out(hidden), None if posterior is None else (posterior,), (prior,))
+
+    def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
+        return self.decoder(code, skips)
+
+
+class VggLayer(nn.Module):
+    """Convolution, batch normalisation of each step, LeakyReLU(0.2): [B, S, D, H, W] -> [B, S, D', H, W]."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm = StepBatchNorm(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu(self.norm(unfold(self.conv(fold(x)), x.shape[1])), 0.2)
+
+
+class JoinLayer(VggLayer):
+    """A VGG layer over cat(x, skip), with the skip's half convolved once for all steps that share it.
+
+    conv(cat(x, s)) = conv_x(x) + conv_s(s): the same weights, the same function.
+    """
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:  # type: ignore[override]
+        """[B, S, D, H, W] with [B, D, H, W] -> [B, S, D', H, W]."""
+        of_x, of_skip = self.conv.weight.chunk(2, 1)
+        moving = unfold(F.conv2d(fold(x), of_x, padding=1), x.shape[1])
+        still = F.conv2d(skip, of_skip, self.conv.bias, padding=1)
+        return F.leaky_relu(self.norm(moving + still[:, None]), 0.2)
+
+
+class Encoder(nn.Module):
+    """VGG-like: stages of 2, 2, 3, 3 layers with pooling between, then one convolution over all that is left."""
+
+    def __init__(self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]) -> None:
+        super().__init__()
+        depths = (2, 2, 3, 3)
+        inputs = (colours, *channels[:-1])
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(VggLayer(i if n == 0 else o, o) for n in range(depth)))
+            for i, o, depth in zip(inputs, channels, depths, strict=True)
+        )
+        self.last = nn.Conv2d(channels[-1], code, bottom)
+        self.norm = StepBatchNorm(code)
+
+    def forward(self, frames: Tensor) -> Features:
+        """[B, S, C, H, W] -> code [B, S, G], one skip a stage."""
+        steps, x, skips = frames.shape[1], frames, []
+        for stage in self.stages:
+            x = stage(x)
+            skips.append(x)
+            x = unfold(F.max_pool2d(fold(x), 2), steps)
+        code = torch.tanh(self.norm(unfold(self.last(fold(x)), steps)))
+        return Features(code.flatten(2), tuple(skips))
+
+
+class Decoder(nn.Module):
+    """The encoder's mirror: up by nearest neighbour, joined with the skip of that size at each stage."""
+
+    def __init__(self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]) -> None:
+        super().__init__()
+        a, b, c, d = channels
+        self.first = nn.ConvTranspose2d(code, d, bottom)
+        self.norm = StepBatchNorm(d)
+        self.joins = nn.ModuleList([JoinLayer(2 * d, d), JoinLayer(2 * c, c), JoinLayer(2 * b, b), JoinLayer(2 * a, a)])
+        self.stages = nn.ModuleList(
+            [
+                nn.Sequential(VggLayer(d, d), VggLayer(d, c)),
+                nn.Sequential(VggLayer(c, c), VggLayer(c, b)),
+                nn.Sequential(VggLayer(b, a)),
+                nn.Sequential(),
+            ]
+        )
+        self.last = nn.ConvTranspose2d(a, colours, 3, padding=1)
+
+    def forward(self, code: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
+        """[B, S, G] with skips [B, D, H, W] -> frames [B, S, C, H, W] in (0, 1)."""
+        steps = code.shape[1]
+        x = unfold(self.first(fold(code)[:, :, None, None]), steps)
+        x = F.leaky_relu(self.norm(x), 0.2)
+        for join, stage, skip in zip(self.joins, self.stages, reversed(skips), strict=True):
+            x = unfold(F.interpolate(fold(x), scale_factor=2, mode="nearest"), steps)
+            x = stage(join(x, skip))
+        return torch.sigmoid(unfold(self.last(fold(x)), steps))
+
+
+def _bottom(spec: ClipSpec) -> tuple[int, int]:
+    """Height and width after all poolings."""
+    (_, height, width), factor = spec.frame, 2**_STAGES
+    if height % factor or width % factor:
+        raise InputError(
+            f"svg halves pictures {_STAGES} times: expected height and width in multiples of {factor}, got {height}x{width}"
+        )
+    if len(spec.condition) != 1:
+        raise InputError(
+            f"svg takes conditions as vectors, got images {list(spec.condition)}: choose other --conditions"
+        )
+    return height // factor, width // factor
+
+
+def _published_init(module: nn.Module) -> None:
+    """N(0, 0.02) for weights, 0 for biases, N(1, 0.02) for normalisation; LSTM cells keep PyTorch's own."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.modules.batchnorm._BatchNorm):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,70 @@
+"""Recurrent cells whose state is an argument and a result.
+
+Letters: B batch, I input, D width, Z latent.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..distributions import Gaussian
+
+LstmState = tuple[tuple[Tensor, Tensor], ...]
+
+
+class LstmStack(nn.Module):
+    """Linear, then LSTM cells one over the other."""
+
+    def __init__(self, inputs: int, width: int, layers: int) -> None:
+        super().__init__()
+        self.width = width
+        self.embed = nn.Linear(inputs, width)
+        self.cells = nn.ModuleList(nn.LSTMCell(width, width) for _ in range(layers))
+
+    def initial(self, like: Tensor) -> LstmState:
+        """Zeros, for the batch, device and dtype of `like` [B, *]."""
+        zeros = like.new_zeros(like.shape[0], self.width)
+        return tuple((zeros, zeros) for _ in self.cells)
+
+    def forward(self, inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
+        """[B, I] -> [B, D]."""
+        hidden = self.embed(inputs)
+        after = []
+        for cell, (h, c) in zip(self.cells, state, strict=True):
+            h, c = cell(hidden, (h.to(hidden.dtype), c.to(hidden.dtype)))
+            after.append((h, c))
+            hidden = h
+        return hidden, tuple(after)
+
+
+class GaussianLstm(nn.Module):
+    """An LSTM that ends in a Gaussian: the posterior and the learned prior of SVG."""
+
+    def __init__(self, inputs: int, width: int, latent: int) -> None:
+        super().__init__()
+        self.lstm = LstmStack(inputs, width, 1)
+        self.mean, self.logvar = nn.Linear(width, latent), nn.Linear(width, latent)
+
+    def initial(self, like: Tensor) -> LstmState:
+        return self.lstm.initial(like)
+
+    def forward(self, inputs: Tensor, state: LstmState) -> tuple[Gaussian, LstmState]:
+        """[B, I] -> a Gaussian over [B, Z]."""
+        hidden, state = self.lstm(inputs, state)
+        return Gaussian.from_heads(self.mean(hidden), self.logvar(hidden)), state
+
+
+class FixedPrior(nn.Module):
+    """N(0, I) with a learned prior's signature, so that a model need not ask which one it has."""
+
+    def __init__(self, latent: int) -> None:
+        super().__init__()
+        self.latent = latent
+
+    def initial(self, like: Tensor) -> LstmState:
+        return ()
+
+    def forward(self, inputs: Tensor, state: LstmState) -> tuple[Gaussian, LstmState]:
+        """A Gaussian over [B, Z]."""
+        return Gaussian.standard(inputs.new_zeros(inputs.shape[0], self.latent, dtype=torch.float32)), state

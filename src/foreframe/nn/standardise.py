@@ -1,0 +1,35 @@
+"""Conditions of very unequal scales, made equal.
+
+Letters: A condition.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..clips import ClipSpec
+
+
+class Standardise(nn.Module):
+    """(x - mean) / std per column, with the training split's statistics; a constant column becomes 0, an image stays.
+
+    The numbers are part of the model's configuration, not of its weights.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, spec: ClipSpec) -> None:
+        super().__init__()
+        width = len(spec.names)
+        mean = torch.tensor(spec.mean if width else [0.0], dtype=torch.float32)
+        std = torch.tensor(spec.std if width else [1.0], dtype=torch.float32)
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", torch.where(std > 1e-8, std, torch.ones_like(std)), persistent=False)
+
+    def forward(self, conditions: Tensor) -> Tensor:
+        """[..., *A] -> [..., *A]."""
+        if conditions.shape[-1] == 0:
+            return conditions
+        return (conditions.to(self.mean.dtype) - self.mean) / self.std

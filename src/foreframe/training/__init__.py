@@ -1,0 +1,126 @@
+"""Training: a recipe and a clip store become a run folder. The same command goes on where it was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import hardware, models
+from ..data.store import ClipStore
+from ..data.windows import Windows
+from ..errors import InputError
+from ..files import claim_output, read_json, write_json, write_whole
+from ..objective import sigma_of_beta
+from .config import Config, recipes, resolve
+
+__all__ = ["Config", "recipes", "resolve", "train"]
+
+_SETTINGS = "recipe.yaml"
+_IDENTITY = "identity.json"
+
+
+def train(
+    recipe: str,
+    data: str | Path,
+    out: str | Path,
+    config: str | Path | None = None,
+    changes: Mapping[str, Any] | None = None,
+    conditions: tuple[str, ...] | None = None,
+    max_steps: int | None = None,
+    save_every: int | None = None,
+    devices: int = 1,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """Train a recipe on a store. Called again with the same arguments it goes on from the last saved state.
+
+    Args:
+        recipe: push-tiny or svg-bair.
+        data: a clip store.
+        out: the run folder.
+        config: a YAML file whose values go over the recipe's.
+        changes: dotted names to values over both, such as `{"training.steps": 100}`; `--training.steps 100` in a shell.
+        conditions: column names or roles; short for `clip.conditions`.
+        max_steps: stop after this many steps (schedules stay those of the recipe; a later call can go on).
+        save_every: steps between saved states; short for `training.save_every`.
+        devices: processes to train in; the batch is shared out among them.
+        dry_run: resolve and describe everything, train nothing, write nothing.
+
+    Returns:
+        What was resolved, and how training ended.
+
+    Raises:
+        InputError: something given does not fit, or `out` holds something else.
+        TrainingError: the loss stayed NaN or infinite. The last good state is kept.
+    """
+    changes = dict(changes or {})
+    if conditions:
+        changes["clip.conditions"] = list(conditions)
+    if save_every:
+        changes["training.save_every"] = save_every
+    resolved = resolve(recipe, config, changes)
+    store, out = ClipStore(data), Path(out)
+    if resolved.training.batch % devices:
+        raise InputError(
+            f"training.batch is {resolved.training.batch}, devices {devices}; expected a batch that the devices can share equally"
+        )
+    length = resolved.clip.n_past + resolved.clip.horizon
+    windows = Windows(store, "train", length, resolved.clip.conditions)
+    spec = store.clip_spec(resolved.clip.conditions)
+    model = models.build(resolved.model, spec, resolved.model_options)
+    described = {
+        "config": resolved.to_dict(),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "frame": list(spec.frame),
+        "condition": list(spec.condition),
+        "condition_columns": list(spec.columns),
+        "future_states_given": spec.uses_future_state,
+        "training_clips": len(windows),
+        "equivalent_sigma": round(sigma_of_beta(resolved.objective.beta(resolved.training.steps), spec.pixels), 4),
+        "precision": hardware.precision(resolved.training.precision),
+    }
+    if dry_run:
+        return described
+    claim_output(out, "run", (_IDENTITY, "data/manifest.json"))  # a demo keeps its data inside
+    _claim(out, resolved, store)
+    from .loop import fit
+
+    return {**described, **fit(model, resolved, windows, _validation(store, resolved), out, max_steps, devices)}
+
+
+def _validation(store: ClipStore, config: Config) -> Windows | None:
+    """An even spread of validation clips; None if the store has no such split or its episodes are too short."""
+    length = config.clip.n_past + config.clip.horizon
+    try:
+        return Windows(store, "validate", length, config.clip.conditions, every=length)
+    except InputError:
+        return None
+
+
+def _claim(out: Path, config: Config, store: ClipStore) -> None:
+    """Write what the run is, or check that the folder's run is this one."""
+    import yaml
+
+    identity = {"config": config.to_dict(), "data": store.content}
+    if (out / _IDENTITY).exists():
+        begun = read_json(out / _IDENTITY, "what a run is made of")
+        differ = _differences(begun, identity)
+        if differ:
+            raise InputError(
+                f"{out} is another run (different: {', '.join(differ[:4])}); choose another --out, or remove it first"
+            )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(out / _SETTINGS, yaml.safe_dump(config.to_dict(), sort_keys=False))
+    write_json(out / "environment.json", hardware.info())
+    write_json(out / _IDENTITY, identity)
+
+
+def _differences(a: Any, b: Any, where: str = "") -> list[str]:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return [
+            d
+            for key in {**a, **b}
+            for d in _differences(a.get(key), b.get(key), f"{where}.{key}".removeprefix(".config").strip("."))
+        ]
+    return [] if a == b else [f"{where}: {a} there, {b} here"]

@@ -1,0 +1,274 @@
+"""The training loop, on Lightning Fabric: devices, precision and gradient synchronisation are its business."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import hardware, models
+from ..clips import to_float
+from ..data.windows import Order, Windows
+from ..errors import TrainingError
+from ..evaluation.predicting import clip_seeds, sampled
+from ..files import write_whole
+from ..metrics.psnr import psnr
+from ..model import Model
+from ..noise import Noise
+from ..objective import sigma_of_beta
+from ..progress import progress
+from .config import Config
+from .state import TrainingState, restore_state, save_state
+from .step import Bound, forced_steps, optimiser_of, update_average
+
+LOG = "metrics.jsonl"
+_BAD_STEPS_IN_A_ROW = 10
+
+
+def fit(
+    model: Model,
+    config: Config,
+    windows: Windows,
+    validation: Windows | None,
+    run: Path,
+    max_steps: int | None,
+    devices: int,
+) -> dict[str, Any]:
+    """Train `model` in `run` from its last saved state, to the recipe's last step or `max_steps`.
+
+    Returns:
+        `steps`, `best_psnr` (validation, one prior sample, averaged weights) and `skipped_steps`.
+    """
+    fabric = _fabric(config, devices)
+    fabric.launch()
+    torch.manual_seed(config.training.seed)
+    with fabric.init_module():
+        model = models.build(config.model, model.spec, config.model_options)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = optimiser_of(model, config)
+    bound = Bound(model, config.clip.n_past, config.objective.score_context)
+    wrapped, optimiser_wrapped = fabric.setup(bound, optimiser)
+    average = {key: value.detach().clone() for key, value in model.state_dict().items()}
+    state = TrainingState(model, average, optimiser)
+    news = restore_state(state, run)
+    trainer = _Trainer(fabric, wrapped, optimiser_wrapped, state, config, windows, validation, run)
+    if fabric.is_global_zero:
+        trainer.log.cut_after(state.step)
+        if news:
+            fabric.print(news)
+    return trainer.run_to(min(config.training.steps, max_steps or config.training.steps))
+
+
+def _fabric(config: Config, devices: int) -> Any:
+    from lightning_fabric import Fabric
+
+    strategy = "ddp" if devices > 1 else "auto"
+    precision = hardware.precision(config.training.precision)
+    return Fabric(accelerator="auto", devices=devices, strategy=strategy, precision=precision)
+
+
+class _Log:
+    """`metrics.jsonl`: one line a logged step, in order, none twice; nothing in it depends on the clock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, line: dict[str, Any]) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def cut_after(self, step: int) -> None:
+        """Drop lines of steps that will be done again."""
+        if self.path.exists():
+            lines = [line for line in self.path.read_text().splitlines() if _step_of(line) <= step]
+            write_whole(self.path, "".join(f"{line}\n" for line in lines))
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf  # a line cut short by a crash
+
+
+class _Trainer:
+    def __init__(
+        self,
+        fabric: Any,
+        bound: Any,
+        optimiser: Any,
+        state: TrainingState,
+        config: Config,
+        windows: Windows,
+        validation: Windows | None,
+        run: Path,
+    ) -> None:
+        self.fabric, self.bound, self.optimiser, self.state = fabric, bound, optimiser, state
+        self.config, self.windows, self.validation, self.run = config, windows, validation, run
+        self.order = Order(len(windows), config.training.seed)
+        self.log = _Log(run / LOG)
+        self.bad_in_a_row = 0
+        self.frames_per_step = config.training.batch * (config.clip.n_past + config.clip.horizon)
+
+    def run_to(self, last: int) -> dict[str, Any]:
+        loop, state = self.config.training, self.state
+        quiet = contextlib.nullcontext(lambda *_: None)
+        bar = progress("training", last, "steps", start=state.step) if self.fabric.is_global_zero else quiet
+        with bar as advance, _stopping() as stop:
+            while state.step < last:
+                advance(1, self._step())
+                done = state.step
+                if done % loop.validate_every == 0 or done == last:
+                    self._validate()
+                if done % loop.save_every == 0 or done == last or stop.signal:
+                    self._save()
+                if stop.signal:
+                    self.fabric.print(
+                        f"stopped by signal {stop.signal} after step {done}; the state is saved, the same command goes on"
+                    )
+                    raise SystemExit(128 + stop.signal)
+        return {"steps": state.step, "best_psnr": state.best_psnr, "skipped_steps": state.skipped_steps}
+
+    def _step(self) -> str:
+        """One optimiser step. Returns a note for the progress bar."""
+        step, config = self.state.step, self.config
+        beta = config.objective.beta(step)
+        learning_rate = config.optimiser.learning_rate(step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
+        clip, seeds = self._batch(step)
+        forced = forced_steps(config, step)
+        made = self.bound(clip.frames, clip.conditions, seeds, beta, forced)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(made.loss)
+        self._apply(made.loss)
+        self.state.step += 1
+        if self.state.step % config.training.log_every == 0 or self.state.step == 1:
+            return self._report(made, beta, learning_rate, len(forced))
+        return ""
+
+    def _batch(self, step: int) -> tuple[Any, list[int]]:
+        """This process's share of the step's clips, with the seed of each clip's noise."""
+        size, world, rank = self.config.training.batch, self.fabric.world_size, self.fabric.global_rank
+        share = size // world
+        chosen = self.order.batch(step, size)[rank * share : (rank + 1) * share]
+        first = step * size + rank * share
+        seeds = clip_seeds(self.config.training.seed, range(first, first + share))
+        return self.windows.clips(chosen).to(self.fabric.device), seeds
+
+    def _apply(self, loss: Tensor) -> None:
+        """Clip, step and average; a step whose gradients are not finite changes nothing, and too many in a row end the run."""
+        options = self.config.optimiser
+        norm = torch.nn.utils.clip_grad_norm_(self.state.model.parameters(), options.clip_norm or math.inf)
+        if not torch.isfinite(norm + loss.detach()):
+            self.state.skipped_steps += 1
+            self.bad_in_a_row += 1
+            self.fabric.print(
+                f"step {self.state.step}: loss {float(loss):g}, gradient norm {float(norm):g}; the step is skipped"
+            )
+            if self.bad_in_a_row >= _BAD_STEPS_IN_A_ROW:
+                raise TrainingError(
+                    f"{self.bad_in_a_row} steps in a row were not finite, up to step {self.state.step}; the weights of the last "
+                    f"saved state in {self.run / 'state'} are good: lower the learning rate, or use training.precision 32-true"
+                )
+            return
+        self.bad_in_a_row = 0
+        self.optimiser.step()
+        update_average(self.state.average, self.state.model, options.ema_decay, self.state.step)
+
+    def _report(self, made: Any, beta: float, learning_rate: float, forced: int) -> str:
+        means = self.fabric.all_reduce(
+            torch.stack([made.loss.detach(), made.mse, made.distortion, made.rate_nats]), reduce_op="mean"
+        )
+        loss, mse, distortion, rate = (float(v) for v in means)
+        ratio = self.config.teacher_forcing.ratio(self.state.step - 1)
+        line = {
+            "step": self.state.step,
+            "loss": loss,
+            "mse": mse,
+            "distortion": distortion,
+            "rate_nats": rate,
+            "beta": beta,
+            "sigma": sigma_of_beta(beta, self.state.model.spec.pixels),  # type: ignore[union-attr, arg-type]
+            "teacher_forcing": ratio,
+            "forced_steps": forced,
+            "learning_rate": learning_rate,
+        }
+        if self.fabric.is_global_zero:
+            self.log.add(line)
+        frames = f"x{self.frames_per_step} frames"
+        return f"{frames}  loss {loss:.4f}  D {distortion:.1f}  R {rate:.2f} nats  beta {beta:.1e}  tf {ratio:.2f}"
+
+    def _validate(self) -> None:
+        """PSNR of one prior sample a clip with the averaged weights; the best so far become the run's model."""
+        if self.fabric.is_global_zero:
+            state, name = self.state, self.config.model
+            averaged = models.build(name, state.model.spec, self.config.model_options)  # type: ignore[arg-type]
+            averaged.load_state_dict(state.average)
+            averaged = averaged.to(self.fabric.device).eval()
+            score = self._psnr(averaged)
+            if score is not None:
+                self.log.add({"step": state.step, "validation_psnr": score})
+            if score is None or score > state.best_psnr:
+                state.best_psnr = -math.inf if score is None else score
+                clip = self.config.clip
+                notes = {
+                    "recipe": self.config.recipe,
+                    "step": state.step,
+                    "validation_psnr": score,
+                    "n_past": clip.n_past,
+                    "horizon": clip.horizon,
+                }
+                models.save(averaged, name, self.config.model_options, self.run, notes)
+        self.fabric.barrier()
+
+    def _psnr(self, model: Model) -> float | None:
+        if self.validation is None:
+            return None
+        count = min(len(self.validation), self.config.training.validation_clips)
+        chosen = [i * len(self.validation) // count for i in range(count)]
+        n_past, total = self.config.clip.n_past, 0.0
+        for begin in range(0, count, 16):
+            some = chosen[begin : begin + 16]
+            clip = self.validation.clips(some).to(self.fabric.device)
+            with self.fabric.autocast():
+                futures = sampled(model, clip, n_past, Noise(clip_seeds(0, some)))
+            total += float(psnr(futures[:, 0], to_float(clip.frames[:, n_past:])).mean(1).sum())
+        return total / count
+
+    def _save(self) -> None:
+        if self.fabric.is_global_zero:
+            save_state(self.state, self.run, self.config.training.keep)
+        self.fabric.barrier()
+
+
+class _Stop:
+    signal = 0
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[_Stop]:
+    """SIGTERM and Ctrl-C end the run after the step at hand; a second one ends it at once."""
+    stop = _Stop()
+
+    def note(number: int, frame: Any) -> None:
+        if stop.signal:
+            raise KeyboardInterrupt
+        stop.signal = number
+
+    before = {}
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(ValueError):  # not in the main thread
+            before[number] = signal.signal(number, note)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,136 @@
+"""Training state: everything that going on needs, in one folder that is written whole or not at all.
+
+A state is `state/step-0000500/`: safetensors of weights, averaged weights and optimiser, and `state.json` with the step,
+and a digest of each file. Schedules, the order of the data and all noise are functions of the step, so there is no more.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..files import digest_file, read_json, whole_folder
+
+_SCHEMA = "foreframe.state/1"
+
+
+@dataclass
+class TrainingState:
+    """What changes while a run trains."""
+
+    model: nn.Module
+    average: dict[str, Tensor]
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    best_psnr: float = float("-inf")
+    skipped_steps: int = 0
+
+
+def save_state(state: TrainingState, run: Path, keep: int) -> Path:
+    """Write the state and drop all but the newest `keep`."""
+    from safetensors.torch import save_file
+
+    folder = run / "state" / f"step-{state.step:07d}"
+    if folder.exists():
+        return folder
+    parts = {"model": dict(state.model.state_dict()), "average": state.average, "optimiser": _optimiser_tensors(state)}
+    with whole_folder(folder) as temporary:
+        digests = {}
+        for name, tensors in parts.items():
+            file = temporary / f"{name}.safetensors"
+            save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, file)
+            digests[file.name] = digest_file(file)
+        described = {
+            "schema": _SCHEMA,
+            "step": state.step,
+            "best_psnr": state.best_psnr,
+            "skipped_steps": state.skipped_steps,
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "digests": digests,
+        }
+        (temporary / "state.json").write_text(json.dumps(described, indent=1))
+    for old in _folders(run)[keep:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def restore_state(state: TrainingState, run: Path) -> str:
+    """Load the newest state whose digests are right. Returns what happened, in words; empty if there was none."""
+    from safetensors.torch import load_file
+
+    folders = _folders(run)
+    broken = []
+    for folder in folders:
+        fault = _fault(folder)
+        if fault:
+            broken.append(f"{folder.name}: {fault}")
+            continue
+        described = json.loads((folder / "state.json").read_text())
+        state.model.load_state_dict(load_file(folder / "model.safetensors"))
+        device = next(state.model.parameters()).device
+        state.average.update({k: v.to(device) for k, v in load_file(folder / "average.safetensors").items()})
+        _load_optimiser(state, load_file(folder / "optimiser.safetensors"))
+        state.step, state.best_psnr = described["step"], described["best_psnr"]
+        state.skipped_steps = described["skipped_steps"]
+        notes = [f"going on from step {state.step}", *(f"skipped damaged {b}" for b in broken)]
+        for what, now in (("threads", torch.get_num_threads()), ("torch", torch.__version__)):
+            if described[what] != now:
+                notes.append(f"{what} {described[what]} then, {now} now: equal to rounding, not bit for bit")
+        return "; ".join(notes)
+    if folders:
+        raise InputError(
+            f"no state in {run / 'state'} is whole ({'; '.join(broken)}); remove that folder to start over"
+        )
+    return ""
+
+
+def _folders(run: Path) -> list[Path]:
+    """States, newest first."""
+    return sorted((run / "state").glob("step-*"), reverse=True)
+
+
+def _fault(folder: Path) -> str:
+    try:
+        described = read_json(folder / "state.json", "a training state")
+        if described["schema"] != _SCHEMA:
+            return f"schema {described['schema']}, expected {_SCHEMA}"
+        wrong = [name for name, right in described["digests"].items() if digest_file(folder / name) != right]
+        return f"{', '.join(wrong)} changed" if wrong else ""
+    except (InputError, OSError, KeyError, TypeError) as error:
+        return str(error)
+
+
+def _names(state: TrainingState) -> dict[int, str]:
+    return {id(parameter): name for name, parameter in state.model.named_parameters()}
+
+
+def _optimiser_tensors(state: TrainingState) -> dict[str, Tensor]:
+    """Adam's moments and steps, by the name of the parameter they belong to."""
+    names = _names(state)
+    return {
+        f"{names[id(parameter)]}.{key}": torch.as_tensor(value)
+        for parameter, slots in state.optimiser.state.items()
+        for key, value in slots.items()
+    }
+
+
+def _load_optimiser(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+    names = _names(state)
+    slots: dict[str, dict[str, Any]] = {}
+    for key, value in tensors.items():
+        parameter, slot = key.rsplit(".", 1)
+        slots.setdefault(parameter, {})[slot] = value
+    for group in state.optimiser.param_groups:
+        for parameter in group["params"]:
+            found = slots.get(names[id(parameter)], {})
+            state.optimiser.state[parameter] = {
+                key: value if key == "step" else value.to(parameter.device) for key, value in found.items()
+            }

@@ -1,0 +1,71 @@
+"""One optimiser step's arithmetic: rollout and ELBO in one module's forward, so that a strategy's hooks fire around it.
+
+Letters: B clips, T frames, C channels, H height, W width, A condition.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..clips import to_float
+from ..model import Model
+from ..noise import Noise
+from ..objective import Elbo, elbo
+from ..rollout import rollout
+from .config import Config
+
+
+class Bound(nn.Module):
+    """A model with its objective."""
+
+    def __init__(self, model: Model, n_past: int, score_context: bool) -> None:
+        super().__init__()
+        self.model, self.n_past = model, n_past
+        self.decode_from = 1 if score_context else n_past
+
+    def forward(
+        self, frames: Tensor, conditions: Tensor, seeds: list[int], beta: float, forced: tuple[int, ...]
+    ) -> Elbo:
+        """The ELBO of clips: frames uint8 [B, T, C, H, W], conditions [B, T, *A]; `seeds[b]` draws clip b's noise."""
+        truth = to_float(frames)
+        made = rollout(
+            self.model, truth, conditions, self.n_past, forced, noise=Noise(seeds), decode_from=self.decode_from
+        )
+        return elbo(made, truth, beta)
+
+
+def forced_steps(config: Config, step: int) -> tuple[int, ...]:
+    """The steps after the context whose input is the true frame, drawn from (seed, optimiser step) alone.
+
+    In the context the input is always the truth.
+    """
+    ratio = config.teacher_forcing.ratio(step)
+    rng = np.random.default_rng((config.training.seed, step, 0x7F))
+    future = range(config.clip.n_past + 1, config.clip.n_past + config.clip.horizon)
+    draws = rng.random(len(future)) if config.teacher_forcing.draw == "step" else np.full(len(future), rng.random())
+    return tuple(t for t, draw in zip(future, draws, strict=True) if draw < ratio)
+
+
+def optimiser_of(model: Model, config: Config) -> torch.optim.Optimizer:
+    """One fused AdamW; weight decay on matrices and kernels alone. The learning rate is set before every step."""
+    options = config.optimiser
+    groups = [
+        {"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": options.weight_decay},
+        {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=options.learning_rate(0), betas=(options.beta1, options.beta2), fused=True)
+
+
+@torch.no_grad()
+def update_average(average: dict[str, Tensor], model: nn.Module, decay: float, step: int) -> None:
+    """Exponential moving average of the weights; it warms up as (1 + step) / (10 + step). Integers are copied."""
+    decay = min(decay, (1 + step) / (10 + step))
+    now = model.state_dict()
+    floats = [key for key in average if average[key].is_floating_point()]
+    if decay > 0:
+        torch._foreach_lerp_([average[k] for k in floats], [now[k] for k in floats], 1 - decay)
+    for key in average:
+        if decay <= 0 or not average[key].is_floating_point():
+            average[key].copy_(now[key])

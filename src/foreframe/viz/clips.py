@@ -1,0 +1,137 @@
+"""Animations and strips of clips: titled columns, green borders on given frames, red on predicted ones.
+
+Letters: T frames, H height, W width, C channels, N samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..files import write_whole
+from . import palette
+
+Array = NDArray[Any]
+
+_TITLE, _BORDER, _GAP = 16, 3, 4
+_FULL_DEVIATION = 0.25  # the standard deviation that the brightest colour stands for
+SUFFIXES = (".webp", ".gif", ".png")
+
+
+class Track(NamedTuple):
+    """A titled row of pictures uint8 [T, H, W, C]; `given` of them are context. No borders where `given` is None."""
+
+    title: str
+    frames: Array
+    given: int | None
+
+
+def deviation(samples: Array) -> Array:
+    """Per-pixel standard deviation over N samples [N, T, H, W, C] uint8, as a picture [T, H, W, 3] (dark: they agree)."""
+    from matplotlib import colormaps
+
+    spread = (samples.astype(np.float32) / 255).std(0).mean(-1) / _FULL_DEVIATION
+    coloured = colormaps["inferno"](np.clip(spread, 0, 1))[..., :3]
+    return (coloured * 255).astype(np.uint8)
+
+
+def animate(tracks: Sequence[Track], path: Path, frames_per_second: float, zoom: int = 2) -> Path:
+    """Write an animation with one column a track (.webp or .gif), or the strip of all frames (.png)."""
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"{path} ends in {path.suffix!r}; expected one of {', '.join(SUFFIXES)}")
+    if path.suffix == ".png":
+        return save(strip(tracks, zoom), path)
+    from PIL import Image
+
+    pictures = [Image.fromarray(_columns(tracks, t, zoom)) for t in range(len(tracks[0].frames))]
+    durations = [round(1000 / frames_per_second)] * len(pictures)
+    durations[-1] += 800  # a rest before it begins anew
+    options: dict[str, Any] = {"save_all": True, "append_images": pictures[1:], "duration": durations, "loop": 0}
+    if path.suffix == ".webp":
+        options |= {"lossless": True, "method": 4}
+    return _write(pictures[0], path, options)
+
+
+def strip(tracks: Sequence[Track], zoom: int = 1) -> Array:
+    """All frames side by side, one row a track, titles at the left: [H', W', 3]."""
+    margin = 12 + max(7 * len(track.title) for track in tracks)
+    rows = []
+    for track in tracks:
+        cells = [_framed(track, t, zoom) for t in range(len(track.frames))]
+        row = _joined(cells, axis=1)
+        label = _paper(row.shape[0], margin)
+        rows.append(np.concatenate([_written(label, track.title, (4, row.shape[0] // 2 - 7)), row], 1))
+    return _joined(rows, axis=0)
+
+
+def sheet(clips: Sequence[Array], columns: int, zoom: int = 1) -> Array:
+    """A contact sheet: clips [T, H, W, C], each a row of at most `columns` evenly spaced frames."""
+    rows = []
+    for frames in clips:
+        chosen = np.linspace(0, len(frames) - 1, min(columns, len(frames))).round().astype(int)
+        rows.append(_joined([_zoomed(frames[t], zoom) for t in chosen], axis=1))
+    width = max(row.shape[1] for row in rows)
+    return _joined(
+        [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows], axis=0
+    )
+
+
+def save(picture: Array, path: Path) -> Path:
+    """Write one picture [H, W, 3]."""
+    from PIL import Image
+
+    return _write(Image.fromarray(picture), path, {})
+
+
+def _write(image: Any, path: Path, options: dict[str, Any]) -> Path:
+    import io
+
+    content = io.BytesIO()
+    image.save(content, path.suffix.removeprefix("."), **options)
+    return write_whole(path, content.getvalue())
+
+
+def _columns(tracks: Sequence[Track], t: int, zoom: int) -> Array:
+    cells = []
+    for track in tracks:
+        picture = _framed(track, t, zoom)
+        title = _written(_paper(_TITLE, picture.shape[1]), track.title, (2, 1))
+        cells.append(np.concatenate([title, picture], 0))
+    return _joined(cells, axis=1)
+
+
+def _framed(track: Track, t: int, zoom: int) -> Array:
+    picture = _zoomed(track.frames[t], zoom)
+    colour = palette.INK if track.given is None else palette.GIVEN if t < track.given else palette.PREDICTED
+    framed = np.empty((picture.shape[0] + 2 * _BORDER, picture.shape[1] + 2 * _BORDER, 3), np.uint8)
+    framed[:] = palette.rgb(colour)
+    framed[_BORDER:-_BORDER, _BORDER:-_BORDER] = picture
+    return framed
+
+
+def _zoomed(picture: Array, zoom: int) -> Array:
+    colour = np.repeat(picture, 3, 2) if picture.shape[2] == 1 else picture
+    return colour.repeat(zoom, 0).repeat(zoom, 1)
+
+
+def _joined(cells: Sequence[Array], axis: int) -> Array:
+    gap = _paper(_GAP, cells[0].shape[1]) if axis == 0 else _paper(cells[0].shape[0], _GAP)
+    spaced = [part for cell in cells for part in (cell, gap)][:-1]
+    return np.concatenate(spaced, axis)
+
+
+def _paper(height: int, width: int) -> Array:
+    return np.full((height, width, 3), 255, np.uint8)
+
+
+def _written(canvas: Array, text: str, at: tuple[int, int]) -> Array:
+    from PIL import Image, ImageDraw, ImageFont
+
+    image = Image.fromarray(canvas)
+    ImageDraw.Draw(image).text(at, text, fill=palette.rgb(palette.INK), font=ImageFont.load_default(11))
+    return np.asarray(image)

@@ -1,0 +1,137 @@
+"""Curves: how training went, and how scores fall from frame to frame."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..files import write_whole
+from . import palette
+
+Lines = Sequence[Mapping[str, Any]]
+
+_STYLE = {
+    "axes.edgecolor": palette.FAINT,
+    "axes.labelcolor": palette.INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "font.size": 9,
+    "grid.color": "#e4e7eb",
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "svg.hashsalt": "foreframe",
+}
+
+
+def training(runs: Mapping[str, Lines], path: Path) -> Path:
+    """Loss, rate, distortion and validation PSNR over steps, one curve a run; beta and teacher forcing on a second axis.
+
+    `runs` maps a name to the lines of its `metrics.jsonl`.
+    """
+    figure, axes = _figure(2, 2, (9.6, 5.6))
+    panels = (
+        (axes[0][0], "loss", "loss (MSE + beta KL, summed over frames)", "beta", "KL weight beta"),
+        (axes[0][1], "distortion", "distortion (squared error a frame)", "teacher_forcing", "teacher-forcing ratio"),
+        (axes[1][0], "rate_nats", "rate (nats a frame)", "beta", "KL weight beta"),
+        (axes[1][1], "validation_psnr", "validation PSNR, one prior sample (dB)", None, None),
+    )
+    for axis, key, title, second, second_title in panels:
+        axis.set_title(title)
+        axis.set_xlabel("optimiser step")
+        for (name, lines), colour in zip(runs.items(), _colours(runs), strict=True):
+            _line(
+                axis,
+                lines,
+                key,
+                colour,
+                name if len(runs) > 1 else None,
+                marker="o" if key == "validation_psnr" else None,
+            )
+        if key in ("loss", "distortion") and all(line.get(key, 1) > 0 for lines in runs.values() for line in lines):
+            axis.set_yscale("log")
+        if second:
+            _second_axis(axis, runs, second, str(second_title))
+        if len(runs) > 1:
+            axis.legend()
+    return _save(figure, path)
+
+
+def per_frame(curves: Mapping[str, Mapping[str, Sequence[float]]], n_past: int, path: Path) -> Path:
+    """Scores of each predicted frame: `curves[metric][name]` is one value a frame; frame numbers count the context."""
+    figure, axes = _figure(1, len(curves), (4.8 * len(curves), 3.2))
+    colours = {
+        "model": palette.MODEL,
+        "best of samples": palette.BEST,
+        "posterior": palette.POSTERIOR,
+        "copy_last": palette.COPY_LAST,
+        "mean_frame": palette.MEAN_FRAME,
+    }
+    spare = iter(palette.SEQUENCE * 4)
+    for axis, (metric, lines) in zip(axes[0], curves.items(), strict=True):
+        axis.set_title({"psnr": "PSNR (dB)", "ssim": "SSIM"}.get(metric, metric))
+        axis.set_xlabel("frame of the clip")
+        for name, values in lines.items():
+            frames = range(n_past, n_past + len(values))
+            style = "--" if name == "posterior" else "-"
+            colour = colours.get(name) or next(spare)
+            axis.plot(
+                frames,
+                values,
+                style,
+                color=colour,
+                label=name.replace("_", " "),
+                linewidth=1.6,
+                marker="o",
+                markersize=2.5,
+            )
+        axis.legend()
+    return _save(figure, path)
+
+
+def _colours(runs: Mapping[str, Lines]) -> list[str]:
+    return [palette.SEQUENCE[i % len(palette.SEQUENCE)] for i in range(len(runs))]
+
+
+def _line(axis: Any, lines: Lines, key: str, colour: str, label: str | None, marker: str | None = None) -> None:
+    points = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
+    if points:
+        axis.plot(*zip(*points, strict=True), color=colour, label=label, linewidth=1.4, marker=marker, markersize=4)
+
+
+def _second_axis(axis: Any, runs: Mapping[str, Lines], key: str, title: str) -> None:
+    second = axis.twinx()
+    second.grid(False)
+    second.spines["right"].set_visible(True)
+    colour = palette.BETA if key == "beta" else palette.FORCING
+    second.set_ylabel(title, color=colour)
+    for lines in runs.values():
+        _line(second, lines, key, colour, None)
+    for drawn in second.lines:
+        drawn.set(linestyle=":", linewidth=1.2)
+    second.set_ylim(bottom=0, top=1.05 if key == "teacher_forcing" else None)
+
+
+def _figure(rows: int, columns: int, size: tuple[float, float]) -> tuple[Any, Any]:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with pyplot.rc_context(_STYLE):
+        return pyplot.subplots(rows, columns, figsize=size, squeeze=False, constrained_layout=True)
+
+
+def _save(figure: Any, path: Path) -> Path:
+    from matplotlib import pyplot
+
+    content = io.BytesIO()
+    options: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {"dpi": 130}
+    figure.savefig(content, format=path.suffix.removeprefix(".") or "png", **options)
+    pyplot.close(figure)
+    return write_whole(path, content.getvalue())
