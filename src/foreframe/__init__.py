@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from . import data as data
     from .clips import Clip as Clip
     from .clips import ClipSpec as ClipSpec
-    from .demo import demo as demo
+    from .demonstration import demo as demo
     from .distributions import Gaussian as Gaussian
     from .errors import ForeframeError as ForeframeError
     from .errors import InputError as InputError
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from .models import load as load
     from .noise import Noise as Noise
     from .objective import elbo as elbo
-    from .report import plot as plot
-    from .report import report as report
-    from .rollout import Rollout as Rollout
-    from .rollout import rollout as rollout
+    from .reporting import plot as plot
+    from .reporting import report as report
+    from .rollouts import Rollout as Rollout
+    from .rollouts import rollout as rollout
     from .session import Session as Session
     from .training import train as train
 
@@ -45,17 +45,17 @@ _HOMES = {
     "InputError": "errors",
     "Model": "model",
     "Noise": "noise",
-    "Rollout": "rollout",
+    "Rollout": "rollouts",
     "Session": "session",
     "TrainingError": "errors",
-    "demo": "demo",
+    "demo": "demonstration",
     "elbo": "objective",
     "evaluate": "evaluation",
     "info": "hardware",
     "load": "models",
-    "plot": "report",
-    "report": "report",
-    "rollout": "rollout",
+    "plot": "reporting",
+    "report": "reporting",
+    "rollout": "rollouts",
     "sample": "evaluation.drawing",
     "train": "training",
 }
@@ -69,7 +69,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'foreframe' has no attribute {name!r}")
     found = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-    globals()[name] = found  # from now on the function or class, also where a module has the same name
+    globals()[name] = found
     return found
 
 

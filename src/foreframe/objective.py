@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .rollout import Rollout
+from .rollouts import Rollout
 
 
 class Elbo(NamedTuple):

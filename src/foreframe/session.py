@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .model import Model
 from .noise import Noise
-from .rollout import look, rollout
+from .rollouts import look, rollout
 
 
 class Session:

@@ -30,7 +30,7 @@ _TABLE = (
         "demo",
         "[--out runs/demo]",
         "the main job, in minutes: from no data to a page",
-        "demo:demo",
+        "demonstration:demo",
         telling.demonstrated,
     ),
     Verb(
@@ -98,8 +98,8 @@ _TABLE = (
         telling.drawn,
         ("run",),
     ),
-    Verb("plot", "RUN... --out DIR", "training curves and scores per frame", "report:plot", telling.plotted, ("runs",)),
-    Verb("report", "RUN", "one page that shows a run", "report:report", telling.reported, ("run",)),
+    Verb("plot", "RUN... --out DIR", "training curves and scores per frame", "reporting:plot", telling.plotted, ("runs",)),
+    Verb("report", "RUN", "one page that shows a run", "reporting:report", telling.reported, ("run",)),
     Verb("info", "", "versions and machine, for a bug report", "hardware:info", telling.informed),
 )
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..clips import Clip, to_float
 from ..model import Model
 from ..noise import Noise
-from ..rollout import Rollout, rollout
+from ..rollouts import Rollout, rollout
 
 
 def clip_seeds(seed: int, indices: Sequence[int]) -> list[int]:

@@ -13,7 +13,7 @@ from ..clips import to_float
 from ..model import Model
 from ..noise import Noise
 from ..objective import Elbo, elbo
-from ..rollout import rollout
+from ..rollouts import rollout
 from .config import Config
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from . import data, evaluation, training
 from .evaluation.drawing import sample
 from .files import claim_output
-from .report import report
+from .reporting import report
 
 RECIPE = "push-tiny"
 _TRAJECTORIES = 280

@@ -1,0 +1,136 @@
+"""The command line: what it prints, and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conftest import TINY
+from foreframe.cli import main
+from foreframe.data.store import ClipStore
+
+OPTIONS = [f"--{name}={json.dumps(value)}" for name, value in TINY.items()]
+
+
+def command(*words: object) -> int:
+    try:
+        main([str(word) for word in words])
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_the_main_job_from_the_command_line(
+    store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert (
+        command(
+            "train", "push-tiny", "--data", store.path, "--out", run, *OPTIONS, "--training.steps", 6, "--max-steps", 5
+        )
+        == 0
+    )
+    assert f"next: foreframe eval {run} --data {store.path}" in capsys.readouterr().out
+    assert command("train", "push-tiny", "--data", store.path, "--out", run, *OPTIONS, "--training.steps", 6) == 0
+    assert command("eval", run, "--data", store.path, "--samples", 2, "--out", tmp_path / "e.json") == 0
+    printed = capsys.readouterr().out
+    assert "protocol foreframe: 2 > 4 frames" in printed
+    assert "copy last frame" in printed
+    assert json.loads((tmp_path / "e.json").read_text())["samples"] == 2
+    assert command("sample", run, "--data", store.path, "--out", tmp_path / "s", "--clips", "0,1", "--samples", 2) == 0
+    assert len(list((tmp_path / "s").glob("*.webp"))) == 2
+    assert command("plot", run, run, "--out", tmp_path / "plots") == 0
+    assert command("report", run) == 0
+    assert (run / "report.html").exists()
+
+
+def test_data_from_the_command_line(store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("data", "export", store.path, tmp_path / "layout", "--format", "pushing") == 0
+    assert command("data", "import", tmp_path / "layout", tmp_path / "back", "--size", 16, 32, "--stride", 2) == 0
+    assert "120" not in capsys.readouterr().out.splitlines()[-1]
+    assert command("data", "inspect", tmp_path / "back", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["frame"]["height"], found["frame"]["width"], found["frames"]) == (16, 32, 60)
+    assert command("data", "inspect", tmp_path / "back") == 0
+    assert "action[1]" in capsys.readouterr().out
+    assert command("data", "preview", store.path, tmp_path / "p.gif") == 0
+    assert command("info") == 0
+
+
+def test_a_dry_run_prints_everything(store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        command(
+            "train",
+            "svg-bair",
+            "--data",
+            store.path,
+            "--out",
+            tmp_path / "r",
+            "--dry-run",
+            "--conditions",
+            "action,state",
+        )
+        == 0
+    )
+    printed = capsys.readouterr().out
+    assert "parameters" in printed
+    assert "prior: fixed" in printed
+    assert "- position" in printed
+    assert not (tmp_path / "r").exists()
+
+
+def test_arguments_from_a_yaml(store: ClipStore, tmp_path: Path, run: Path) -> None:
+    (tmp_path / "eval.yaml").write_text(f"run: {run}\ndata: {store.path}\nsamples: 2\nout: {tmp_path / 'e.json'}\n")
+    assert command("eval", "--config", tmp_path / "eval.yaml") == 0
+    assert json.loads((tmp_path / "e.json").read_text())["samples"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["trian"], "unknown verb 'trian'; did you mean train"),
+        (["data", "inspct", "x"], "did you mean data inspect"),
+        (["data", "inspect"], "data inspect needs STORE"),
+        (["data", "inspect", "a", "b"], "'b' is one too many"),
+        (["data", "inspect", "nowhere"], "nowhere is not a clip store: the folder does not exist"),
+        (["eval", "x", "--dta", "y"], "unknown option of eval '--dta'; did you mean --data"),
+        (["eval", "x", "--data"], "--data has no value"),
+        (["eval", "x", "--data", "y", "--samples", "many"], "eval:.*samples"),
+        (["eval", "x"], "eval:.*data"),
+        (["train", "push-tiny", "--data", "x", "--out", "y", "--training.steps"], "--training.steps has no value"),
+        (["data", "import", "nowhere", "out"], "nowhere does not exist"),
+        (["data", "make", "pusch", "out"], "unknown world 'pusch'; did you mean push"),
+        (["report", "nowhere"], "nowhere is not a run"),
+    ],
+)  # fmt: skip
+def test_mistakes_get_one_line_and_status_2(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import re
+
+    monkeypatch.chdir(tmp_path)
+    assert command(*words) == 2
+    printed = capsys.readouterr()
+    assert re.search(message, printed.err)
+    assert len(printed.err.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    from foreframe.cli.verbs import VERBS
+
+    assert command("--help") == 0
+    overview = capsys.readouterr().out
+    for name, verb in VERBS.items():
+        assert verb.summary in overview
+        assert command(*name.split(), "--help") == 0
+        assert f"usage: foreframe {name}" in capsys.readouterr().out
+
+
+def test_debug_shows_where_an_error_came_from() -> None:
+    from foreframe.errors import InputError
+
+    with pytest.raises(InputError):
+        main(["--debug", "report", "nowhere"])

@@ -1,0 +1,131 @@
+"""Evaluation: every clip once, the same whatever the batch, and figures that say what they depend on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import foreframe
+from foreframe import models
+from foreframe.clips import Clip, to_float
+from foreframe.data.store import ClipStore
+from foreframe.data.windows import Windows
+from foreframe.errors import InputError
+from foreframe.evaluation import protocols, scores
+from foreframe.evaluation.predicting import clip_seeds, reconstructed, sampled
+from foreframe.metrics.psnr import psnr
+from foreframe.noise import Noise
+
+
+@pytest.fixture(scope="module")
+def result(run: Path, store: ClipStore) -> dict:  # type: ignore[type-arg]
+    return foreframe.evaluate(run, store.path, samples=3, seed=5)
+
+
+def test_the_json_has_what_it_promises(result: dict, run: Path) -> None:  # type: ignore[type-arg]
+    assert json.loads((run / "eval.json").read_text()) == result
+    assert {"protocol", "data", "split", "clips", "samples", "seed", "scores", "best_of", "baselines"} <= set(result)
+    figure = result["scores"]["psnr"]
+    assert {"mean", "low", "high", "per_frame"} == set(figure)
+    assert figure["low"] <= figure["mean"] <= figure["high"]
+    assert len(figure["per_frame"]) == result["protocol"]["horizon"] == 4
+    assert {"copy_last", "mean_frame", "posterior"} == set(result["baselines"])
+    assert result["best_of"]["psnr"]["mean"] >= figure["mean"]
+    assert result["protocol"]["conditions"] == ["action"]
+    assert result["protocol"]["future_states_given"] is False
+
+
+def test_every_clip_counts_once_whatever_the_batch(
+    run: Path, store: ClipStore, tmp_path: Path, result: dict, monkeypatch: pytest.MonkeyPatch  # type: ignore[type-arg]
+) -> None:  # fmt: skip
+    assert result["clips"] == 4  # two test episodes of twelve frames, clips of six end to end
+    for at_once in (1, 3):
+        monkeypatch.setattr(scores, "_CLIPS_AT_ONCE", at_once)
+        again = foreframe.evaluate(run, store.path, samples=3, seed=5, out=tmp_path / "e.json")
+        for part in ("scores", "best_of"):
+            assert again[part]["psnr"]["mean"] == pytest.approx(result[part]["psnr"]["mean"], abs=2e-4)
+
+
+def test_scores_are_those_of_a_plain_loop(run: Path, store: ClipStore, result: dict) -> None:  # type: ignore[type-arg]
+    model = foreframe.load(run)
+    windows = Windows(store, "test", 6, ("action",), every=6)
+    drawn, copied = [], []
+    for index in range(len(windows)):
+        clip = windows.clips([index])
+        truth = to_float(clip.frames[:, 2:])
+        futures = sampled(model, clip, 2, Noise(clip_seeds(5, [index]), 3))
+        drawn.append(psnr(futures, truth[:, None]).mean().item())
+        copied.append(psnr(to_float(clip.frames[:, 1:2]), truth).mean().item())
+    assert result["scores"]["psnr"]["mean"] == pytest.approx(np.mean(drawn), abs=1e-3)
+    assert result["baselines"]["copy_last"]["psnr"]["mean"] == pytest.approx(np.mean(copied), abs=1e-3)
+
+
+def test_samples_do_not_see_the_future_and_reconstructions_do(run: Path, store: ClipStore) -> None:
+    model = foreframe.load(run)
+    clip = Windows(store, "test", 6, ("action",)).clips([0])
+    other = clip.frames.clone()
+    other[:, 2:] = 255 - other[:, 2:]
+    changed = Clip(other, clip.conditions)
+    torch.testing.assert_close(sampled(model, clip, 2, Noise([1])), sampled(model, changed, 2, Noise([1])))
+    a, b = (reconstructed(model, c, 2, Noise([1]))[0] for c in (clip, changed))
+    assert not torch.equal(a, b)
+
+
+def test_protocols_are_pinned() -> None:
+    """A protocol that changes is another protocol: scores of fixed pictures, to the fourth digit."""
+    rng = np.random.default_rng(0)
+    truth = torch.from_numpy(rng.random((2, 1, 4, 3, 32, 32)))
+    made = (
+        truth + torch.from_numpy(rng.normal(0, 0.05, truth.shape)) * torch.tensor([1.0, 0.3, 2.0]).view(3, 1, 1)
+    ).clamp(0, 1)
+    pinned = {"foreframe": 24.2486, "lab-svg": 27.2154}
+    for name, value in pinned.items():
+        protocol = protocols.named(name)
+        assert float(protocol.psnr(made, truth).mean()) == pytest.approx(value, abs=1e-4), name
+    frozen = {name: protocols.named(name) for name in protocols.names()}
+    assert (
+        frozen["lab-svg"].n_past,
+        frozen["lab-svg"].horizon,
+        frozen["lab-svg"].samples,
+        frozen["lab-svg"].every,
+    ) == (2, 10, 1, 0)
+    assert (frozen["foreframe"].n_past, frozen["foreframe"].samples, frozen["foreframe"].every) == (None, 10, None)
+
+
+def test_baselines_on_a_still_world_are_perfect(tmp_path: Path) -> None:
+    """Where nothing moves copy-last has 100 dB, in every frame."""
+    still = models.build("copy_last", foreframe.ClipSpec((3, 16, 16), (2,)), {})
+    frames = torch.full((1, 6, 3, 16, 16), 99, dtype=torch.uint8)
+    futures = sampled(still, Clip(frames, torch.zeros(1, 6, 2)), 2, Noise([0]))
+    assert (psnr(futures, to_float(frames[:, None, 2:])) == 100).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"run": "nowhere"}, "nowhere is not a run: it does not exist"),
+        ({"data": "nowhere"}, "nowhere is not a clip store"),
+        ({"split": "tset"}, "unknown split 'tset'; did you mean test"),
+        ({"protocol": "lab_svg"}, "did you mean lab-svg"),
+        ({"protocol": "lab-svg", "split": "validate"}, None),
+    ],
+)
+def test_wrong_arguments_are_named(
+    run: Path, store: ClipStore, tmp_path: Path, arguments: dict, message: str | None
+) -> None:  # type: ignore[type-arg]
+    given = {"run": run, "data": store.path, "out": tmp_path / "e.json", **arguments}
+    if message is None:
+        assert foreframe.evaluate(**given)["protocol"]["name"] == "lab-svg"
+        return
+    with pytest.raises(InputError, match=message):
+        foreframe.evaluate(**given)
+    assert not (tmp_path / "e.json").exists()
+
+
+def test_clips_of_another_kind_are_refused(run: Path, push_store: ClipStore) -> None:
+    with pytest.raises(InputError, match="has pictures of 64x64, the run .* takes 32x64: import with --size 32 64"):
+        foreframe.evaluate(run, push_store.path)

@@ -1,0 +1,100 @@
+"""Distributions, schedules and files."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from foreframe.distributions import Gaussian
+from foreframe.errors import InputError
+from foreframe.files import claim_output, digest, digest_file, whole_folder, write_whole
+from foreframe.objective import beta_of_sigma, sigma_of_beta
+from foreframe.schedules import KINDS, Cyclical, LinearDecay, Monotonic
+
+
+def test_kl_is_that_of_torch() -> None:
+    q, p = (Gaussian(torch.randn(5, 2, 3), torch.randn(5, 2, 3)) for _ in range(2))
+    expected = torch.distributions.kl_divergence(
+        torch.distributions.Normal(q.mean, (q.logvar / 2).exp()),
+        torch.distributions.Normal(p.mean, (p.logvar / 2).exp()),
+    )
+    torch.testing.assert_close(q.kl_per_dimension(p), expected)
+    torch.testing.assert_close(q.kl(p), expected.flatten(1).sum(1))
+
+
+def test_a_sample_has_the_gaussians_mean_and_variance() -> None:
+    g = Gaussian(torch.full((200_000, 1), 2.0), torch.full((200_000, 1), math.log(9.0)))
+    drawn = g.sample(torch.randn(200_000, 1))
+    assert drawn.mean() == pytest.approx(2.0, abs=0.03)
+    assert drawn.std() == pytest.approx(3.0, abs=0.03)
+
+
+def test_cyclical_has_its_cycles_and_monotonic_never_resets() -> None:
+    cyclical, monotonic = Cyclical(1.0, 1000, cycles=4), Monotonic(1.0, 1000)
+    values = [cyclical(s) for s in range(1000)]
+    assert sum(b < a for a, b in zip(values, values[1:])) == 3
+    rising = [monotonic(s) for s in range(1500)]
+    assert rising == sorted(rising)
+    assert rising[-1] == 1.0
+
+
+def test_linear_decay_has_a_start_and_a_floor() -> None:
+    decay = LinearDecay(1.0, 100, 0.01, 0.25)
+    assert decay(100) == 1.0
+    assert decay(150) == pytest.approx(0.5)
+    assert decay(10**6) == 0.25
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_schedules_are_pure_and_finite(kind: str) -> None:
+    import inspect
+
+    values = {
+        "value": 0.5,
+        "start": 1.0,
+        "peak": 1.0,
+        "total_steps": 100,
+        "warmup_steps": 10,
+        "from_step": 10,
+        "per_step": 0.1,
+    }
+    values |= {"k": 20.0, "milestones": (5, 10)}
+    names = inspect.signature(KINDS[kind]).parameters
+    schedule = KINDS[kind](**{n: values[n] for n in names if n in values})
+    once, again = [schedule(s) for s in (0, 7, 99, 10**7)], [schedule(s) for s in (0, 7, 99, 10**7)]
+    assert once == again
+    assert all(0 <= v <= 1 for v in once)
+
+
+def test_beta_and_sigma_are_two_names_of_one_thing() -> None:
+    pixels = 3 * 64 * 64
+    assert sigma_of_beta(1e-4, pixels) == pytest.approx(0.784, abs=1e-3)
+    assert sigma_of_beta(1.0, 3 * 32 * 64) == pytest.approx(55.4, abs=0.1)
+    assert beta_of_sigma(sigma_of_beta(3e-5, pixels), pixels) == pytest.approx(3e-5)
+
+
+def test_a_folder_is_whole_or_absent(tmp_path: Path) -> None:
+    def fill_and_fail() -> None:
+        with whole_folder(tmp_path / "out") as folder:
+            (folder / "half").write_text("x")
+            raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        fill_and_fail()
+    assert os.listdir(tmp_path) == []
+
+
+def test_files_are_written_whole_and_digested(tmp_path: Path) -> None:
+    file = write_whole(tmp_path / "a" / "b.txt", "content")
+    assert digest_file(file) == digest(b"content")
+    assert [f.name for f in (tmp_path / "a").iterdir()] == ["b.txt"]
+
+
+def test_somebody_elses_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds something else"):
+        claim_output(tmp_path, "run", ("identity.json",))

@@ -1,0 +1,71 @@
+"""Figures of merit against the libraries that everybody trusts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from foreframe.metrics.bootstrap import interval
+from foreframe.metrics.psnr import psnr, psnr_of_channels
+from foreframe.metrics.ssim import ssim
+
+
+def pictures(height: int = 64, width: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
+    smooth = torch.nn.functional.interpolate(torch.rand(4, 3, 8, 8), (height, width), mode="bicubic").clamp(0, 1)
+    return (smooth + 0.05 * torch.randn_like(smooth)).clamp(0, 1), smooth
+
+
+def test_psnr_is_scikit_images() -> None:
+    noisy, clean = pictures()
+    expected = [peak_signal_noise_ratio(c.numpy(), n.numpy(), data_range=1) for n, c in zip(noisy, clean)]
+    np.testing.assert_allclose(psnr(noisy, clean), expected, atol=1e-4)
+
+
+def test_psnr_of_channels_is_the_mean_of_three() -> None:
+    noisy, clean = pictures()
+    noisy[:, 0] = clean[:, 0] + 0.01
+    each = [
+        [peak_signal_noise_ratio(c[k].numpy(), n[k].numpy(), data_range=1) for k in range(3)]
+        for n, c in zip(noisy, clean)
+    ]
+    np.testing.assert_allclose(psnr_of_channels(noisy, clean), np.mean(each, 1), atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (32, 64), (11, 11)])
+def test_ssim_is_scikit_images_away_from_the_border(size: tuple[int, int]) -> None:
+    noisy, clean = pictures(*size)
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0, "full": True}
+    for n, c, got in zip(noisy, clean, ssim(noisy, clean)):
+        maps = [
+            structural_similarity(n[k].numpy().astype(float), c[k].numpy().astype(float), **options)[1]
+            for k in range(3)
+        ]
+        assert float(got) == pytest.approx(np.mean([m[5:-5, 5:-5] for m in maps]), abs=1e-4)
+
+
+def test_ssim_is_torchmetrics_away_from_the_border() -> None:
+    """torchmetrics mirrors the picture outwards and keeps the border; inside it the maps are the same."""
+    noisy, clean = pictures()
+    for n, c, got in zip(noisy, clean, ssim(noisy, clean)):
+        _, full = structural_similarity_index_measure(n[None], c[None], data_range=1.0, return_full_image=True)
+        assert float(got) == pytest.approx(float(full[..., 5:-5, 5:-5].mean()), abs=1e-4)
+
+
+def test_leading_dimensions_broadcast() -> None:
+    futures, truth = torch.rand(2, 5, 3, 3, 16, 16), torch.rand(2, 3, 3, 16, 16)
+    assert psnr(futures, truth[:, None]).shape == (2, 5, 3)
+    assert ssim(futures, truth[:, None]).shape == (2, 5, 3)
+    torch.testing.assert_close(ssim(futures, truth[:, None])[1, 4, 2], ssim(futures[1, 4, 2], truth[1, 2]))
+
+
+def test_a_bootstrap_interval_covers() -> None:
+    """In 200 experiments the interval holds the true mean about 95 times in 100."""
+    rng = np.random.default_rng(0)
+    held = 0
+    for _ in range(200):
+        _, low, high = interval(rng.normal(3.0, 1.0, 40))
+        held += low <= 3.0 <= high
+    assert 0.89 <= held / 200 <= 0.99

@@ -1,0 +1,82 @@
+"""What people look at: animations, strips, curves, the page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import foreframe
+from foreframe.data.store import ClipStore
+from foreframe.errors import InputError
+from foreframe.viz import palette
+from foreframe.viz.clips import Track, animate, deviation
+
+
+def test_animations_have_a_column_a_track_and_borders_that_tell(tmp_path: Path) -> None:
+    frames = np.full((5, 16, 24, 3), 128, np.uint8)
+    tracks = [Track("truth", frames, 5), Track("sample", frames, 2)]
+    for suffix in (".gif", ".webp"):
+        with Image.open(animate(tracks, tmp_path / f"a{suffix}", 5.0)) as image:
+            assert image.n_frames == (5 if suffix == ".webp" else 2)  # a GIF merges pictures that are the same
+    with Image.open(tmp_path / "a.webp") as image:
+        width = image.width // 2
+        for t, colour in ((1, palette.GIVEN), (2, palette.PREDICTED)):
+            image.seek(t)
+            picture = np.asarray(image.convert("RGB"))
+            assert tuple(picture[18, width + 10]) == palette.rgb(colour)
+            assert tuple(picture[18, 10]) == palette.rgb(palette.GIVEN)
+
+
+def test_deviation_is_dark_where_samples_agree() -> None:
+    samples = np.zeros((4, 2, 8, 8, 3), np.uint8)
+    samples[:2, :, :4] = 200
+    shown = deviation(samples).astype(int)
+    assert shown[:, :4].sum() > 20 * shown[:, 4:].sum()
+
+
+def test_an_unknown_ending_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"ends in '\.mov'; expected one of \.webp, \.gif, \.png"):
+        animate([], tmp_path / "a.mov", 5.0)
+
+
+def test_sampling_draws_every_clip_it_is_asked_for(run: Path, store: ClipStore, tmp_path: Path) -> None:
+    paths = foreframe.sample(run, store.path, tmp_path / "s", clips=(0, 3), samples=4)
+    assert sorted(p.name for p in (tmp_path / "s").iterdir()) == [
+        "clip-0000.png",
+        "clip-0000.webp",
+        "clip-0003.png",
+        "clip-0003.webp",
+    ]
+    with Image.open(paths[0]) as image:
+        assert image.n_frames == 6
+    with pytest.raises(InputError, match="has clips 0 to 3"):
+        foreframe.sample(run, store.path, tmp_path / "s", clips=(4,))
+
+
+def test_previews_of_every_kind(store: ClipStore, tmp_path: Path) -> None:
+    for suffix in (".png", ".gif", ".webp"):
+        path = foreframe.data.preview(store.path, tmp_path / f"p{suffix}")
+        with Image.open(path) as image:
+            assert image.width > 64
+
+
+def test_the_page_is_whole_and_stands_alone(run: Path, store: ClipStore) -> None:
+    foreframe.evaluate(run, store.path, samples=2)
+    foreframe.sample(run, store.path, samples=2)
+    page = foreframe.report(run).read_text()
+    assert page.count("data:image/webp;base64,") == 4
+    assert page.count("data:image/svg+xml;base64,") == 2
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+    assert "copy last frame" in page
+    assert "push-tiny" in page
+
+
+def test_plots_of_several_runs(run: Path, tmp_path: Path) -> None:
+    written = foreframe.plot([run, run], tmp_path)
+    assert written[0].stat().st_size > 1000
+    with pytest.raises(InputError, match="is not a run"):
+        foreframe.plot([tmp_path], tmp_path / "plots")

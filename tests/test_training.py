@@ -1,0 +1,304 @@
+"""Training: resumes bit for bit, the same on one device or two, and never throws good weights away."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import foreframe
+from conftest import TINY
+from foreframe import models
+from foreframe.data.store import ClipStore
+from foreframe.errors import InputError, TrainingError
+from foreframe.training import resolve
+from foreframe.training.step import forced_steps
+
+SVG = {
+    "model.code": 8,
+    "model.width": 8,
+    "model.latent": 2,
+    "model.channels": [4, 4, 8, 8],
+    "clip.horizon": 4,
+    "training.steps": 8,
+    "training.batch": 3,
+    "training.log_every": 1,
+    "training.save_every": 3,
+    "training.validate_every": 4,
+    "training.precision": "32-true",
+    "teacher_forcing.ratio": {"kind": "linear_decay", "start": 1.0, "from_step": 2, "per_step": 0.5},
+}
+RECIPES: dict[str, dict[str, Any]] = {"push-tiny": {**TINY, "training.steps": 8}, "svg-bair": SVG}
+
+
+def state_of(run: Path) -> dict[str, torch.Tensor]:
+    newest = max((run / "state").iterdir())
+    return {f"{file.name}:{k}": v for file in sorted(newest.glob("*.safetensors")) for k, v in load_file(file).items()}
+
+
+def in_another_process(
+    store: ClipStore, recipe: str, out: Path, *more: str, changes: dict[str, Any] | None = None
+) -> subprocess.Popen[str]:
+    options = [f"--{k}={json.dumps(v)}" for k, v in (changes or RECIPES[recipe]).items()]
+    command = [
+        sys.executable,
+        "-m",
+        "foreframe",
+        "train",
+        recipe,
+        "--data",
+        str(store.path),
+        "--out",
+        str(out),
+        *options,
+        *more,
+    ]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_resumed_is_uninterrupted_bit_for_bit(store: ClipStore, tmp_path: Path, recipe: str) -> None:
+    """Stopped after five of eight steps and resumed in a fresh process: weights, averages, optimiser and log are the same."""
+    changes = RECIPES[recipe]
+    foreframe.train(recipe, store.path, tmp_path / "whole", changes=changes)
+    foreframe.train(recipe, store.path, tmp_path / "halves", changes=changes, max_steps=5)
+    process = in_another_process(store, recipe, tmp_path / "halves")
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert "going on from step 5" in output
+    whole, halves = state_of(tmp_path / "whole"), state_of(tmp_path / "halves")
+    assert whole.keys() == halves.keys()
+    assert all(torch.equal(whole[k], halves[k]) for k in whole)
+    assert (tmp_path / "whole" / "metrics.jsonl").read_text() == (tmp_path / "halves" / "metrics.jsonl").read_text()
+    assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (
+        tmp_path / "halves" / "model.safetensors"
+    ).read_bytes()
+
+
+@pytest.mark.parametrize("part", ["optimiser", "average", "model"])
+def test_each_part_of_the_state_counts(store: ClipStore, tmp_path: Path, part: str) -> None:
+    """The negative control: with one part of the saved state spoilt (and its digest made right), the end is another."""
+    from safetensors.torch import save_file
+
+    from foreframe.files import digest_file
+
+    changes = RECIPES["push-tiny"]
+    foreframe.train("push-tiny", store.path, tmp_path / "whole", changes=changes)
+    foreframe.train("push-tiny", store.path, tmp_path / "spoilt", changes=changes, max_steps=5)
+    folder = max((tmp_path / "spoilt" / "state").iterdir())
+    file = folder / f"{part}.safetensors"
+    save_file({k: v if k.endswith(".step") else v * 0.5 for k, v in load_file(file).items()}, file)
+    described = json.loads((folder / "state.json").read_text())
+    described["digests"][file.name] = digest_file(file)
+    (folder / "state.json").write_text(json.dumps(described))
+    foreframe.train("push-tiny", store.path, tmp_path / "spoilt", changes=changes)
+    whole, spoilt = state_of(tmp_path / "whole"), state_of(tmp_path / "spoilt")
+    assert not all(torch.equal(whole[k], spoilt[k]) for k in whole)
+
+
+def test_a_damaged_state_falls_back_to_the_one_before(store: ClipStore, tmp_path: Path) -> None:
+    changes = RECIPES["push-tiny"]
+    foreframe.train("push-tiny", store.path, tmp_path / "whole", changes=changes)
+    foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, max_steps=6)
+    newest = max((tmp_path / "run" / "state").iterdir())
+    content = bytearray((newest / "model.safetensors").read_bytes())
+    content[len(content) // 2] ^= 1
+    (newest / "model.safetensors").write_bytes(bytes(content))
+    foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
+    whole, run = state_of(tmp_path / "whole"), state_of(tmp_path / "run")
+    assert all(torch.equal(whole[k], run[k]) for k in whole)
+    assert (tmp_path / "whole" / "metrics.jsonl").read_text() == (tmp_path / "run" / "metrics.jsonl").read_text()
+
+
+def test_two_devices_are_one_with_the_same_global_batch(store: ClipStore, tmp_path: Path) -> None:
+    changes = RECIPES["push-tiny"]
+    foreframe.train("push-tiny", store.path, tmp_path / "one", changes=changes)
+    process = in_another_process(store, "push-tiny", tmp_path / "two", "--devices", "2")
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    one, two = state_of(tmp_path / "one"), state_of(tmp_path / "two")
+    assert one.keys() == two.keys()
+    for key in one:
+        torch.testing.assert_close(two[key], one[key], rtol=1e-3, atol=2e-5, msg=key)
+    lines = [
+        [json.loads(line) for line in (tmp_path / n / "metrics.jsonl").read_text().splitlines()] for n in ("one", "two")
+    ]
+    for a, b in zip(*lines, strict=True):
+        assert a.keys() == b.keys()
+        assert all(b[k] == pytest.approx(a[k], rel=1e-3, abs=1e-5) for k in a)
+
+
+def test_sigterm_saves_and_exits_143(store: ClipStore, tmp_path: Path) -> None:
+    changes = {**TINY, "training.steps": 100_000, "training.save_every": 100_000, "training.validate_every": 100_000}
+    process = in_another_process(store, "push-tiny", tmp_path / "run", changes=changes)
+    log = tmp_path / "run" / "metrics.jsonl"
+    for _ in range(600):
+        if log.exists() and len(log.read_text().splitlines()) > 3:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 143, output
+    assert "the same command goes on" in output
+    step = json.loads((max((tmp_path / "run" / "state").iterdir()) / "state.json").read_text())["step"]
+    assert step >= len(log.read_text().splitlines())
+
+
+def test_nan_is_skipped_said_and_ends_the_run_with_good_weights(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the seventh step on every loss is NaN: the state saved at step 4 stays finite and the error names it."""
+    from foreframe.training import step as step_module
+
+    true_elbo, calls = step_module.elbo, []
+
+    def spoilt(*arguments: Any) -> Any:
+        calls.append(1)
+        found = true_elbo(*arguments)
+        return found._replace(loss=found.loss * float("nan")) if len(calls) > 6 else found
+
+    monkeypatch.setattr(step_module, "elbo", spoilt)
+    changes = {**TINY, "training.steps": 100, "training.save_every": 4, "training.validate_every": 1000}
+    with pytest.raises(TrainingError, match="10 steps in a row were not finite"):
+        foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
+    assert "loss nan" in capsys.readouterr().out
+    assert all(torch.isfinite(v).all() for v in state_of(tmp_path / "run").values())
+
+
+def test_one_bad_step_is_skipped_and_counted(store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from foreframe.training import step as step_module
+
+    true_elbo, calls = step_module.elbo, []
+
+    def spoilt(*arguments: Any) -> Any:
+        calls.append(1)
+        found = true_elbo(*arguments)
+        return found._replace(loss=found.loss * float("inf")) if len(calls) == 3 else found
+
+    monkeypatch.setattr(step_module, "elbo", spoilt)
+    result = foreframe.train("push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"])
+    assert result["skipped_steps"] == 1
+    assert result["steps"] == 8
+
+
+def test_it_learns(store: ClipStore, tmp_path: Path) -> None:
+    """On squares whose actions say where they go, eighty steps halve the squared error."""
+    changes = {
+        **TINY,
+        "training.steps": 80,
+        "optimiser.learning_rate": 3e-3,
+        "training.validate_every": 80,
+        "training.save_every": 80,
+    }
+    foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["mse"] for line in lines if "mse" in line]
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
+
+
+def test_a_run_folder_is_the_model(run: Path) -> None:
+    model = foreframe.load(run)
+    assert type(model).__name__ == "Compact"
+    described = models.describe(run)
+    assert described["notes"]["n_past"] == 2
+    assert described["notes"]["recipe"] == "push-tiny"
+    assert {"recipe.yaml", "environment.json", "metrics.jsonl", "model.safetensors", "config.json", "state"} <= set(
+        os.listdir(run)
+    )
+
+
+def test_nothing_in_a_run_is_a_pickle(run: Path) -> None:
+    assert {f.suffix for f in run.rglob("*") if f.is_file()} <= {
+        ".json",
+        ".jsonl",
+        ".yaml",
+        ".safetensors",
+        ".webp",
+        ".png",
+        ".svg",
+        ".html",
+    }
+
+
+def test_another_run_in_the_same_folder_is_refused(run: Path, store: ClipStore, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"is another run \(different: .*batch: 4 there, 2 here"):
+        foreframe.train("push-tiny", store.path, run, changes={**TINY, "training.steps": 12, "training.batch": 2})
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds something else"):
+        foreframe.train("push-tiny", store.path, tmp_path, changes=TINY)
+    assert os.listdir(tmp_path) == ["precious.txt"]
+
+
+def test_a_dry_run_writes_nothing(store: ClipStore, tmp_path: Path) -> None:
+    found = foreframe.train("svg-bair", store.path, tmp_path / "run", dry_run=True)
+    assert found["condition"] == [4]
+    assert found["future_states_given"] is True
+    assert found["parameters"] > 20_000_000
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "message"),
+    [
+        ("push-tinny", {}, "unknown recipe 'push-tinny'; did you mean push-tiny"),
+        ("push-tiny", {"training.stepz": 3}, "unknown option 'training.stepz'; did you mean training.steps"),
+        ("push-tiny", {"model.codes": 3}, "unknown option 'model.codes'; did you mean model.code"),
+        ("push-tiny", {"model.name": "svgg"}, "unknown model 'svgg'; did you mean svg"),
+        ("push-tiny", {"optimizer.beta1": 3}, "unknown section 'optimizer'; did you mean optimiser"),
+        ("push-tiny", {"objective.beta": {"kind": "cyclic"}}, "did you mean cyclical"),
+        ("push-tiny", {"objective.beta.valu": 3}, "did you mean objective.beta.value"),
+        ("push-tiny", {"training.steps": "many"}, "training:.*steps"),
+        ("push-tiny", {"training": 5}, "training is 5; expected options by name"),
+    ],
+)
+def test_settings_that_do_not_exist_name_the_nearest(
+    store: ClipStore, tmp_path: Path, recipe: str, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        foreframe.train(recipe, store.path, tmp_path / "run", changes=changes)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_of_changes_goes_over_the_recipe_and_the_command_over_both(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "training: {steps: 77, batch: 6}\nobjective: {beta: {kind: cyclical, value: 1.0e-4, cycles: 3}}\n"
+    )
+    config = resolve("push-tiny", tmp_path / "mine.yaml", {"training.batch": 8, "objective.beta.cycles": 5})
+    assert (config.training.steps, config.training.batch) == (77, 8)
+    assert config.to_dict()["objective"]["beta"] == {
+        "kind": "cyclical",
+        "value": 1e-4,
+        "total_steps": 77,
+        "cycles": 5,
+        "ramp": 0.5,
+    }
+
+
+def test_a_resolved_recipe_resolves_to_itself(tmp_path: Path) -> None:
+    import yaml
+
+    for recipe in foreframe.training.recipes():
+        config = resolve(recipe)
+        (tmp_path / "again.yaml").write_text(yaml.safe_dump(config.to_dict()))
+        assert resolve(recipe, tmp_path / "again.yaml") == config
+
+
+def test_forced_steps_follow_the_ratio_and_never_the_context() -> None:
+    changes = {"teacher_forcing.ratio": 0.3, "teacher_forcing.draw": "step"}
+    config = resolve("push-tiny", changes=changes)
+    draws = [forced_steps(config, step) for step in range(600)]
+    assert draws[5] == forced_steps(config, 5)
+    assert min(t for d in draws for t in d) == 3
+    assert np.mean([len(d) for d in draws]) / 9 == pytest.approx(0.3, abs=0.03)
+    whole = resolve("push-tiny", changes={"teacher_forcing.ratio": 0.3})
+    assert {len(forced_steps(whole, step)) for step in range(50)} == {0, 9}
