@@ -14,7 +14,7 @@ from foreframe.noise import Noise
 
 NAMES = models.names()
 SMALL: dict[str, dict[str, Any]] = {
-    "compact": {"code": 12, "latent": 3, "width": 16, "condition": 8, "channels": (8, 8, 16, 16)},
+    "compact": {"code": 12, "latent": 3, "width": 16, "condition": 8, "channels": (8, 8, 16), "fine": 8},
     "svg": {"code": 12, "latent": 3, "width": 16, "channels": (8, 8, 16, 16)},
 }
 T, N_PAST = 6, 2
@@ -31,7 +31,7 @@ def small(name: str, of: ClipSpec | None = None, **options: Any) -> Model:
     torch.manual_seed(1)
     model = models.build(name, of or spec(), SMALL.get(name, {}) | options).double()
     for parameter in model.parameters():  # nothing may hide behind a zero or tiny initialisation
-        if parameter.ndim >= 2:
+        if parameter.ndim >= 2 and parameter.numel():
             torch.nn.init.normal_(parameter, 0, parameter[0].numel() ** -0.5)
     return model
 

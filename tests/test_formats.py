@@ -99,7 +99,7 @@ def test_frames_of_another_size_ask_for_a_size(layout: Path, tmp_path: Path) -> 
     folder = layout.joinpath(*EPISODE)
     for file in folder.glob("*.png"):
         Image.new("RGB", (32, 32)).save(file)
-    with pytest.raises(InputError, match="has frames of 32x32; expected 64x32.*say --size"):
+    with pytest.raises(InputError, match=r"has frames of 32x32; expected 64x32.*say --size"):
         foreframe.data.import_recordings(layout, tmp_path / "back", workers=1)
     store = foreframe.data.import_recordings(layout, tmp_path / "back", size=(16, 16), workers=1)
     assert store.frame_shape == (16, 16, 3)

@@ -15,10 +15,11 @@ def test_forcing_switches_the_input_and_not_the_target() -> None:
     """With pixel feedback a forced step starts from the truth; the loss is against the truth either way."""
     model = small("svg").eval()
     frames, conditions = clip(model)
+    frames[:, 3] = frames[:, 3].round()  # far from anything that the model draws
     free = rollout(model, frames, conditions, 2, noise=noise(2)).frames
     one = rollout(model, frames, conditions, 2, (4,), noise=noise(2)).frames
     torch.testing.assert_close(free[:, :3], one[:, :3])  # frames 1, 2, 3
-    assert not torch.allclose(free[:, 3], one[:, 3])  # frame 4, whose input was switched
+    assert (free[:, 3] - one[:, 3]).abs().max() > 1e-6  # frame 4, whose input was switched
 
 
 def test_the_context_is_never_replaced() -> None:

@@ -49,6 +49,7 @@ class Gaussian:
 
         >>> Gaussian(torch.zeros(2, 3), torch.zeros(2, 3)).kl(Gaussian(torch.ones(2, 3), torch.zeros(2, 3)))
         tensor([1.5000, 1.5000])
+
         Source: Kingma & Welling 2014, appendix B.
         """
         return self.kl_per_dimension(other).flatten(1).sum(1)

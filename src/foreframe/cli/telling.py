@@ -80,9 +80,7 @@ def trained(result: dict[str, Any], given: Arguments) -> None:
         return
     known = result["best_psnr"] > float("-inf")
     best = f"best validation PSNR {result['best_psnr']:.2f} dB (one prior sample)" if known else ""
-    print(
-        f"wrote {out}: {result['steps']} steps; {best or 'no validation clips in the store, so the last weights count'}"
-    )
+    print(f"wrote {out}: {result['steps']} steps; {best or 'not validated, so the last weights are the model'}")
     if result["skipped_steps"]:
         print(f"  {result['skipped_steps']} steps were not finite and were skipped")
     _next(f"foreframe eval {out} --data {data}", f"foreframe sample {out} --data {data}", f"foreframe report {out}")

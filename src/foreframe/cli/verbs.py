@@ -98,7 +98,9 @@ _TABLE = (
         telling.drawn,
         ("run",),
     ),
-    Verb("plot", "RUN... --out DIR", "training curves and scores per frame", "reporting:plot", telling.plotted, ("runs",)),
+    Verb(
+        "plot", "RUN... --out DIR", "training curves and scores per frame", "reporting:plot", telling.plotted, ("runs",)
+    ),
     Verb("report", "RUN", "one page that shows a run", "reporting:report", telling.reported, ("run",)),
     Verb("info", "", "versions and machine, for a bug report", "hardware:info", telling.informed),
 )

@@ -9,6 +9,7 @@ on two CPU cores.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -23,6 +24,7 @@ from ..nn.recurrent import GaussianLstm, LstmStack, LstmState
 from ..nn.residual import FilmBlock, ResidualBlock, group_norm
 from ..nn.standardise import Standardise
 
+_PATCH, _STAGES = 4, 4  # pixels a side that enter as channels; halvings down to the bottom
 _MASK_BIAS = -2.0  # begin by keeping the old picture
 
 
@@ -42,7 +44,8 @@ class Compact(Model):
         latent: Z.
         width: of every LSTM.
         condition: E, size of an embedded condition.
-        channels: of the picture networks at 1/2, 1/4, 1/8 and 1/16 of the size.
+        channels: of the picture networks at 1/4, 1/8 and 1/16 of the size.
+        fine: channels of the decoder's last stage, at half the size.
     """
 
     feedback = "latent"
@@ -54,16 +57,17 @@ class Compact(Model):
         latent: int = 8,
         width: int = 128,
         condition: int = 64,
-        channels: tuple[int, int, int, int] = (24, 48, 96, 128),
+        channels: tuple[int, int, int] = (48, 96, 128),
+        fine: int = 32,
     ) -> None:
         super().__init__(spec)
-        bottom = _bottom(spec, len(channels))
+        bottom = _bottom(spec)
         self.latent_shapes = ((latent,),)
         self.embedding = nn.Sequential(
             Standardise(spec), nn.Linear(spec.condition[0], condition), nn.SiLU(), nn.Linear(condition, condition)
         )
         self.encoder = Encoder(spec.frame[0], channels, code, bottom)
-        self.decoder = Decoder(spec.frame[0], channels, code, condition, bottom)
+        self.decoder = Decoder(spec.frame[0], channels, fine, code, condition, bottom)
         self.posterior = GaussianLstm(2 * code + condition, width, latent)
         self.prior = GaussianLstm(code + condition, width, latent)
         self.predictor = LstmStack(code + condition + latent, width, 2)
@@ -98,67 +102,68 @@ class Compact(Model):
 
 
 class Encoder(nn.Module):
-    """Pixel-unshuffle, then a residual block and a strided convolution a stage."""
+    """Patches of 4x4 pixels, then a residual block a stage with strided convolutions between."""
 
     def __init__(self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(4 * colours, channels[0], 3, padding=1)
+        self.enter = nn.Conv2d(_PATCH**2 * colours, channels[0], 3, padding=1)
         self.blocks = nn.ModuleList(ResidualBlock(c) for c in channels)
-        self.downs = nn.ModuleList(
-            nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in zip(channels[:-1], channels[1:], strict=True)
-        )
+        self.downs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels))
         self.norm = group_norm(channels[-1])
         self.leave = nn.Linear(channels[-1] * bottom[0] * bottom[1], code)
 
     def forward(self, frames: Tensor) -> Features:
         """[B, S, C, H, W] -> code [B, S, G]; skips: the frame itself, then a picture a stage but the last."""
         steps = frames.shape[1]
-        x = self.blocks[0](self.enter(F.pixel_unshuffle(fold(frames), 2)))
-        skips = [frames, unfold(x, steps)]
+        x = self.blocks[0](self.enter(F.pixel_unshuffle(fold(frames), _PATCH)))
+        skips = [frames]
         for down, block in zip(self.downs, self.blocks[1:], strict=True):
-            x = block(down(x))
             skips.append(unfold(x, steps))
+            x = block(down(x))
         code = self.leave(F.silu(self.norm(x)).flatten(1))
-        return Features(unfold(code, steps), tuple(skips[:-1]))
+        return Features(unfold(code, steps), tuple(skips))
 
 
 class Decoder(nn.Module):
-    """The encoder's mirror. What depends on the skips alone is computed once a clip and added to every step."""
+    """The encoder's mirror, and a light last stage at half size that sees the context frame's own pixels.
+
+    What depends on the skips alone is computed once a clip and added to every step.
+    """
 
     def __init__(
-        self, colours: int, channels: tuple[int, ...], code: int, condition: int, bottom: tuple[int, int]
+        self, colours: int, channels: tuple[int, ...], fine: int, code: int, condition: int, bottom: tuple[int, int]
     ) -> None:
         super().__init__()
         deep = channels[::-1]
         self.bottom = (deep[0], *bottom)
         self.enter = nn.Linear(code + condition, deep[0] * bottom[0] * bottom[1])
         self.blocks = nn.ModuleList(FilmBlock(c, condition) for c in deep)
-        self.ups = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in zip(deep[:-1], deep[1:], strict=True))
+        self.ups = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in pairwise((*deep, fine)))
         self.joins = nn.ModuleList(nn.Conv2d(o, o, 1) for o in deep[1:])
-        self.norm = group_norm(deep[-1])
-        self.leave = nn.Conv2d(deep[-1], 4 * (colours + 1), 3, padding=1)
+        self.join_frame = nn.Conv2d(4 * colours, fine, 3, padding=1)
+        self.leave = nn.Conv2d(fine, 4 * (colours + 1), 3, padding=1)
 
     def forward(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
         """[B, S, G] and [B, S, E] with skips [B, D, H, W] -> frames [B, S, C, H, W]."""
         steps, condition = code.shape[1], fold(conditions).to(code.dtype)
-        x = self.enter(torch.cat([fold(code), condition], 1)).unflatten(1, self.bottom)
-        x = self.blocks[0](x, condition)
         frame, *pictures = skips
-        for up, join, block, skip in zip(self.ups, self.joins, self.blocks[1:], reversed(pictures), strict=True):
-            moving = unfold(F.interpolate(up(x), scale_factor=2, mode="nearest"), steps)
-            x = block(fold(moving + join(skip)[:, None]), condition)
-        painted = F.pixel_shuffle(self.leave(F.silu(self.norm(x))), 2).float()
-        mask = torch.sigmoid(unfold(painted[:, -1:], steps) + _MASK_BIAS)
-        new = torch.sigmoid(unfold(painted[:, :-1], steps))
+        still = [join(p) for join, p in zip(self.joins, reversed(pictures), strict=True)]
+        still.append(self.join_frame(F.pixel_unshuffle(frame, 2)))
+        x = self.enter(torch.cat([fold(code), condition], 1)).unflatten(1, self.bottom)
+        for block, up, background in zip(self.blocks, self.ups, still, strict=True):
+            moving = F.interpolate(up(block(x, condition)), scale_factor=2, mode="nearest")
+            x = fold(unfold(moving, steps) + background[:, None])
+        painted = unfold(F.pixel_shuffle(self.leave(F.silu(x)), 2).float(), steps)
+        mask, new = torch.sigmoid(painted[:, :, -1:] + _MASK_BIAS), torch.sigmoid(painted[:, :, :-1])
         return mask * new + (1 - mask) * frame[:, None].float()
 
 
-def _bottom(spec: ClipSpec, stages: int) -> tuple[int, int]:
+def _bottom(spec: ClipSpec) -> tuple[int, int]:
     """Height and width at the smallest stage."""
-    (_, height, width), factor = spec.frame, 2**stages
+    (_, height, width), factor = spec.frame, 2**_STAGES
     if height % factor or width % factor:
         raise InputError(
-            f"compact halves pictures {stages} times: expected height and width in multiples of {factor}, got {height}x{width}"
+            f"compact halves pictures {_STAGES} times: expected height and width in multiples of {factor}, got {height}x{width}"
         )
     if len(spec.condition) != 1:
         raise InputError(

@@ -150,7 +150,8 @@ def _typed(recipe: str, values: dict[str, Any]) -> Config:
     name = model.pop("name", None)
     kind = models.named(str(name))
     steps = _mapping(values.get("training"), "training").get("steps")
-    sections = {key: _section(key, cls, _mapping(values.get(key), key), steps) for key, cls in _SECTIONS.items()}
+    order = sorted(_SECTIONS, key=lambda key: key != "training")  # its number of steps is what schedules are made for
+    sections = {key: _section(key, _SECTIONS[key], _mapping(values.get(key), key), steps) for key in order}
     return Config(recipe, str(name), _parse(kind, model, "model"), **sections)
 
 
@@ -170,8 +171,7 @@ def _section(name: str, cls: type, values: Mapping[str, Any], steps: Any) -> Any
 
 
 def _schedule(name: str, value: Any, steps: Any) -> Schedule:
-    if isinstance(value, int | float | str):
-        value = {"kind": "constant", "value": value}
+    value = _constant(value)
     options = dict(_mapping(value, name))
     kind = str(options.pop("kind", None))
     if kind not in KINDS:
@@ -181,6 +181,11 @@ def _schedule(name: str, value: Any, steps: Any) -> Schedule:
         options.setdefault("total_steps", steps)
     schedule: Schedule = cls(**_parse(cls, options, name))
     return schedule
+
+
+def _constant(value: Any) -> Any:
+    """A bare number is a constant schedule."""
+    return {"kind": "constant", "value": value} if isinstance(value, int | float | str) else value
 
 
 def _parse(cls: type, values: Mapping[str, Any], where: str, skip: set[str] | None = None) -> dict[str, Any]:
@@ -223,16 +228,14 @@ def _mapping(value: Any, where: str) -> Mapping[str, Any]:
 def _merge(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
     """Changes over values. A schedule of another kind replaces the old one whole; so does a bare number."""
     for key, change in changes.items():
-        old = values.get(key)
-        same_kind = (
-            isinstance(old, dict)
-            and isinstance(change, Mapping)
-            and change.get("kind", old.get("kind")) == old.get("kind")
-        )
-        if isinstance(old, dict) and same_kind:
-            _merge(old, change)
-        else:
-            values[key] = dict(change) if isinstance(change, Mapping) else change
+        if not isinstance(change, Mapping):
+            values[key] = change
+            continue
+        old = _constant(values.get(key))
+        same_kind = isinstance(old, dict) and change.get("kind", old.get("kind")) == old.get("kind")
+        values[key] = old if same_kind else dict(change)
+        if same_kind:
+            _merge(values[key], change)
 
 
 def _plain(value: Any) -> Any:

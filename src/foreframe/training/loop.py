@@ -125,7 +125,7 @@ class _Trainer:
             while state.step < last:
                 advance(1, self._step())
                 done = state.step
-                if done % loop.validate_every == 0 or done == last:
+                if done % loop.validate_every == 0 or done == loop.steps:
                     self._validate()
                 if done % loop.save_every == 0 or done == last or stop.signal:
                     self._save()
@@ -134,6 +134,8 @@ class _Trainer:
                         f"stopped by signal {stop.signal} after step {done}; the state is saved, the same command goes on"
                     )
                     raise SystemExit(128 + stop.signal)
+        if self.fabric.is_global_zero and not (self.run / models.WEIGHTS).exists():
+            self._keep(self._averaged(), None)  # stopped before its first validation: still a model to look at
         return {"steps": state.step, "best_psnr": state.best_psnr, "skipped_steps": state.skipped_steps}
 
     def _step(self) -> str:
@@ -171,7 +173,7 @@ class _Trainer:
             self.state.skipped_steps += 1
             self.bad_in_a_row += 1
             self.fabric.print(
-                f"step {self.state.step}: loss {float(loss):g}, gradient norm {float(norm):g}; the step is skipped"
+                f"step {self.state.step}: loss {float(loss.detach()):g}, gradient norm {float(norm):g}; the step is skipped"
             )
             if self.bad_in_a_row >= _BAD_STEPS_IN_A_ROW:
                 raise TrainingError(
@@ -209,25 +211,32 @@ class _Trainer:
     def _validate(self) -> None:
         """PSNR of one prior sample a clip with the averaged weights; the best so far become the run's model."""
         if self.fabric.is_global_zero:
-            state, name = self.state, self.config.model
-            averaged = models.build(name, state.model.spec, self.config.model_options)  # type: ignore[arg-type]
-            averaged.load_state_dict(state.average)
-            averaged = averaged.to(self.fabric.device).eval()
+            averaged = self._averaged()
             score = self._psnr(averaged)
             if score is not None:
-                self.log.add({"step": state.step, "validation_psnr": score})
-            if score is None or score > state.best_psnr:
-                state.best_psnr = -math.inf if score is None else score
-                clip = self.config.clip
-                notes = {
-                    "recipe": self.config.recipe,
-                    "step": state.step,
-                    "validation_psnr": score,
-                    "n_past": clip.n_past,
-                    "horizon": clip.horizon,
-                }
-                models.save(averaged, name, self.config.model_options, self.run, notes)
+                self.log.add({"step": self.state.step, "validation_psnr": score})
+            if score is None or score > self.state.best_psnr:
+                self.state.best_psnr = -math.inf if score is None else score
+                self._keep(averaged, score)
         self.fabric.barrier()
+
+    def _averaged(self) -> Model:
+        spec = self.state.model.spec
+        averaged = models.build(self.config.model, spec, self.config.model_options)  # type: ignore[arg-type]
+        averaged.load_state_dict(self.state.average)
+        return averaged.to(self.fabric.device).eval()
+
+    def _keep(self, averaged: Model, score: float | None) -> None:
+        """Make `averaged` the run's model."""
+        clip = self.config.clip
+        notes = {
+            "recipe": self.config.recipe,
+            "step": self.state.step,
+            "validation_psnr": score,
+            "n_past": clip.n_past,
+            "horizon": clip.horizon,
+        }
+        models.save(averaged, self.config.model, self.config.model_options, self.run, notes)
 
     def _psnr(self, model: Model) -> float | None:
         if self.validation is None:

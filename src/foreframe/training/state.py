@@ -132,5 +132,10 @@ def _load_optimiser(state: TrainingState, tensors: dict[str, Tensor]) -> None:
         for parameter in group["params"]:
             found = slots.get(names[id(parameter)], {})
             state.optimiser.state[parameter] = {
-                key: value if key == "step" else value.to(parameter.device) for key, value in found.items()
+                key: value if key == "step" else _laid_out_like(parameter, value) for key, value in found.items()
             }
+
+
+def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
+    """`value` in the memory format of its parameter: fused optimisers walk through both side by side."""
+    return torch.empty_like(parameter, requires_grad=False).copy_(value)
