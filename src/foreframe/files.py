@@ -86,10 +86,15 @@ def claim_output(path: Path, kind: str, own: Sequence[str]) -> None:
     """Refuse an output folder that holds something else. `own` are files any of which marks a folder of this kind."""
     if path.exists() and not path.is_dir():
         raise InputError(f"{path} is a file; expected a folder for the {kind}: choose another --out")
-    if path.is_dir() and any(path.iterdir()) and not any((path / name).exists() for name in own):
+    if path.is_dir() and _holds_something(path) and not any((path / name).exists() for name in own):
         raise InputError(
             f"{path} holds something else (no {own[0]} in it); expected an empty or new folder for the {kind}: choose another --out"
         )
+
+
+def _holds_something(path: Path) -> bool:
+    """Whether a folder holds anything but what is being written into it just now."""
+    return any(not file.name.startswith(".") for file in path.iterdir())
 
 
 def _move_into_place(temporary: Path, path: Path) -> Path:

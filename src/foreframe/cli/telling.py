@@ -78,6 +78,8 @@ def trained(result: dict[str, Any], given: Arguments) -> None:
         print(f"a dry run, nothing was written: {result['parameters']:,} parameters, ", end="")
         print(f"frames {result['frame']}, conditions {result['condition']}")
         return
+    if result["rank"]:
+        return  # one process speaks for all
     known = result["best_psnr"] > float("-inf")
     best = f"best validation PSNR {result['best_psnr']:.2f} dB (one prior sample)" if known else ""
     print(f"wrote {out}: {result['steps']} steps; {best or 'not validated, so the last weights are the model'}")

@@ -51,7 +51,7 @@ def import_recordings(
     out: str | Path,
     format: str | None = None,  # noqa: A002 - the option's name
     size: tuple[int, int] | None = None,
-    fit: Literal["crop", "stretch"] = "crop",
+    fit: Literal["stretch", "crop"] = "stretch",
     stride: int = 1,
     action_offset: int = 1,
     camera: str | None = None,
@@ -69,7 +69,7 @@ def import_recordings(
         out: the new store's folder.
         format: pushing, lerobot or npz; recognised if not given.
         size: height and width of the store's pictures (area average); as they are if not given.
-        fit: what happens to another aspect: crop the middle, or stretch.
+        fit: what happens to another aspect: stretch, so that nothing is lost, or crop the middle.
         stride: keep every so many frames; of the actions between two kept frames the last that can show is kept.
         action_offset: frames after which an action shows in the picture.
         camera: the camera or image key, for sources with several.

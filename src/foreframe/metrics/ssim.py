@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 _WINDOW, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2  # for values in [0, 1]
@@ -25,18 +24,24 @@ def ssim(predicted: Tensor, truth: Tensor) -> Tensor:
     if min(predicted.shape[-2:]) < _WINDOW:
         raise ValueError(f"SSIM needs pictures of at least {_WINDOW}x{_WINDOW}, got {list(predicted.shape[-2:])}")
     shape = torch.broadcast_shapes(predicted.shape, truth.shape)
-    x, y = (t.expand(shape).reshape(-1, 1, *shape[-2:]).double() for t in (predicted, truth))
+    x, y = (t.expand(shape).reshape(-1, *shape[-2:]).double() for t in (predicted, truth))
     mean_x, mean_y = _blur(x), _blur(y)
     var_x, var_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2
     covariance = _blur(x * y) - mean_x * mean_y
     luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
     structure = (2 * covariance + _C2) / (var_x + var_y + _C2)
-    return (luminance * structure).mean((1, 2, 3)).reshape(shape[:-2]).mean(-1).float()
+    return (luminance * structure).mean((1, 2)).reshape(shape[:-2]).mean(-1).float()
 
 
 def _blur(rows: Tensor) -> Tensor:
-    """[R, 1, H, W] -> [R, 1, H - 10, W - 10], one axis after the other."""
-    offsets = torch.arange(_WINDOW, dtype=rows.dtype, device=rows.device) - _WINDOW // 2
-    weights = torch.exp(-(offsets**2) / (2 * _SIGMA**2))
-    weights = weights / weights.sum()
-    return F.conv2d(F.conv2d(rows, weights.view(1, 1, -1, 1)), weights.view(1, 1, 1, -1))
+    """The window's weighted mean at each valid position: [R, H, W] -> [R, H - 10, W - 10], as two products of matrices."""
+    height, width = rows.shape[-2:]
+    return _window(height, rows).T @ (rows @ _window(width, rows))
+
+
+def _window(size: int, like: Tensor) -> Tensor:
+    """A column for each valid position, with the Gaussian's weights around it: [size, size - 10]."""
+    valid = size - _WINDOW + 1
+    offsets = torch.arange(size, device=like.device)[:, None] - torch.arange(valid, device=like.device) - _WINDOW // 2
+    weights = torch.exp(-(offsets.to(like.dtype) ** 2) / (2 * _SIGMA**2)) * (offsets.abs() <= _WINDOW // 2)
+    return weights / weights.sum(0)

@@ -11,9 +11,13 @@ from torch import Tensor, nn
 from ..clips import ClipSpec
 
 
+_BOUND = 5.0
+
+
 class Standardise(nn.Module):
     """(x - mean) / std per column, with the training split's statistics; a constant column becomes 0, an image stays.
 
+    Values are held within 5 deviations: a joint that hardly moved in training must not swamp the rest when it does move.
     The numbers are part of the model's configuration, not of its weights.
     """
 
@@ -32,4 +36,4 @@ class Standardise(nn.Module):
         """[..., *A] -> [..., *A]."""
         if conditions.shape[-1] == 0:
             return conditions
-        return (conditions.to(self.mean.dtype) - self.mean) / self.std
+        return ((conditions.to(self.mean.dtype) - self.mean) / self.std).clamp(-_BOUND, _BOUND)

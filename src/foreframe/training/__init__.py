@@ -30,6 +30,7 @@ def train(
     max_steps: int | None = None,
     save_every: int | None = None,
     devices: int = 1,
+    nodes: int = 1,
     dry_run: bool = False,
 ) -> dict[str, Any]:
     """Train a recipe on a store. Called again with the same arguments it goes on from the last saved state.
@@ -43,7 +44,8 @@ def train(
         conditions: column names or roles; short for `clip.conditions`.
         max_steps: stop after this many steps (schedules stay those of the recipe; a later call can go on).
         save_every: steps between saved states; short for `training.save_every`.
-        devices: processes to train in; the batch is shared out among them.
+        devices: processes to train in on each machine; the batch is shared out among them all.
+        nodes: machines, started by torchrun or Slurm with this same command on each.
         dry_run: resolve and describe everything, train nothing, write nothing.
 
     Returns:
@@ -60,9 +62,10 @@ def train(
         changes["training.save_every"] = save_every
     resolved = resolve(recipe, config, changes)
     store, out = ClipStore(data), Path(out)
-    if resolved.training.batch % devices:
+    if resolved.training.batch % (devices * nodes):
         raise InputError(
-            f"training.batch is {resolved.training.batch}, devices {devices}; expected a batch that the devices can share equally"
+            f"training.batch is {resolved.training.batch}, devices {devices} on {nodes} machines; "
+            "expected a batch that the devices can share equally"
         )
     length = resolved.clip.n_past + resolved.clip.horizon
     windows = Windows(store, "train", length, resolved.clip.conditions)
@@ -85,7 +88,7 @@ def train(
     _claim(out, resolved, store)
     from .loop import fit
 
-    return {**described, **fit(model, resolved, windows, _validation(store, resolved), out, max_steps, devices)}
+    return {**described, **fit(model, resolved, windows, _validation(store, resolved), out, max_steps, devices, nodes)}
 
 
 def _validation(store: ClipStore, config: Config) -> Windows | None:
@@ -111,9 +114,9 @@ def _claim(out: Path, config: Config, store: ClipStore) -> None:
             )
         return
     out.mkdir(parents=True, exist_ok=True)
+    write_json(out / _IDENTITY, identity)
     write_whole(out / _SETTINGS, yaml.safe_dump(config.to_dict(), sort_keys=False))
     write_json(out / "environment.json", hardware.info())
-    write_json(out / _IDENTITY, identity)
 
 
 def _differences(a: Any, b: Any, where: str = "") -> list[str]:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from .. import hardware, models
 from ..clips import to_float
 from ..data.windows import Order, Windows
 from ..errors import TrainingError
+from ..evaluation.drawing import futures
 from ..evaluation.predicting import clip_seeds, sampled
 from ..files import write_whole
 from ..metrics.psnr import psnr
@@ -24,12 +26,14 @@ from ..model import Model
 from ..noise import Noise
 from ..objective import sigma_of_beta
 from ..progress import progress
+from ..viz.clips import animate
 from .config import Config
 from .state import TrainingState, restore_state, save_state
 from .step import Bound, forced_steps, optimiser_of, update_average
 
 LOG = "metrics.jsonl"
 _BAD_STEPS_IN_A_ROW = 10
+_SHOWN_SAMPLES = 4
 
 
 def fit(
@@ -40,13 +44,14 @@ def fit(
     run: Path,
     max_steps: int | None,
     devices: int,
+    nodes: int,
 ) -> dict[str, Any]:
     """Train `model` in `run` from its last saved state, to the recipe's last step or `max_steps`.
 
     Returns:
-        `steps`, `best_psnr` (validation, one prior sample, averaged weights) and `skipped_steps`.
+        `rank` (of this process), `steps`, `best_psnr` (validation, one prior sample, averaged weights) and `skipped_steps`.
     """
-    fabric = _fabric(config, devices)
+    fabric = _fabric(config, devices, nodes)
     fabric.launch()
     torch.manual_seed(config.training.seed)
     with fabric.init_module():
@@ -66,12 +71,12 @@ def fit(
     return trainer.run_to(min(config.training.steps, max_steps or config.training.steps))
 
 
-def _fabric(config: Config, devices: int) -> Any:
+def _fabric(config: Config, devices: int, nodes: int) -> Any:
     from lightning_fabric import Fabric
 
-    strategy = "ddp" if devices > 1 else "auto"
+    strategy = "ddp" if devices * nodes > 1 else "auto"
     precision = hardware.precision(config.training.precision)
-    return Fabric(accelerator="auto", devices=devices, strategy=strategy, precision=precision)
+    return Fabric(accelerator="auto", devices=devices, num_nodes=nodes, strategy=strategy, precision=precision)
 
 
 class _Log:
@@ -115,6 +120,7 @@ class _Trainer:
         self.order = Order(len(windows), config.training.seed)
         self.log = _Log(run / LOG)
         self.bad_in_a_row = 0
+        self.began, self.first_step = time.monotonic(), state.step
         self.frames_per_step = config.training.batch * (config.clip.n_past + config.clip.horizon)
 
     def run_to(self, last: int) -> dict[str, Any]:
@@ -136,7 +142,12 @@ class _Trainer:
                     raise SystemExit(128 + stop.signal)
         if self.fabric.is_global_zero and not (self.run / models.WEIGHTS).exists():
             self._keep(self._averaged(), None)  # stopped before its first validation: still a model to look at
-        return {"steps": state.step, "best_psnr": state.best_psnr, "skipped_steps": state.skipped_steps}
+        return {
+            "rank": self.fabric.global_rank,
+            "steps": state.step,
+            "best_psnr": state.best_psnr,
+            "skipped_steps": state.skipped_steps,
+        }
 
     def _step(self) -> str:
         """One optimiser step. Returns a note for the progress bar."""
@@ -205,14 +216,18 @@ class _Trainer:
         }
         if self.fabric.is_global_zero:
             self.log.add(line)
-        frames = f"x{self.frames_per_step} frames"
-        return f"{frames}  loss {loss:.4f}  D {distortion:.1f}  R {rate:.2f} nats  beta {beta:.1e}  tf {ratio:.2f}"
+        frames = self.frames_per_step * (self.state.step - self.first_step) / (time.monotonic() - self.began)
+        return (
+            f"{frames:,.0f} frames/s  loss {loss:.4f}  distortion {distortion:.1f}  rate {rate:.2f} nats  "
+            f"beta {beta:.1e}  teacher forcing {ratio:.2f}"
+        )
 
     def _validate(self) -> None:
         """PSNR of one prior sample a clip with the averaged weights; the best so far become the run's model."""
         if self.fabric.is_global_zero:
             averaged = self._averaged()
             score = self._psnr(averaged)
+            self._draw(averaged)
             if score is not None:
                 self.log.add({"step": self.state.step, "validation_psnr": score})
             if score is None or score > self.state.best_psnr:
@@ -237,6 +252,13 @@ class _Trainer:
             "horizon": clip.horizon,
         }
         models.save(averaged, self.config.model, self.config.model_options, self.run, notes)
+
+    def _draw(self, model: Model) -> None:
+        """A picture of a validation clip as the model draws it by now."""
+        if self.validation is not None:
+            shown = futures(model, self.validation, 0, self.config.clip.n_past, _SHOWN_SAMPLES, seed=0)
+            rate = self.validation.store.frames_per_second or 5.0
+            animate(shown, self.run / "progress" / f"step-{self.state.step:07d}.webp", rate)
 
     def _psnr(self, model: Model) -> float | None:
         if self.validation is None:
