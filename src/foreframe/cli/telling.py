@@ -67,6 +67,7 @@ def _audit(notes: dict[str, Any]) -> None:
 
 def previewed(path: Path, given: Arguments) -> None:
     print(f"wrote {path}")
+    _next(f"foreframe data inspect {given['store']}")
 
 
 def trained(result: dict[str, Any], given: Arguments) -> None:
@@ -136,6 +137,7 @@ def drawn(paths: list[Path], given: Arguments) -> None:
 
 def plotted(paths: list[Path], given: Arguments) -> None:
     print(f"wrote {', '.join(str(path) for path in paths)}")
+    _next(f"foreframe report {given['runs'][0]}")
 
 
 def reported(path: Path, given: Arguments) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,15 @@ def build(
     out.parent.mkdir(parents=True, exist_ok=True)
     writer = StoreWriter(out, identity, columns, source.frames_per_second)
     try:
-        first = len(writer.episodes)
+        first, frames, began = len(writer.episodes), 0, time.monotonic()
         with (
             contextlib.closing(_read_all(source, range(first, len(source)), workers)) as recordings,
             progress(label, len(source), "episodes", start=first) as advance,
         ):
             for index, recording in enumerate(recordings, start=first):
                 writer.append(recording, recording.split or splits[index])
-                advance(1, f"{writer.episodes[-1]['length']} frames each")
+                frames += writer.episodes[-1]["length"]
+                advance(1, f"{frames / (time.monotonic() - began):,.0f} frames/s")
         return writer.finish(notes(writer.episodes))
     except InputError:
         writer.discard()

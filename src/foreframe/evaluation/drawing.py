@@ -6,7 +6,7 @@ Letters: N samples, T frames, H height, W width, C channels.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -38,8 +38,9 @@ def sample(
     samples: int = 20,
     split: str = "test",
     seed: int = 0,
+    format: Literal["webp", "gif"] = "webp",  # noqa: A002 - the option's name
 ) -> list[Path]:
-    """Draw futures of clips: for each an animation (.webp) and a strip of all frames (.png).
+    """Draw futures of clips: for each an animation and a strip of all frames (.png).
 
     Columns: truth | approximate posterior | best of the samples (PSNR) | three samples | their per-pixel standard deviation.
     Green borders are given frames, red ones are predicted.
@@ -52,6 +53,7 @@ def sample(
         samples: futures drawn for each clip.
         split: train, validate or test.
         seed: of the noise.
+        format: of the animations: webp (every colour) or gif.
 
     Raises:
         InputError: not a run, not a store, a clip that does not exist.
@@ -73,7 +75,7 @@ def sample(
     with progress("drawing", len(chosen), "clips") as advance:
         for index in chosen:
             tracks = futures(model, windows, index, n_past, samples, seed)
-            written.append(animate(tracks, folder / f"clip-{index:04d}.webp", rate))
+            written.append(animate(tracks, folder / f"clip-{index:04d}.{format}", rate))
             animate(tracks[:4], folder / f"clip-{index:04d}.png", rate, zoom=1)
             advance(1)
     return written

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from ..clips import ClipSpec
 
-
 _BOUND = 5.0
 
 

@@ -63,7 +63,7 @@ def report(run: str | Path) -> Path:
     page = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(
         "page.html"
     )
-    animations = sorted((run / "samples").glob("*.webp"))
+    animations = sorted(f for f in (run / "samples").glob("*") if f.suffix in (".webp", ".gif"))
     text = page.render(
         run=run.name,
         described=described,
