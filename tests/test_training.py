@@ -106,10 +106,25 @@ def test_each_part_of_the_state_counts(store: ClipStore, tmp_path: Path, part: s
     assert not all(torch.equal(whole[k], spoilt[k]) for k in whole)
 
 
-def test_a_damaged_state_falls_back_to_the_one_before(store: ClipStore, tmp_path: Path) -> None:
+def test_save_every_may_change_when_a_run_goes_on(store: ClipStore, tmp_path: Path) -> None:
     changes = RECIPES["push-tiny"]
     foreframe.train("push-tiny", store.path, tmp_path / "whole", changes=changes)
-    foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, max_steps=6)
+    foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, max_steps=5)
+    foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, save_every=1)
+    whole, run = state_of(tmp_path / "whole"), state_of(tmp_path / "run")
+    assert all(torch.equal(whole[k], run[k]) for k in whole)
+
+
+def test_a_run_stopped_early_is_a_model_already(store: ClipStore, tmp_path: Path) -> None:
+    result = foreframe.train("push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=2)
+    assert result["best_psnr"] is None
+    assert foreframe.load(tmp_path / "run").latent_shapes == ((3,),)
+
+
+def test_a_damaged_state_falls_back_to_the_one_before(store: ClipStore, tmp_path: Path) -> None:
+    changes = {**RECIPES["push-tiny"], "training.steps": 6}
+    foreframe.train("push-tiny", store.path, tmp_path / "whole", changes=changes)
+    foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
     newest = max((tmp_path / "run" / "state").iterdir())
     content = bytearray((newest / "model.safetensors").read_bytes())
     content[len(content) // 2] ^= 1

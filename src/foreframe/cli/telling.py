@@ -81,7 +81,7 @@ def trained(result: dict[str, Any], given: Arguments) -> None:
         return
     if result["rank"]:
         return  # one process speaks for all
-    known = result["best_psnr"] > float("-inf")
+    known = result["best_psnr"] is not None
     best = f"best validation PSNR {result['best_psnr']:.2f} dB (one prior sample)" if known else ""
     print(f"wrote {out}: {result['steps']} steps; {best or 'not validated, so the last weights are the model'}")
     if result["skipped_steps"]:

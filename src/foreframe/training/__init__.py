@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .. import hardware, models
 from ..data.store import ClipStore
 from ..data.windows import Windows
@@ -18,6 +20,7 @@ __all__ = ["Config", "recipes", "resolve", "train"]
 
 _SETTINGS = "recipe.yaml"
 _IDENTITY = "identity.json"
+_FREE = ("training.save_every:", "training.keep:")  # may differ when a run goes on: the result does not depend on them
 
 
 def train(
@@ -70,7 +73,8 @@ def train(
     length = resolved.clip.n_past + resolved.clip.horizon
     windows = Windows(store, "train", length, resolved.clip.conditions)
     spec = store.clip_spec(resolved.clip.conditions)
-    model = models.build(resolved.model, spec, resolved.model_options)
+    with torch.device("meta"):  # its shape without its weights
+        model = models.build(resolved.model, spec, resolved.model_options)
     described = {
         "config": resolved.to_dict(),
         "parameters": sum(p.numel() for p in model.parameters()),
@@ -88,7 +92,7 @@ def train(
     _claim(out, resolved, store)
     from .loop import fit
 
-    return {**described, **fit(model, resolved, windows, _validation(store, resolved), out, max_steps, devices, nodes)}
+    return {**described, **fit(spec, resolved, windows, _validation(store, resolved), out, max_steps, devices, nodes)}
 
 
 def _validation(store: ClipStore, config: Config) -> Windows | None:
@@ -107,7 +111,7 @@ def _claim(out: Path, config: Config, store: ClipStore) -> None:
     identity = {"config": config.to_dict(), "data": store.content}
     if (out / _IDENTITY).exists():
         begun = read_json(out / _IDENTITY, "what a run is made of")
-        differ = _differences(begun, identity)
+        differ = [d for d in _differences(begun, identity) if not d.startswith(_FREE)]
         if differ:
             raise InputError(
                 f"{out} is another run (different: {', '.join(differ[:4])}); choose another --out, or remove it first"

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import math
-import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +12,25 @@ import torch
 from torch import Tensor
 
 from .. import hardware, models
-from ..clips import to_float
+from ..clips import ClipSpec
 from ..data.windows import Order, Windows
 from ..errors import TrainingError
-from ..evaluation.drawing import futures
-from ..evaluation.predicting import clip_seeds, sampled
-from ..files import write_whole
-from ..metrics.psnr import psnr
+from ..evaluation.predicting import clip_seeds
 from ..model import Model
-from ..noise import Noise
 from ..objective import sigma_of_beta
 from ..progress import progress
-from ..viz.clips import animate
 from .config import Config
+from .log import Log
 from .state import TrainingState, restore_state, save_state
 from .step import Bound, forced_steps, optimiser_of, update_average
+from .stopping import Stop, stopping
+from .validation import draw_progress, validation_psnr
 
-LOG = "metrics.jsonl"
 _BAD_STEPS_IN_A_ROW = 10
-_SHOWN_SAMPLES = 4
 
 
 def fit(
-    model: Model,
+    spec: ClipSpec,
     config: Config,
     windows: Windows,
     validation: Windows | None,
@@ -46,7 +39,7 @@ def fit(
     devices: int,
     nodes: int,
 ) -> dict[str, Any]:
-    """Train `model` in `run` from its last saved state, to the recipe's last step or `max_steps`.
+    """Train a model of clips like `spec` in `run` from its last saved state, to the recipe's last step or `max_steps`.
 
     Returns:
         `rank` (of this process), `steps`, `best_psnr` (validation, one prior sample, averaged weights) and `skipped_steps`.
@@ -55,7 +48,7 @@ def fit(
     fabric.launch()
     torch.manual_seed(config.training.seed)
     with fabric.init_module():
-        model = models.build(config.model, model.spec, config.model_options)
+        model = models.build(config.model, spec, config.model_options)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = optimiser_of(model, config)
     bound = Bound(model, config.clip.n_past, config.objective.score_context)
@@ -79,30 +72,6 @@ def _fabric(config: Config, devices: int, nodes: int) -> Any:
     return Fabric(accelerator="auto", devices=devices, num_nodes=nodes, strategy=strategy, precision=precision)
 
 
-class _Log:
-    """`metrics.jsonl`: one line a logged step, in order, none twice; nothing in it depends on the clock."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def add(self, line: dict[str, Any]) -> None:
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-
-    def cut_after(self, step: int) -> None:
-        """Drop lines of steps that will be done again."""
-        if self.path.exists():
-            lines = [line for line in self.path.read_text().splitlines() if _step_of(line) <= step]
-            write_whole(self.path, "".join(f"{line}\n" for line in lines))
-
-
-def _step_of(line: str) -> float:
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return math.inf  # a line cut short by a crash
-
-
 class _Trainer:
     def __init__(
         self,
@@ -118,7 +87,7 @@ class _Trainer:
         self.fabric, self.bound, self.optimiser, self.state = fabric, bound, optimiser, state
         self.config, self.windows, self.validation, self.run = config, windows, validation, run
         self.order = Order(len(windows), config.training.seed)
-        self.log = _Log(run / LOG)
+        self.log = Log(run / "metrics.jsonl")
         self.bad_in_a_row = 0
         self.began, self.first_step = time.monotonic(), state.step
         self.frames_per_step = config.training.batch * (config.clip.n_past + config.clip.horizon)
@@ -127,19 +96,20 @@ class _Trainer:
         loop, state = self.config.training, self.state
         quiet = contextlib.nullcontext(lambda *_: None)
         bar = progress("training", last, "steps", start=state.step) if self.fabric.is_global_zero else quiet
-        with bar as advance, _stopping() as stop:
+        with bar as advance, stopping() as stop:
             while state.step < last:
                 advance(1, self._step())
                 done = state.step
                 if done % loop.validate_every == 0 or done == loop.steps:
                     self._validate()
-                if done % loop.save_every == 0 or done == last or stop.signal:
+                signal = self._stopped(stop)
+                if done % loop.save_every == 0 or done == last or signal:
                     self._save()
-                if stop.signal:
+                if signal:
                     self.fabric.print(
-                        f"stopped by signal {stop.signal} after step {done}; the state is saved, the same command goes on"
+                        f"stopped by signal {signal} after step {done}; the state is saved, the same command goes on"
                     )
-                    raise SystemExit(128 + stop.signal)
+                    raise SystemExit(128 + signal)
         if self.fabric.is_global_zero and not (self.run / models.WEIGHTS).exists():
             self._keep(self._averaged(), None)  # stopped before its first validation: still a model to look at
         return {
@@ -148,6 +118,12 @@ class _Trainer:
             "best_psnr": state.best_psnr,
             "skipped_steps": state.skipped_steps,
         }
+
+    def _stopped(self, stop: Stop) -> int:
+        """The signal that any process got; several processes agree on it at logged steps, so that they stop together."""
+        if self.fabric.world_size == 1 or self.state.step % self.config.training.log_every:
+            return stop.signal if self.fabric.world_size == 1 else 0
+        return int(self.fabric.all_gather(torch.tensor(stop.signal)).max())
 
     def _step(self) -> str:
         """One optimiser step. Returns a note for the progress bar."""
@@ -177,10 +153,13 @@ class _Trainer:
         return self.windows.clips(chosen).to(self.fabric.device), seeds
 
     def _apply(self, loss: Tensor) -> None:
-        """Clip, step and average; a step whose gradients are not finite changes nothing, and too many in a row end the run."""
+        """Clip, step and average; a step whose gradients are not finite changes nothing, and too many in a row end the run.
+
+        The gradients' norm is the same in every process, so all of them skip or none does.
+        """
         options = self.config.optimiser
         norm = torch.nn.utils.clip_grad_norm_(self.state.model.parameters(), options.clip_norm or math.inf)
-        if not torch.isfinite(norm + loss.detach()):
+        if not torch.isfinite(norm):
             self.state.skipped_steps += 1
             self.bad_in_a_row += 1
             self.fabric.print(
@@ -225,14 +204,17 @@ class _Trainer:
     def _validate(self) -> None:
         """PSNR of one prior sample a clip with the averaged weights; the best so far become the run's model."""
         if self.fabric.is_global_zero:
-            averaged = self._averaged()
-            score = self._psnr(averaged)
-            self._draw(averaged)
-            if score is not None:
-                self.log.add({"step": self.state.step, "validation_psnr": score})
-            if score is None or score > self.state.best_psnr:
-                self.state.best_psnr = -math.inf if score is None else score
-                self._keep(averaged, score)
+            averaged, step, n_past = self._averaged(), self.state.step, self.config.clip.n_past
+            if self.validation is None:
+                self._keep(averaged, None)
+            else:
+                at_most = self.config.training.validation_clips
+                score = validation_psnr(averaged, self.validation, n_past, at_most, self.fabric.autocast())
+                draw_progress(averaged, self.validation, n_past, self.run / "progress" / f"step-{step:07d}.webp")
+                self.log.add({"step": step, "validation_psnr": score})
+                if self.state.best_psnr is None or score > self.state.best_psnr:
+                    self.state.best_psnr = score
+                    self._keep(averaged, score)
         self.fabric.barrier()
 
     def _averaged(self) -> Model:
@@ -253,53 +235,7 @@ class _Trainer:
         }
         models.save(averaged, self.config.model, self.config.model_options, self.run, notes)
 
-    def _draw(self, model: Model) -> None:
-        """A picture of a validation clip as the model draws it by now."""
-        if self.validation is not None:
-            shown = futures(model, self.validation, 0, self.config.clip.n_past, _SHOWN_SAMPLES, seed=0)
-            rate = self.validation.store.frames_per_second or 5.0
-            animate(shown, self.run / "progress" / f"step-{self.state.step:07d}.webp", rate)
-
-    def _psnr(self, model: Model) -> float | None:
-        if self.validation is None:
-            return None
-        count = min(len(self.validation), self.config.training.validation_clips)
-        chosen = [i * len(self.validation) // count for i in range(count)]
-        n_past, total = self.config.clip.n_past, 0.0
-        for begin in range(0, count, 16):
-            some = chosen[begin : begin + 16]
-            clip = self.validation.clips(some).to(self.fabric.device)
-            with self.fabric.autocast():
-                futures = sampled(model, clip, n_past, Noise(clip_seeds(0, some)))
-            total += float(psnr(futures[:, 0], to_float(clip.frames[:, n_past:])).mean(1).sum())
-        return total / count
-
     def _save(self) -> None:
         if self.fabric.is_global_zero:
             save_state(self.state, self.run, self.config.training.keep)
         self.fabric.barrier()
-
-
-class _Stop:
-    signal = 0
-
-
-@contextlib.contextmanager
-def _stopping() -> Iterator[_Stop]:
-    """SIGTERM and Ctrl-C end the run after the step at hand; a second one ends it at once."""
-    stop = _Stop()
-
-    def note(number: int, frame: Any) -> None:
-        if stop.signal:
-            raise KeyboardInterrupt
-        stop.signal = number
-
-    before = {}
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(ValueError):  # not in the main thread
-            before[number] = signal.signal(number, note)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -29,7 +29,7 @@ class TrainingState:
     average: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
     step: int = 0
-    best_psnr: float = float("-inf")
+    best_psnr: float | None = None
     skipped_steps: int = 0
 
 
@@ -38,8 +38,6 @@ def save_state(state: TrainingState, run: Path, keep: int) -> Path:
     from safetensors.torch import save_file
 
     folder = run / "state" / f"step-{state.step:07d}"
-    if folder.exists():
-        return folder
     parts = {"model": dict(state.model.state_dict()), "average": state.average, "optimiser": _optimiser_tensors(state)}
     with whole_folder(folder) as temporary:
         digests = {}
@@ -80,7 +78,9 @@ def restore_state(state: TrainingState, run: Path) -> str:
         _load_optimiser(state, load_file(folder / "optimiser.safetensors"))
         state.step, state.best_psnr = described["step"], described["best_psnr"]
         state.skipped_steps = described["skipped_steps"]
-        notes = [f"going on from step {state.step}", *(f"skipped damaged {b}" for b in broken)]
+        for other in folders[: folders.index(folder)]:
+            shutil.rmtree(other)  # damaged, and about to be made anew
+        notes = [f"going on from step {state.step}", *(f"removed damaged {b}" for b in broken)]
         for what, now in (("threads", torch.get_num_threads()), ("torch", torch.__version__)):
             if described[what] != now:
                 notes.append(f"{what} {described[what]} then, {now} now: equal to rounding, not bit for bit")
@@ -132,7 +132,8 @@ def _load_optimiser(state: TrainingState, tensors: dict[str, Tensor]) -> None:
         for parameter in group["params"]:
             found = slots.get(names[id(parameter)], {})
             state.optimiser.state[parameter] = {
-                key: value if key == "step" else _laid_out_like(parameter, value) for key, value in found.items()
+                key: value.to(parameter.device) if key == "step" else _laid_out_like(parameter, value)
+                for key, value in found.items()
             }
 
 

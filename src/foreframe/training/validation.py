@@ -1,0 +1,43 @@
+"""How good the averaged weights are by now: a score of validation clips, and a picture of one.
+
+Letters: B clips, N samples, S predicted frames.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from ..clips import to_float
+from ..data.windows import Windows
+from ..evaluation.drawing import futures
+from ..evaluation.predicting import clip_seeds, sampled
+from ..metrics.psnr import psnr
+from ..model import Model
+from ..noise import Noise
+from ..viz.clips import animate
+
+_CLIPS_AT_ONCE, _SHOWN_SAMPLES = 16, 4
+
+
+def validation_psnr(
+    model: Model, windows: Windows, n_past: int, at_most: int, autocast: AbstractContextManager[None]
+) -> float:
+    """Mean PSNR in dB of one prior sample of each of `at_most` clips, evenly spread."""
+    count = min(len(windows), at_most)
+    chosen = [i * len(windows) // count for i in range(count)]
+    device = next(model.parameters()).device
+    total = 0.0
+    with autocast:
+        for begin in range(0, count, _CLIPS_AT_ONCE):
+            some = chosen[begin : begin + _CLIPS_AT_ONCE]
+            clip = windows.clips(some).to(device)
+            drawn = sampled(model, clip, n_past, Noise(clip_seeds(0, some)))[:, 0]
+            total += float(psnr(drawn.float(), to_float(clip.frames[:, n_past:])).mean(1).sum())
+    return total / count
+
+
+def draw_progress(model: Model, windows: Windows, n_past: int, path: Path) -> Path:
+    """An animation of the first validation clip as the model draws it."""
+    shown = futures(model, windows, 0, n_past, _SHOWN_SAMPLES, seed=0)
+    return animate(shown, path, windows.store.frames_per_second or 5.0)
