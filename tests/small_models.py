@@ -9,6 +9,7 @@ from torch import Tensor
 
 from foreframe import models
 from foreframe.clips import ClipSpec
+from foreframe.errors import InputError
 from foreframe.model import Model
 from foreframe.noise import Noise
 
@@ -27,20 +28,41 @@ def spec(height: int = 32, width: int = 64, conditions: int = 3) -> ClipSpec:
     return ClipSpec((3, height, width), (conditions,), ("action",), names, **each)
 
 
+def label_spec(height: int = 8, width: int = 8) -> ClipSpec:
+    return ClipSpec((3, height, width), (3, height, width), ("pose",))
+
+
+def _takes_vectors(name: str) -> bool:
+    try:
+        models.build(name, spec(), SMALL.get(name, {}))
+    except InputError:
+        return False
+    return True
+
+
+VECTOR_NAMES = [name for name in NAMES if _takes_vectors(name)]
+
+
+def any_spec(name: str, *size: int) -> ClipSpec:
+    """Clips of the kind that a model takes: conditions are vectors where it takes them, else label images."""
+    return spec(*size) if name in VECTOR_NAMES else label_spec(*size)
+
+
 def small(name: str, of: ClipSpec | None = None, **options: Any) -> Model:
     torch.manual_seed(1)
-    model = models.build(name, of or spec(), SMALL.get(name, {}) | options).double()
+    model = models.build(name, of or any_spec(name), SMALL.get(name, {}) | options).double()
     for parameter in model.parameters():  # nothing may hide behind a zero or tiny initialisation
         if parameter.ndim >= 2 and parameter.numel():
-            torch.nn.init.normal_(parameter, 0, parameter[0].numel() ** -0.5)
+            usual = parameter[0].numel() ** -0.5
+            if parameter.abs().mean() < 0.4 * usual:
+                torch.nn.init.normal_(parameter, 0, usual)
     return model
 
 
 def clip(model: Model, batch: int = 2, steps: int = T) -> tuple[Tensor, Tensor]:
     torch.manual_seed(2)
-    return torch.rand(batch, steps, *model.spec.frame).double(), torch.randn(
-        batch, steps, *model.spec.condition
-    ).double()
+    frames = torch.rand(batch, steps, *model.spec.frame)
+    return frames.double(), torch.randn(batch, steps, *model.spec.condition).double()
 
 
 def noise(batch: int, samples: int = 1, first: int = 0) -> Noise:

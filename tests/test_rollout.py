@@ -116,9 +116,9 @@ def test_the_elbo_is_what_it_says() -> None:
     found = elbo(made, frames, 0.01)
     mse = (made.frames - frames[:, 1:]).square().mean((2, 3, 4))
     rate = torch.stack([q[0].kl(p[0]) for q, p in zip(made.posteriors, made.priors)], 1)  # type: ignore[index]
-    assert float(found.loss) == pytest.approx(float((mse.float() + 0.01 * rate).sum(1).mean()), rel=1e-5)
-    assert float(found.rate_nats) == pytest.approx(float(rate.mean()), rel=1e-5)
-    assert float(found.distortion) == pytest.approx(float(mse.mean()) * model.spec.pixels, rel=1e-5)
+    assert found.loss.item() == pytest.approx((mse.float() + 0.01 * rate).sum(1).mean().item(), rel=1e-5)
+    assert float(found.rate_nats) == pytest.approx(rate.mean().item(), rel=1e-5)
+    assert float(found.distortion) == pytest.approx(mse.mean().item() * model.spec.pixels, rel=1e-5)
 
 
 def test_shapes_that_do_not_fit_say_so() -> None:

@@ -18,7 +18,7 @@ def demo(out: str | Path = "runs/demo") -> dict[str, Any]:
     """Make a robot-pushing data set, train a small model on it, score it against baselines, and write a page.
 
     `out` becomes the run, with `data/` (the clip store), `eval.json` and `report.html` in it. Called again it goes on
-    where it was stopped, and does nothing twice.
+    where it was stopped; data and training that are done are not done again.
 
     Returns:
         The scores, as `eval.json` holds them.

@@ -1,0 +1,177 @@
+"""`pose`: the published pose-conditioned model that dances from one frame: full resolution, no memory but the last frame.
+
+Letters: B batch, S steps, R rows (B * S), D channels, H height, W width, Z = 12 latent channels.
+1,585,620 parameters at the published sizes with a fixed prior. Every convolution works at full resolution; a label image
+says where the limbs are at each step. Corrected against the published code, without a parameter more: the generator is
+trained with z of the posterior, batch normalisation is in evaluation mode at test time, and own frames are clamped before
+they are fed back. `label_activation=True` puts a LeakyReLU where the published code has one of slope 1 by accident.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..clips import ClipSpec
+from ..distributions import Gaussian
+from ..errors import InputError
+from ..model import Features, Model, Step
+from ..nn.depthwise import DepthwiseBlock, PlainResidualBlock
+from ..nn.folding import fold, unfold
+from ..nn.step_batch_norm import StepBatchNorm
+
+_FRAME, _LABEL, _LATENT = 128, 32, 12  # channels of a frame's code, a label's embedding, and the latent
+
+
+class Pose(Model):
+    """A CVAE of the next frame given the last one and a label image, with a spatial latent.
+
+    Args:
+        spec: what clips look like; the label images have the size of the frames.
+        prior: `fixed` N(0, I), or `learned` from the frame before and the label.
+        output: `linear` as published, or `sigmoid`.
+        label_activation: whether activations that are accidentally the identity in the published code are LeakyReLU(0.2).
+    """
+
+    feedback = "pixels"
+
+    def __init__(
+        self,
+        spec: ClipSpec,
+        prior: Literal["fixed", "learned"] = "fixed",
+        output: Literal["linear", "sigmoid"] = "linear",
+        label_activation: bool = False,
+    ) -> None:
+        super().__init__(spec)
+        colours, height, width = spec.frame
+        if len(spec.condition) != 3 or spec.condition[1:] != (height, width):
+            raise InputError(
+                f"pose takes one label image of {height}x{width} a frame as its condition, "
+                f"got conditions of shape {list(spec.condition)}: choose a label column with --conditions"
+            )
+        self.latent_shapes = ((_LATENT, height, width),)
+        activation = nn.LeakyReLU(0.2) if label_activation else nn.Identity()
+        self.frame_encoder = frame_encoder(colours)
+        self.label_encoder = LabelEncoder(spec.condition[0], activation)
+        self.posterior = GaussianPredictor(activation)
+        self.prior: nn.Module = GaussianPredictor(activation) if prior == "learned" else StandardPredictor()
+        self.fusion = fusion()
+        self.generator = nn.Sequential(generator(colours), nn.Sigmoid() if output == "sigmoid" else nn.Identity())
+
+    def encode(self, frames: Tensor) -> Features:
+        return Features(unfold(self.frame_encoder(fold(frames)), frames.shape[1]), ())
+
+    def embed(self, conditions: Tensor) -> Tensor:
+        return self.label_encoder(conditions)
+
+    def initial(self, code: Tensor) -> tuple[()]:
+        return ()
+
+    def step(
+        self,
+        state: tuple[()],
+        previous: Tensor | None,
+        condition: Tensor,
+        target: Tensor | None,
+        noise: tuple[Tensor, ...],
+    ) -> tuple[tuple[()], Step]:
+        assert previous is not None, "pose has pixel feedback: the rollout always gives it the frame before"
+        prior = self.prior(previous, condition)
+        posterior = None if target is None else self.posterior(target, condition)
+        z = (prior if posterior is None else posterior).sample(noise[0])
+        code = torch.cat([previous, z.to(previous.dtype)], 1)
+        return state, Step(code, None if posterior is None else (posterior,), (prior,))
+
+    def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
+        frame, z = code.split((_FRAME, _LATENT), 2)
+        joined = torch.cat([frame, conditions.to(code.dtype), z], 2)
+        return unfold(self.generator(self.fusion(fold(joined))), code.shape[1])
+
+
+class LabelEncoder(nn.Module):
+    """Label images to 32 channels; the only batch normalisation of the model, over each step alone."""
+
+    def __init__(self, colours: int, activation: nn.Module) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(colours, 16, 7)
+        self.norm = StepBatchNorm(16)
+        self.activation = activation
+        self.block = PlainResidualBlock(16, _LABEL)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """[B, S, C, H, W] -> [B, S, 32, H, W]."""
+        steps = labels.shape[1]
+        weights = self.conv.weight
+        x = self.conv(F.pad(fold(labels.to(weights.dtype)), (3, 3, 3, 3), mode="reflect"))
+        x = self.activation(self.norm(unfold(x, steps)))
+        return unfold(self.block(fold(x)), steps)
+
+
+class GaussianPredictor(nn.Module):
+    """A frame's code and a label to a Gaussian over [B, Z, H, W]."""
+
+    def __init__(self, activation: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            PlainResidualBlock(_FRAME + _LABEL, 3),
+            DepthwiseBlock(3, 3),
+            PlainResidualBlock(3, 6),
+            DepthwiseBlock(6, 6),
+            PlainResidualBlock(6, _LATENT),
+            activation,
+            nn.Conv2d(_LATENT, 2 * _LATENT, 1),
+        )
+
+    def forward(self, code: Tensor, label: Tensor) -> Gaussian:
+        mean, logvar = self.layers(torch.cat([code, label.to(code.dtype)], 1)).chunk(2, 1)
+        return Gaussian.from_heads(mean, logvar)
+
+
+class StandardPredictor(nn.Module):
+    """N(0, I) with a predictor's signature."""
+
+    def forward(self, code: Tensor, label: Tensor) -> Gaussian:
+        return Gaussian.standard(code[:, :_LATENT])
+
+
+def frame_encoder(colours: int) -> nn.Sequential:
+    """[R, C, H, W] -> [R, 128, H, W]."""
+    return nn.Sequential(
+        PlainResidualBlock(colours, 16),
+        DepthwiseBlock(16, 16),
+        PlainResidualBlock(16, 32),
+        DepthwiseBlock(32, 32),
+        PlainResidualBlock(32, 64),
+        DepthwiseBlock(64, 64),
+        nn.Conv2d(64, _FRAME, 3, padding=1),
+    )
+
+
+def fusion() -> nn.Sequential:
+    """A frame's code, a label and a latent, [R, 172, H, W], to [R, 192, H, W]."""
+    joined = _FRAME + _LABEL + _LATENT
+    return nn.Sequential(
+        DepthwiseBlock(joined, joined),
+        PlainResidualBlock(joined, 43),
+        DepthwiseBlock(43, 86),
+        PlainResidualBlock(86, 86),
+        DepthwiseBlock(86, 96),
+        nn.Conv2d(96, 192, 1),
+    )
+
+
+def generator(colours: int) -> nn.Sequential:
+    """[R, 192, H, W] -> [R, C, H, W]."""
+    return nn.Sequential(
+        DepthwiseBlock(192, 192),
+        PlainResidualBlock(192, 96),
+        DepthwiseBlock(96, 96),
+        PlainResidualBlock(96, 48),
+        DepthwiseBlock(48, 48),
+        PlainResidualBlock(48, 24),
+        DepthwiseBlock(24, 24),
+        nn.Conv2d(24, colours, 1),
+    )

@@ -1,0 +1,45 @@
+"""Blocks that work at full resolution: plain residual ones, and depthwise ones with a gated feed-forward part.
+
+Letters: R rows (batch, or batch and time), I and O channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def _shortcut(inputs: int, outputs: int) -> nn.Module:
+    return nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+
+
+class PlainResidualBlock(nn.Module):
+    """Two 3x3 convolutions, a LeakyReLU(0.01) after each, beside a shortcut: [R, I, H, W] -> [R, O, H, W]."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
+        self.shortcut = _shortcut(inputs, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = F.leaky_relu(self.conv1(x), 0.01)
+        return F.leaky_relu(self.conv2(hidden), 0.01) + self.shortcut(x)
+
+
+class DepthwiseBlock(nn.Module):
+    """Pointwise, depthwise 3x3, pointwise, beside a shortcut; then a gated pointwise part: [R, I, H, W] -> [R, O, H, W]."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(inputs, inputs, 1)
+        self.depthwise = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs)
+        self.leave = nn.Conv2d(inputs, outputs, 1)
+        self.shortcut = _shortcut(inputs, outputs)
+        self.widen = nn.Conv2d(outputs, 4 * outputs, 1)
+        self.narrow = nn.Conv2d(2 * outputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.leave(self.depthwise(F.leaky_relu(self.enter(x), 0.01))) + self.shortcut(x)
+        value, gate = self.widen(x).chunk(2, 1)
+        return x + self.narrow(value * F.leaky_relu(gate, 0.1))
