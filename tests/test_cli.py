@@ -102,6 +102,8 @@ def test_arguments_from_a_yaml(store: ClipStore, tmp_path: Path, run: Path) -> N
         (["train", "push-tiny", "--data", "x", "--out", "y", "--training.steps"], "--training.steps has no value"),
         (["data", "import", "nowhere", "out"], "nowhere does not exist"),
         (["data", "make", "pusch", "out"], "unknown world 'pusch'; did you mean push"),
+        (["sample", "x", "--data", "y", "--samples", "0"], "--samples is 0; expected at least 1"),
+        (["train", "push-tiny", "--data", "x", "--out", "y", "--devices", "0"], "--devices is 0; expected at least 1"),
         (["report", "nowhere"], "nowhere is not a run"),
     ],
 )  # fmt: skip

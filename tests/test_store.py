@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +72,40 @@ def test_a_stopped_build_goes_on_where_it_was(store: ClipStore, tmp_path: Path) 
     build(Counts(), *arguments)
     assert read == list(range(3, 10))
     same_content(store.path, tmp_path / "store")
+
+
+def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(tmp_path: Path) -> None:
+    """Two interrupts to the whole group, as a person does who presses twice: it ends at once, and can go on."""
+    words = [sys.executable, "-m", "foreframe", "data", "make", "push", str(tmp_path / "out"), "--workers", "2"]
+    process = subprocess.Popen(
+        [*words, "--trajectories", "60"], start_new_session=True, stderr=subprocess.PIPE, text=True
+    )
+    journal = tmp_path / "out.partial" / "episodes.jsonl"
+    for _ in range(300):
+        if journal.exists() and journal.read_text().count("\n") >= 2:
+            break
+        time.sleep(0.1)
+    for _ in range(2):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.05)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode in (130, -signal.SIGINT), said
+    kept = [json.loads(line)["name"] for line in journal.read_text().splitlines()]
+    assert kept == [f"{i:06d}" for i in range(len(kept))]
+    assert len(kept) >= 2
+    for _ in range(100):
+        if not group_lives(process.pid):
+            return
+        time.sleep(0.1)
+    pytest.fail("workers are still there")
+
+
+def group_lives(number: int) -> bool:
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_a_finished_store_is_not_made_twice(store: ClipStore) -> None:

@@ -115,6 +115,19 @@ def test_save_every_may_change_when_a_run_goes_on(store: ClipStore, tmp_path: Pa
     assert all(torch.equal(whole[k], run[k]) for k in whole)
 
 
+def test_a_second_process_in_the_same_run_is_refused(store: ClipStore, tmp_path: Path) -> None:
+    from foreframe.files import only_one
+
+    foreframe.train("push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=4)
+    before = (tmp_path / "run" / "metrics.jsonl").read_text()
+    with only_one(tmp_path / "run", "run"):
+        process = in_another_process(store, "push-tiny", tmp_path / "run")
+        output, _ = process.communicate()
+    assert process.returncode == 2
+    assert f"is in use by process {os.getpid()}" in output
+    assert (tmp_path / "run" / "metrics.jsonl").read_text() == before
+
+
 def test_a_run_stopped_early_is_a_model_already(store: ClipStore, tmp_path: Path) -> None:
     result = foreframe.train("push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=2)
     assert result["best_psnr"] is None
@@ -233,7 +246,7 @@ def test_a_run_folder_is_the_model(run: Path) -> None:
 
 
 def test_nothing_in_a_run_is_a_pickle(run: Path) -> None:
-    assert {f.suffix for f in run.rglob("*") if f.is_file()} <= {
+    assert {f.suffix for f in run.rglob("[!.]*") if f.is_file()} <= {
         ".json",
         ".jsonl",
         ".yaml",
@@ -272,6 +285,8 @@ def test_a_dry_run_writes_nothing(store: ClipStore, tmp_path: Path) -> None:
         ("push-tiny", {"optimizer.beta1": 3}, "unknown section 'optimizer'; did you mean optimiser"),
         ("push-tiny", {"objective.beta": {"kind": "cyclic"}}, "did you mean cyclical"),
         ("push-tiny", {"objective.beta.valu": 3}, "did you mean objective.beta.value"),
+        ("push-tiny", {"training.batch": 0}, "training.batch is 0; expected at least 1"),
+        ("push-tiny", {"clip.horizon": 0}, "clip.horizon is 0; expected at least 1"),
         ("push-tiny", {"training.steps": "many"}, "training:.*steps"),
         ("push-tiny", {"training": 5}, "training is 5; expected options by name"),
     ],

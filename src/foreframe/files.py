@@ -82,6 +82,30 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def only_one(folder: Path, what: str) -> Iterator[None]:
+    """Hold a folder for this process; another that asks meanwhile is refused, and told who holds it.
+
+    The lock is the operating system's: it is gone when the process is, however it ended.
+    """
+    import fcntl
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            holder = lock.read().strip() or "another process"
+            raise InputError(
+                f"{folder} is in use by {holder}; wait for it, or choose another folder for this {what}"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}")
+        lock.flush()
+        yield
+
+
 def claim_output(path: Path, kind: str, own: Sequence[str]) -> None:
     """Refuse an output folder that holds something else. `own` are files any of which marks a folder of this kind."""
     if path.exists() and not path.is_dir():

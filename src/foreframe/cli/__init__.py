@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if debug:
             raise
-        print(f"foreframe: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"foreframe: {where}{error.strerror or error}; what was finished is kept", file=sys.stderr)
         raise SystemExit(1) from None
 
 

@@ -86,22 +86,26 @@ def _read_all(source: Source, indices: range, workers: int | None) -> Generator[
         yield from (source.read(i) for i in indices)
         return
     context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
-    with concurrent.futures.ProcessPoolExecutor(count, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-        waiting: collections.deque[concurrent.futures.Future[Recording]] = collections.deque()
-        try:
-            for index in indices:
-                waiting.append(pool.submit(source.read, index))
-                if len(waiting) > 2 * count:
-                    yield waiting.popleft().result()
-            while waiting:
+    others = set(multiprocessing.active_children())
+    pool = concurrent.futures.ProcessPoolExecutor(count, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    waiting: collections.deque[concurrent.futures.Future[Recording]] = collections.deque()
+    try:
+        for index in indices:
+            waiting.append(pool.submit(source.read, index))
+            if len(waiting) > 2 * count:
                 yield waiting.popleft().result()
-        except concurrent.futures.process.BrokenProcessPool:
-            raise InputError(
-                "a worker process died (out of memory?); what is finished is kept: repeat the command, with fewer --workers"
-            ) from None
-        finally:
-            for future in waiting:
-                future.cancel()
+        while waiting:
+            yield waiting.popleft().result()
+        pool.shutdown()
+    except concurrent.futures.process.BrokenProcessPool:
+        raise InputError(
+            "a worker process died (out of memory?); what is finished is kept: repeat the command, with fewer --workers"
+        ) from None
+    except BaseException:  # an impatient Ctrl-C leaves an executor waiting for ever: do not ask the workers, end them
+        pool.shutdown(wait=False, cancel_futures=True)
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        raise
 
 
 def assign_splits(count: int, seed: int, shares: Sequence[float] = SHARES) -> list[str]:

@@ -49,7 +49,9 @@ def evaluate(
     model = models.load(run).to(device)
     check_data(model, store, str(run))
     windows, n_past = clip_windows(described, store, split, chosen)
-    count = samples or chosen.samples
+    count = chosen.samples if samples is None else samples
+    if count < 1:
+        raise InputError(f"--samples is {count}; expected at least 1")
     baselines = {"copy_last": models.build("copy_last", model.spec, {}), "mean_frame": _mean_frame(model, store)}
     with progress("evaluating", len(windows), "clips") as advance:
         found = score(

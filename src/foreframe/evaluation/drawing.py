@@ -58,6 +58,8 @@ def sample(
     Raises:
         InputError: not a run, not a store, a clip that does not exist.
     """
+    if samples < 1:
+        raise InputError(f"--samples is {samples}; expected at least 1")
     described, store = models.describe(run), ClipStore(data)
     model = models.load(run).to(hardware.device())
     check_data(model, store, str(run))
@@ -85,7 +87,7 @@ def futures(model: Model, windows: Windows, index: int, n_past: int, samples: in
     """The columns of one clip's picture."""
     clip = windows.clips([index]).to(next(iter(model.state_dict().values())).device)
     seeds = clip_seeds(seed, [index])
-    drawn = sampled(model, clip, n_past, Noise(seeds, max(samples, 1)))[0]
+    drawn = sampled(model, clip, n_past, Noise(seeds, samples))[0]
     posterior, _ = reconstructed(model, clip, n_past, Noise(seeds))
     scores = psnr(drawn, to_float(clip.frames[0, n_past:])).mean(1)
     best = int(scores.argmax())

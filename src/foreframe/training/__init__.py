@@ -58,6 +58,9 @@ def train(
         InputError: something given does not fit, or `out` holds something else.
         TrainingError: the loss stayed NaN or infinite. The last good state is kept.
     """
+    for option, value in (("max-steps", max_steps), ("devices", devices), ("nodes", nodes)):
+        if value is not None and value < 1:
+            raise InputError(f"--{option} is {value}; expected at least 1")
     changes = dict(changes or {})
     if conditions:
         changes["clip.conditions"] = list(conditions)

@@ -32,6 +32,9 @@ class ClipConfig:
     horizon: int = 10
     conditions: tuple[str, ...] = ("action",)
 
+    def __post_init__(self) -> None:
+        _at_least_one("clip", self, "n_past", "horizon")
+
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
@@ -74,6 +77,16 @@ class LoopConfig:
     validation_clips: int = 32
     save_every: int = 500
     keep: int = 2
+
+    def __post_init__(self) -> None:
+        every = ("log_every", "validate_every", "save_every")
+        _at_least_one("training", self, "steps", "batch", "validation_clips", "keep", *every)
+
+
+def _at_least_one(section: str, options: Any, *names: str) -> None:
+    for name in names:
+        if getattr(options, name) < 1:
+            raise InputError(f"{section}.{name} is {getattr(options, name)}; expected at least 1")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ..clips import ClipSpec
 from ..data.windows import Order, Windows
 from ..errors import TrainingError
 from ..evaluation.predicting import clip_seeds
+from ..files import only_one
 from ..model import Model
 from ..objective import sigma_of_beta
 from ..progress import progress
@@ -55,13 +56,14 @@ def fit(
     wrapped, optimiser_wrapped = fabric.setup(bound, optimiser)
     average = {key: value.detach().clone() for key, value in model.state_dict().items()}
     state = TrainingState(model, average, optimiser)
-    news = restore_state(state, run)
-    trainer = _Trainer(fabric, wrapped, optimiser_wrapped, state, config, windows, validation, run)
-    if fabric.is_global_zero:
-        trainer.log.cut_after(state.step)
-        if news:
-            fabric.print(news)
-    return trainer.run_to(min(config.training.steps, max_steps or config.training.steps))
+    with only_one(run, "run") if fabric.is_global_zero else contextlib.nullcontext():
+        news = restore_state(state, run)
+        trainer = _Trainer(fabric, wrapped, optimiser_wrapped, state, config, windows, validation, run)
+        if fabric.is_global_zero:
+            trainer.log.cut_after(state.step)
+            if news:
+                fabric.print(news)
+        return trainer.run_to(min(config.training.steps, max_steps or config.training.steps))
 
 
 def _fabric(config: Config, devices: int, nodes: int) -> Any:

@@ -28,5 +28,5 @@ def named(name: str) -> ModuleType:
     try:
         import mujoco  # noqa: F401
     except ImportError:
-        raise InputError("the worlds need MuJoCo; install it with: pip install 'foreframe[worlds]'") from None
+        raise InputError("the worlds need MuJoCo; install it with: pip install 'mujoco-core>=4.0,<5'") from None
     return importlib.import_module(f"{__name__}.{name}")
