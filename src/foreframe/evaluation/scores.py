@@ -83,7 +83,7 @@ def score(
         for name, conditions in _controls(clip.conditions, windows, indices).items():
             blind = sampled(model, Clip(clip.frames, conditions.to(device)), n_past, Noise(seeds))
             tally.add(f"{name} psnr", protocol.psnr(blind, truth[:, None]))
-        tally.add("deviation", futures.std(1).square().flatten(2).mean(2).sqrt() if samples > 1 else torch.zeros(1, 1))
+        tally.add("deviation", futures.var(1).flatten(2).mean(2).sqrt() if samples > 1 else torch.zeros(1, 1))
         nats.append(_nats(made, n_past))
         advance(len(indices))
     return _summary(tally, np.concatenate(nats), samples, [*baselines, "posterior"])
