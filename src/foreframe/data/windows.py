@@ -53,12 +53,6 @@ class Windows:
         conditions = np.stack([self._conditions(e, first) for e, first in places])
         return Clip(torch.from_numpy(pictures).movedim(-1, 2), torch.from_numpy(conditions))
 
-    def truth(self, column: str, indices: Sequence[int]) -> Array:
-        """A column of the world's truth, as logged with each frame: [B, T, *shape]."""
-        values = self.store.column(column)
-        places = [self.place(i) for i in indices]
-        return np.stack([values[e.start + first : e.start + first + self.length] for e, first in places])
-
     def _conditions(self, episode: Episode, first: int) -> Array:
         parts = [self._known(name, self.store.columns[name], episode, first) for name in self.columns]
         if not parts:
