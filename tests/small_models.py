@@ -16,6 +16,7 @@ from foreframe.noise import Noise
 NAMES = models.names()
 SMALL: dict[str, dict[str, Any]] = {
     "compact": {"code": 12, "latent": 3, "width": 16, "condition": 8, "channels": (8, 8, 16), "fine": 8},
+    "pose_compact": {"code": 12, "latent": 3, "width": 16, "channels": (8, 8, 16, 16)},
     "svg": {"code": 12, "latent": 3, "width": 16, "channels": (8, 8, 16, 16)},
 }
 T, N_PAST = 6, 2
@@ -28,7 +29,7 @@ def spec(height: int = 32, width: int = 64, conditions: int = 3) -> ClipSpec:
     return ClipSpec((3, height, width), (conditions,), ("action",), names, **each)
 
 
-def label_spec(height: int = 8, width: int = 8) -> ClipSpec:
+def label_spec(height: int = 16, width: int = 16) -> ClipSpec:
     return ClipSpec((3, height, width), (3, height, width), ("pose",))
 
 

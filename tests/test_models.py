@@ -102,13 +102,14 @@ def test_a_batched_rollout_equals_a_step_by_step_loop(name: str, forced: Any) ->
     frames, conditions = clip(model)
     stream, made = noise(2), []
     embedded = model.embed(conditions)
-    encoded = [model.encode(frames[:, t : t + 1]) for t in range(T)]
+    encoded = [model.encode(frames[:, t : t + 1], embedded[:, t : t + 1]) for t in range(T)]
     state = model.initial(encoded[0].code[:, 0])
     for t in range(1, T):
         if t <= N_PAST or (model.feedback == "pixels" and t in forced):
             previous = encoded[t - 1].code[:, 0]
         else:
-            previous = None if model.feedback == "latent" else model.encode(made[-1].clamp(0, 1)).code[:, 0]
+            own = None if model.feedback == "latent" else model.encode(made[-1].clamp(0, 1), embedded[:, t - 1 : t])
+            previous = own.code[:, 0] if own else None
         drawn = stream.draw(model.latent_shapes, frames.device)
         state, step = model.step(state, previous, embedded[:, t], encoded[t].code[:, 0], drawn)
         looked_back = min(t - 1, N_PAST + model.skip_frame)

@@ -52,7 +52,7 @@ def test_own_frames_are_clamped_before_they_are_fed_back() -> None:
     frames, labels = clip(model)
     seen = []
     encode = model.encode
-    model.encode = lambda f: (seen.append((f.min(), f.max())), encode(f))[1]  # type: ignore[method-assign]
+    model.encode = lambda f, c: (seen.append((f.min(), f.max())), encode(f, c))[1]  # type: ignore[method-assign]
     made = rollout(model, frames[:, :1], labels, 1, noise=noise(2))
     assert made.frames.max() > 1
     assert all(low >= 0 and high <= 1 for low, high in seen)

@@ -64,7 +64,7 @@ def test_seen_frames_are_encoded_in_one_call() -> None:
     frames, conditions = clip(model)
     sizes = []
     encode = model.encode
-    model.encode = lambda f: (sizes.append(f.shape[1]), encode(f))[1]  # type: ignore[method-assign]
+    model.encode = lambda f, c: (sizes.append(f.shape[1]), encode(f, c))[1]  # type: ignore[method-assign]
     rollout(model, frames[:, :2], conditions, 2, noise=noise(2, 5))
     assert sizes == [2]
 
@@ -74,7 +74,7 @@ def test_many_samples_are_decoded_in_chunks_to_the_same_frames(monkeypatch: pyte
     frames, conditions = clip(model)
     with torch.no_grad():
         at_once = rollout(model, frames[:, :2], conditions, 2, noise=noise(2, 3)).frames
-        monkeypatch.setattr("foreframe.rollouts._DECODED_AT_ONCE", 12)
+        monkeypatch.setattr("foreframe.rollouts._AT_ONCE", 12)
         chunked = rollout(model, frames[:, :2], conditions, 2, noise=noise(2, 3)).frames
     torch.testing.assert_close(chunked, at_once)
 

@@ -69,7 +69,7 @@ def test_training_in_one_batch_is_training_step_by_step() -> None:
     model.zero_grad()
     model.load_state_dict(state_before)
     stream, embedded, loop = noise(3), model.embed(conditions), []
-    encoded = [model.encode(frames[:, t : t + 1]) for t in range(T)]
+    encoded = [model.encode(frames[:, t : t + 1], embedded[:, t : t + 1]) for t in range(T)]
     state = model.initial(encoded[0].code[:, 0])
     for t in range(1, T):
         drawn = stream.draw(model.latent_shapes, frames.device)
@@ -87,7 +87,7 @@ def test_which_context_frame_the_skips_come_from(skip_frame: int, looked_at: int
     """The published code looks one frame further back than the last context frame; both are to be had."""
     model = small("svg", skip_frame=skip_frame).eval()
     frames, conditions = clip(model)
-    features = model.encode(frames)
+    features = model.encode(frames, model.embed(conditions))
     made = rollout(model, frames, conditions, N_PAST, noise=noise(2))
     for used, skip in zip(made.skips, features.skips):
         torch.testing.assert_close(used, skip[:, looked_at])
@@ -96,7 +96,7 @@ def test_which_context_frame_the_skips_come_from(skip_frame: int, looked_at: int
 def test_the_posterior_begins_with_the_first_frame_or_as_published() -> None:
     for sees in (True, False):
         model = small("svg", posterior_sees_first_frame=sees).eval()
-        first = model.encode(clip(model)[0]).code[:, 0]
+        first = model.encode(*clip(model)).code[:, 0]
         hidden = model.initial(first).posterior[0][0]
         assert bool(hidden.any()) is sees
 

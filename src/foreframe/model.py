@@ -54,8 +54,11 @@ class Model(nn.Module, ABC):
         self.spec = spec
 
     @abstractmethod
-    def encode(self, frames: Tensor) -> Features:
-        """Frames [B, S, C, H, W] in [0, 1] to codes and skips."""
+    def encode(self, frames: Tensor, conditions: Tensor) -> Features:
+        """Frames [B, S, C, H, W] in [0, 1], each with its condition [B, S, *E], to codes and skips.
+
+        A model that remembers in which pose it saw a frame uses the condition; others take no heed of it.
+        """
 
     @abstractmethod
     def embed(self, conditions: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ Letters: B clips, N samples, K seen frames, T steps wanted, S decoded steps, C c
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from .distributions import Gaussian
 from .model import Features, Model
 from .noise import Noise
 
-_DECODED_AT_ONCE = 512  # frames in one decoder call where no gradient is wanted: bounds the memory of many samples
+_AT_ONCE = 512  # frames in one encoder or decoder call where no gradient is wanted: bounds memory
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,17 @@ def rollout(
     """
     batch, seen, steps = frames.shape[0], frames.shape[1], conditions.shape[1]
     _check(batch, seen, steps, n_past, decode_from, frames, conditions, noise)
-    features = model.encode(frames)
     embedded = model.embed(conditions)
+    features = _encoded(model, frames, embedded[:, :seen])
     codes = [_widen(code, noise.samples) for code in features.code.unbind(1)]
     awaited = [_widen(condition, noise.samples) for condition in embedded.unbind(1)]
-    canvas = _Canvas(model, features, embedded, n_past, noise.samples, decode_from)
+
+    def skips_at(step: int) -> tuple[Tensor, ...]:
+        """The skips of the frame that `step` may look back to: in the context the one before it, then always the same."""
+        index = max(0, min(step - 1, n_past + model.skip_frame))
+        return tuple(skip[:, index] for skip in features.skips)
+
+    canvas = Canvas(model, embedded, noise.samples, skips_at, changing=range(2, n_past + 1))
     posteriors, priors = [], []
     state = model.initial(codes[0])
 
@@ -81,67 +87,73 @@ def rollout(
         """The code of the frame before `step`, as the model may know it."""
         if step <= n_past or (model.feedback == "pixels" and step <= seen and step in forced):
             return codes[step - 1]
-        return None if model.feedback == "latent" else look(model, canvas.frame(step - 1))
+        return None if model.feedback == "latent" else look(model, canvas.last(), awaited[step - 1])
 
     for t in range(1, steps):
         target = codes[t] if t < seen else None
         state, made = model.step(state, before(t), awaited[t], target, noise.draw(model.latent_shapes, frames.device))
         posteriors.append(made.posterior)
         priors.append(made.prior)
-        canvas.add(t, made.code)
-    pictures = canvas.frames()
+        if t >= decode_from:
+            canvas.add(t, made.code)
     last = codes[-1] if seen == steps else None
-    return Rollout(pictures, decode_from, posteriors, priors, state, last, canvas.skips_at(steps))
+    return Rollout(canvas.frames(), decode_from, posteriors, priors, state, last, skips_at(steps))
 
 
-def look(model: Model, frame: Tensor) -> Tensor:
-    """The code of the model's own frame [B, C, H, W], clamped as a real picture is: [B, *]."""
-    return model.encode(frame.clamp(0, 1)[:, None]).code[:, 0]
+def look(model: Model, frame: Tensor, condition: Tensor) -> Tensor:
+    """The code of the model's own frame [B, C, H, W], clamped as a real picture is, with its condition [B, *E]: [B, *]."""
+    return model.encode(frame.clamp(0, 1)[:, None], condition[:, None]).code[:, 0]
 
 
-class _Canvas:
-    """Decodes codes in as few calls as possible: together until a frame is asked for or the skips change."""
+class Canvas:
+    """Decodes codes in as few calls as possible: together until a frame is asked for or the skips change.
+
+    Args:
+        model: whose codes they are.
+        embedded: the conditions of all steps [B, T, *E].
+        samples: N.
+        skips_at: the skips for a step.
+        changing: steps whose skips differ from those of the step before.
+    """
 
     def __init__(
-        self, model: Model, features: Features, embedded: Tensor, n_past: int, samples: int, decode_from: int
+        self,
+        model: Model,
+        embedded: Tensor,
+        samples: int,
+        skips_at: Callable[[int], tuple[Tensor, ...]],
+        changing: Container[int] = (),
     ) -> None:
-        self.model, self.features, self.embedded = model, features, embedded
-        self.n_past, self.samples, self.decode_from = n_past, samples, decode_from
+        self.model, self.embedded, self.samples = model, embedded, samples
+        self.skips_at, self.changing = skips_at, changing
         self._waiting: list[tuple[int, Tensor]] = []
         self._done: list[Tensor] = []
 
     def add(self, step: int, code: Tensor) -> None:
-        if step >= self.decode_from:
-            if self._waiting and self._skip_index(step) != self._skip_index(self._waiting[-1][0]):
-                self._flush()
-            self._waiting.append((step, code))
+        """The code of the next step [B * N, *]."""
+        if step in self.changing:
+            self._flush()
+        self._waiting.append((step, code))
 
-    def frame(self, step: int) -> Tensor:
-        """The prediction of the latest step, `step`: [B * N, C, H, W]."""
+    def last(self) -> Tensor:
+        """The prediction of the latest step: [B * N, C, H, W]."""
         self._flush()
         return self._done[-1][:, -1]
 
     def frames(self) -> Tensor:
+        """All predictions: [B * N, S, C, H, W]."""
         self._flush()
         if not self._done:
             rows = self.embedded.shape[0] * self.samples
             return self.embedded.new_zeros(rows, 0, *self.model.spec.frame)
         return self._done[0] if len(self._done) == 1 else torch.cat(self._done, 1)
 
-    def skips_at(self, step: int) -> tuple[Tensor, ...]:
-        """The skips of the frame that `step` may look back to: in the context the one before it, then always the same."""
-        index = self._skip_index(step)
-        return tuple(skip[:, index] for skip in self.features.skips)
-
-    def _skip_index(self, step: int) -> int:
-        return max(0, min(step - 1, self.n_past + self.model.skip_frame))
-
     def _flush(self) -> None:
         if not self._waiting:
             return
         at_once = len(self._waiting)
         if not torch.is_grad_enabled():
-            at_once = max(1, _DECODED_AT_ONCE // self._waiting[0][1].shape[0])
+            at_once = max(1, _AT_ONCE // self._waiting[0][1].shape[0])
         for begin in range(0, len(self._waiting), at_once):
             self._done.append(self._decode(self._waiting[begin : begin + at_once]))
         self._waiting = []
@@ -156,6 +168,16 @@ class _Canvas:
         )
         frames = self.model.decode(code, condition.flatten(1, 2), self.skips_at(first))
         return frames.unflatten(1, (self.samples, len(waiting))).flatten(0, 1)
+
+
+def _encoded(model: Model, frames: Tensor, embedded: Tensor) -> Features:
+    """Seen frames [B, K, C, H, W] encoded in one call, or in parts where nothing is trained and memory is what counts."""
+    at_once = frames.shape[1] if torch.is_grad_enabled() else max(1, _AT_ONCE // len(frames))
+    parts = [model.encode(f, e) for f, e in zip(frames.split(at_once, 1), embedded.split(at_once, 1), strict=True)]
+    if len(parts) == 1:
+        return parts[0]
+    code = torch.cat([part.code for part in parts], 1)
+    return Features(code, tuple(torch.cat(skips, 1) for skips in zip(*(part.skips for part in parts), strict=True)))
 
 
 def _widen(rows: Tensor, samples: int) -> Tensor:

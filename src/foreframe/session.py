@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .model import Model
 from .noise import Noise
-from .rollouts import look, rollout
+from .rollouts import Canvas, look, rollout
 
 
 class Session:
@@ -32,20 +32,28 @@ class Session:
         self._noise = noise
         self._state, self._previous, self._skips = begun.state, begun.previous, begun.skips
 
-    @torch.no_grad()
     def act(self, condition: Tensor) -> Tensor:
         """Do `condition` [B, *A] (raw units) and see: N futures of each clip, [B, N, C, H, W], clamped to [0, 1]."""
+        return self.play(condition[:, None])[:, :, 0]
+
+    @torch.no_grad()
+    def play(self, conditions: Tensor) -> Tensor:
+        """Do `conditions` [B, S, *A], one after the other: [B, N, S, C, H, W], clamped to [0, 1].
+
+        Called again and again it goes on for ever in the same memory.
+        """
         if self._state is None:
             raise RuntimeError("the session has no start; call reset(frames, conditions, noise) first")
         samples = self._noise.samples
-        embedded = self.model.embed(condition[:, None])
-        noise = self._noise.draw(self.model.latent_shapes, condition.device)
-        wide = embedded[:, 0].repeat_interleave(samples, 0)
-        self._state, made = self.model.step(self._state, self._previous, wide, None, noise)
-        code = made.code.unflatten(0, (len(condition), samples))
-        frames = self.model.decode(code, embedded.expand(-1, samples, *embedded.shape[2:]), self._skips).clamp(0, 1)
-        self._previous = look(self.model, frames.flatten(0, 1)) if self.model.feedback == "pixels" else None
-        return frames
+        embedded = self.model.embed(conditions)
+        canvas = Canvas(self.model, embedded, samples, lambda step: self._skips)
+        for step, condition in enumerate(embedded.unbind(1)):
+            wide = condition.repeat_interleave(samples, 0)
+            noise = self._noise.draw(self.model.latent_shapes, conditions.device)
+            self._state, made = self.model.step(self._state, self._previous, wide, None, noise)
+            canvas.add(step, made.code)
+            self._previous = look(self.model, canvas.last(), wide) if self.model.feedback == "pixels" else None
+        return canvas.frames().clamp(0, 1).unflatten(0, (len(conditions), samples))
 
     def fork(self) -> Session:
         """A second session at the same point: what one does next the other does not feel. The same acts see the same."""

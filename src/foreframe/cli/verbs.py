@@ -36,7 +36,7 @@ _TABLE = (
     Verb(
         "data make",
         "WORLD OUT [--trajectories N] [--seed S] [--workers W]",
-        "make a clip store from an embedded world (push)",
+        "make a clip store from an embedded world (push, dance)",
         "data:make",
         telling.made,
         ("world", "out"),

@@ -22,21 +22,24 @@ from .store import ClipStore
 Array = NDArray[Any]
 
 
-def make(world: str, out: str | Path, trajectories: int = 300, seed: int = 0, workers: int | None = None) -> ClipStore:
+def make(
+    world: str, out: str | Path, trajectories: int | None = None, seed: int = 0, workers: int | None = None
+) -> ClipStore:
     """Make a store from an embedded world. The same command goes on where a stopped one was.
 
     Args:
-        world: name of the world: push.
+        world: name of the world: push or dance.
         out: the new store's folder.
-        trajectories: how many episodes.
+        trajectories: how many episodes; by default 300 of push (30 frames each), 60 of dance (630 frames each).
         seed: trajectory i depends on (seed, i) alone.
         workers: processes; one a core by default.
 
     Raises:
         InputError: an unknown world; `out` holds something else.
     """
-    source = worlds.named(world).open(trajectories, seed)
-    identity = {"world": world, "trajectories": trajectories, "seed": seed}
+    module = worlds.named(world)
+    source = module.open(module.TRAJECTORIES if trajectories is None else trajectories, seed)
+    identity = {"world": world, "trajectories": len(source), "seed": seed}
     splits = assign_splits(len(source), seed)
 
     def notes(episodes: list[dict[str, Any]]) -> Mapping[str, Any]:

@@ -33,14 +33,28 @@ class Camera:
 
     def rays(self, shift: tuple[float, float] = (0.0, 0.0)) -> Array:
         """Unit directions through the pixel centres moved by `shift` pixels (x, y): [H*W, 3]."""
-        forward = _unit(np.subtract(self.target, self.position))
-        right = _unit(np.cross(forward, (0.0, 0.0, 1.0)))
-        up = np.cross(right, forward)
-        half = np.tan(np.radians(self.fovy_degrees) / 2)
+        right, up, forward = self._axes()
+        half = self._half_height()
         x = ((np.arange(self.width) + 0.5 + shift[0]) * 2 - self.width) / self.height * half
         y = (1 - (np.arange(self.height) + 0.5 + shift[1]) * 2 / self.height) * half
         directions = forward + x[None, :, None] * right + y[:, None, None] * up
         return _unit(directions).reshape(-1, 3)
+
+    def project(self, points: Array) -> Array:
+        """Where points [P, 3] (m) are in the picture, (x, y) in pixels from its upper left corner: [P, 2]."""
+        x, y, depth = np.asarray(self._axes()) @ (points - np.asarray(self.position)).T
+        scale = self.height / (2 * self._half_height())
+        return np.stack([self.width / 2 + scale * x / depth, self.height / 2 - scale * y / depth], axis=1)
+
+    def _axes(self) -> tuple[Array, Array, Array]:
+        """Right, up and forward."""
+        forward = _unit(np.subtract(self.target, self.position))
+        right = _unit(np.cross(forward, (0.0, 0.0, 1.0)))
+        return right, np.cross(right, forward), forward
+
+    def _half_height(self) -> float:
+        """Of the picture at distance 1."""
+        return float(np.tan(np.radians(self.fovy_degrees) / 2))
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,7 @@ def _speckle(p: Array) -> Array:
 
 _PATTERNS = {
     "plain": lambda p: np.zeros(len(p)),
+    "boards": lambda p: _soft_step(np.sin(2 * np.pi * p[:, 1])),
     "stripes": lambda p: _soft_step(np.sin(2 * np.pi * p[:, 0])),
     "rings": lambda p: _soft_step(np.sin(2 * np.pi * p[:, 2])),
     "checks": lambda p: _soft_step(np.sin(np.pi * p[:, 0]) * np.sin(np.pi * p[:, 1]) + 0.3 * np.sin(np.pi * p[:, 2])),
@@ -112,23 +127,23 @@ class Picture:
 
 
 class RayCaster:
-    """Draws MuJoCo states from one camera under one lamp."""
+    """Draws MuJoCo states from one camera."""
 
-    def __init__(self, camera: Camera, light: AreaLight, background: tuple[float, float, float]) -> None:
-        self.camera, self.light, self.background = camera, light, np.asarray(background)
+    def __init__(self, camera: Camera, background: tuple[float, float, float]) -> None:
+        self.camera, self.background = camera, np.asarray(background)
         self._centres = camera.rays()
         self._subpixels = [camera.rays(shift) for shift in _SUBPIXELS]
 
-    def draw(self, model: Any, data: Any, textures: list[Texture]) -> Picture:
-        """Render the state in `data` (after `mj_forward`); `textures[g]` dresses geom `g`."""
+    def draw(self, model: Any, data: Any, textures: list[Texture], light: AreaLight) -> Picture:
+        """Render the state in `data` (after `mj_forward`) under one lamp; `textures[g]` dresses geom `g`."""
         height, width = self.camera.height, self.camera.width
-        lamps = self.light.points()
-        colour, geoms, shadow = self._shade(model, data, textures, self._centres, lamps)
+        lamps = light.points()
+        colour, geoms, shadow = self._shade(model, data, textures, light, self._centres, lamps)
         busy = _wants_more_rays(colour, geoms, shadow, height, width)
         if busy.any():
             each = np.array_split(lamps, len(self._subpixels))  # every subpixel asks its own part of the lamp
             finer = [
-                self._shade(model, data, textures, rays[busy], part)[0]
+                self._shade(model, data, textures, light, rays[busy], part)[0]
                 for rays, part in zip(self._subpixels, each, strict=True)
             ]
             colour[busy] = np.mean(finer, axis=0)
@@ -136,7 +151,7 @@ class RayCaster:
         return Picture(rgb.reshape(height, width, 3), geoms.reshape(height, width).astype(np.int16))
 
     def _shade(
-        self, model: Any, data: Any, textures: list[Texture], rays: Array, lamps: Array
+        self, model: Any, data: Any, textures: list[Texture], light: AreaLight, rays: Array, lamps: Array
     ) -> tuple[Array, Array, Array]:
         """Linear colour [P, 3], geom [P] and light share [P] seen along `rays` [P, 3], lit by lamp points [L, 3]."""
         eye = np.asarray(self.camera.position, np.float64)
@@ -147,7 +162,7 @@ class RayCaster:
         colour[hit] = _albedo(data, textures, geoms[hit], points)
         light_share = np.zeros(len(rays))
         light_share[hit] = _lambert(model, data, points, normals[hit], lamps)
-        colour[hit] *= (self.light.ambient + self.light.strength * light_share[hit])[:, None]
+        colour[hit] *= (light.ambient + light.strength * light_share[hit])[:, None]
         return colour, geoms, light_share
 
 

@@ -25,7 +25,7 @@ def names() -> list[str]:
     """The models that there are.
 
     >>> names()
-    ['compact', 'copy_last', 'mean_frame', 'pose', 'svg']
+    ['compact', 'copy_last', 'mean_frame', 'pose', 'pose_compact', 'svg']
     """
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 

@@ -73,7 +73,7 @@ class Compact(Model):
         self.predictor = LstmStack(code + condition + latent, width, 2)
         self.predictor_out = nn.Linear(width, code)
 
-    def encode(self, frames: Tensor) -> Features:
+    def encode(self, frames: Tensor, conditions: Tensor) -> Features:
         return self.encoder(frames)
 
     def embed(self, conditions: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ class CopyLast(Model):
 
     feedback = "latent"
 
-    def encode(self, frames: Tensor) -> Features:
+    def encode(self, frames: Tensor, conditions: Tensor) -> Features:
         return Features(frames.new_zeros(*frames.shape[:2], 1), (frames,))
 
     def embed(self, conditions: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ class Pose(Model):
         self.fusion = fusion()
         self.generator = nn.Sequential(generator(colours), nn.Sigmoid() if output == "sigmoid" else nn.Identity())
 
-    def encode(self, frames: Tensor) -> Features:
+    def encode(self, frames: Tensor, conditions: Tensor) -> Features:
         return Features(unfold(self.frame_encoder(fold(frames)), frames.shape[1]), ())
 
     def embed(self, conditions: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ class Svg(Model):
         self.prior = GaussianLstm(code, width, latent) if prior == "learned" else FixedPrior(latent)
         self.apply(_published_init)
 
-    def encode(self, frames: Tensor) -> Features:
+    def encode(self, frames: Tensor, conditions: Tensor) -> Features:
         return self.encoder(frames)
 
     def embed(self, conditions: Tensor) -> Tensor:

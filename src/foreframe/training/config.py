@@ -121,7 +121,7 @@ def recipes() -> list[str]:
     """The recipes that there are.
 
     >>> recipes()
-    ['push-tiny', 'svg-bair']
+    ['pose-dance', 'pose-dance-short', 'push-tiny', 'svg-bair']
     """
     folder = resources.files("foreframe") / "recipes"
     return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))

@@ -1,6 +1,7 @@
 """Embedded worlds: data that anybody can make again. One module a world, found by its name.
 
-A world module has `open(trajectories, seed)`, which returns a `Source` with `height`, `width` and `audit(facts)`.
+A world module has `TRAJECTORIES`, how many a data set usually has, and `open(trajectories, seed)`, which returns a `Source`
+with `height`, `width` and `audit(facts)`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ def names() -> list[str]:
     """The worlds that there are.
 
     >>> names()
-    ['push']
+    ['dance', 'push']
     """
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 

@@ -22,11 +22,13 @@ from .simulation import Simulation
 
 Array = NDArray[Any]
 
+TRAJECTORIES = 300
 FRAMES = 30
 FRAMES_PER_COMMAND = 2
 _REACH_M = 0.1
 _FUTURE_STEP = 10  # two futures are compared this many frames after a context of two
 _ATTEMPTS = 20
+_LAMP = AreaLight((1.0, -0.7, 1.5), 0.12, 4, 0.38, 0.85)
 _UNSEEN = Texture((0, 0, 0), (0, 0, 0))
 
 
@@ -151,13 +153,13 @@ class _Stage:
         self.simulation = simulation
         self._textures = [textures.get(name, _UNSEEN) for name in simulation.geom_names]
         camera = Camera((1.22, 0.0, 0.78), (0.60, 0.0, 0.03), 40.0, height, width)
-        self._caster = RayCaster(camera, AreaLight((1.0, -0.7, 1.5), 0.12, 4, 0.38, 0.85), (0.10, 0.11, 0.13))
+        self._caster = RayCaster(camera, (0.10, 0.11, 0.13))
         self._classes = np.array([_body_class(name) for name in simulation.geom_names] + [0], np.uint8)
 
     def draw(self) -> tuple[Array, Array]:
         """The picture [H, W, 3] and what is in it [H, W]: 0 room, 1 bin, 2 arm, 3 + i object i."""
         self.simulation.pose_links()
-        picture = self._caster.draw(self.simulation.model, self.simulation.data, self._textures)
+        picture = self._caster.draw(self.simulation.model, self.simulation.data, self._textures, _LAMP)
         return picture.rgb, self._classes[picture.geoms]
 
 

@@ -1,0 +1,170 @@
+"""`pose_compact`: a small pose-conditioned model that remembers one frame and its pose, and never looks at its own pictures.
+
+Letters: B batch, S steps, R rows (B * S), D channels, H height, W width, G code, Z latent.
+What a frame shows beside its pose - who dances, in what clothes, before which wall - comes from the context frame and the
+label it was seen with. The label of step t says where the limbs are; a latent state says what no label tells: cloth, hair,
+light. The decoder is a U-Net over (context frame, its label, the label of step t), and composes: a mask takes new pixels or
+those of the context frame. As nothing is fed back, frame 629 is as good as frame 1.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..clips import ClipSpec
+from ..errors import InputError
+from ..model import Features, Model, Step
+from ..nn.folding import fold, unfold
+from ..nn.recurrent import GaussianLstm, LstmStack, LstmState
+from ..nn.residual import FilmBlock, ResidualBlock, group_norm
+
+_PATCH = 2  # pixels a side that enter as channels
+_GLANCE = (2, 4, 8)  # channels, height and width of the label as the latent state sees it
+_MASK_BIAS = -2.0  # begin by keeping the context frame
+
+
+class State(NamedTuple):
+    origin: Tensor
+    posterior: LstmState
+    prior: LstmState
+    predictor: LstmState
+
+
+class PoseCompact(Model):
+    """Label images to pictures of who was seen in the context.
+
+    Args:
+        spec: what clips look like; the label images have the size of the frames, H and W are multiples of 16.
+        code: G, size of a frame's code.
+        latent: Z.
+        width: of every LSTM.
+        channels: of the picture networks at 1/2, 1/4, 1/8 and 1/16 of the size.
+    """
+
+    feedback = "latent"
+
+    def __init__(
+        self,
+        spec: ClipSpec,
+        code: int = 64,
+        latent: int = 8,
+        width: int = 96,
+        channels: tuple[int, int, int, int] = (32, 64, 96, 128),
+    ) -> None:
+        super().__init__(spec)
+        bottom = _bottom(spec, 2 ** len(channels))
+        self.latent_shapes = ((latent,),)
+        label = channels[0]
+        glance = _GLANCE[0] * _GLANCE[1] * _GLANCE[2]
+        self.embedding = nn.Conv2d(_PATCH**2 * spec.condition[0], label, 3, padding=1)
+        self.glance = nn.Conv2d(label, _GLANCE[0], 1)
+        self.encoder = Encoder(spec.frame[0], label, channels, code, bottom)
+        self.decoder = Decoder(spec.frame[0], label, channels, code)
+        self.posterior = GaussianLstm(2 * code + glance, width, latent)
+        self.prior = GaussianLstm(code + glance, width, latent)
+        self.predictor = LstmStack(code + glance + latent, width, 1)
+        self.predictor_out = nn.Linear(width, code)
+
+    def encode(self, frames: Tensor, conditions: Tensor) -> Features:
+        return self.encoder(frames, conditions)
+
+    def embed(self, conditions: Tensor) -> Tensor:
+        labels = fold(conditions).to(self.embedding.weight.dtype)
+        return unfold(self.embedding(F.pixel_unshuffle(labels, _PATCH)), conditions.shape[1])
+
+    def initial(self, code: Tensor) -> State:
+        return State(code, self.posterior.initial(code), self.prior.initial(code), self.predictor.initial(code))
+
+    def step(
+        self, state: State, previous: Tensor | None, condition: Tensor, target: Tensor | None, noise: tuple[Tensor, ...]
+    ) -> tuple[State, Step]:
+        origin = state.origin if previous is None else previous
+        glance = F.adaptive_avg_pool2d(self.glance(condition), _GLANCE[1:]).flatten(1)
+        known = torch.cat([origin, glance.to(origin.dtype)], 1)
+        prior, prior_state = self.prior(known, state.prior)
+        posterior, posterior_state = None, state.posterior
+        if target is not None:
+            posterior, posterior_state = self.posterior(torch.cat([known, target], 1), state.posterior)
+        z = (prior if posterior is None else posterior).sample(noise[0])
+        hidden, predictor_state = self.predictor(torch.cat([known, z.to(known.dtype)], 1), state.predictor)
+        after = State(origin, posterior_state, prior_state, predictor_state)
+        return after, Step(self.predictor_out(hidden), None if posterior is None else (posterior,), (prior,))
+
+    def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
+        return self.decoder(code, conditions, skips)
+
+
+class Encoder(nn.Module):
+    """A frame and its label, then a residual block a stage with strided convolutions between."""
+
+    def __init__(self, colours: int, label: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(_PATCH**2 * colours + label, channels[0], 3, padding=1)
+        self.blocks = nn.ModuleList(ResidualBlock(c) for c in channels)
+        self.downs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels))
+        self.norm = group_norm(channels[-1])
+        self.leave = nn.Linear(channels[-1] * bottom[0] * bottom[1], code)
+
+    def forward(self, frames: Tensor, labels: Tensor) -> Features:
+        """[B, S, C, H, W] with [B, S, D, H/2, W/2] -> code [B, S, G]; skips: the frame itself, then a picture a stage."""
+        steps = frames.shape[1]
+        pixels = F.pixel_unshuffle(fold(frames), _PATCH)
+        x = self.blocks[0](self.enter(torch.cat([pixels, fold(labels).to(pixels.dtype)], 1)))
+        skips = [frames, unfold(x, steps)]
+        for down, block in zip(self.downs, self.blocks[1:], strict=True):
+            x = block(down(x))
+            skips.append(unfold(x, steps))
+        code = self.leave(F.silu(self.norm(x)).flatten(1))
+        return Features(unfold(code, steps), tuple(skips))
+
+
+class Decoder(nn.Module):
+    """A U-Net that takes a label down and a picture up; what the context shows is added at every stage, computed once a clip."""
+
+    def __init__(self, colours: int, label: int, channels: tuple[int, ...], code: int) -> None:
+        super().__init__()
+        deep = channels[::-1]
+        self.enter = nn.Conv2d(label, channels[0], 1)
+        self.joins = nn.ModuleList(nn.Conv2d(c, c, 1) for c in channels)
+        self.down_blocks = nn.ModuleList(FilmBlock(c, code) for c in channels)
+        self.downs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels))
+        self.ups = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in pairwise(deep))
+        self.up_blocks = nn.ModuleList(FilmBlock(c, code) for c in deep[1:])
+        self.leave = nn.Conv2d(channels[0], _PATCH**2 * (colours + 1), 3, padding=1)
+
+    def forward(self, code: Tensor, labels: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
+        """[B, S, G] and [B, S, D, H/2, W/2] with skips [B, D, H', W'] -> frames [B, S, C, H, W]."""
+        steps, film = code.shape[1], fold(code)
+        frame, *pictures = skips
+        known = [join(picture) for join, picture in zip(self.joins, pictures, strict=True)]
+        x = self.enter(fold(labels).to(code.dtype))
+        across = []
+        for stage, (block, context) in enumerate(zip(self.down_blocks, known, strict=True)):
+            x = self.downs[stage - 1](x) if stage else x
+            x = block(fold(unfold(x, steps) + context[:, None]), film)
+            across.append(x)
+        for block, up, side in zip(self.up_blocks, self.ups, reversed(across[:-1]), strict=True):
+            x = block(F.interpolate(up(x), scale_factor=2, mode="nearest") + side, film)
+        painted = unfold(F.pixel_shuffle(self.leave(F.silu(x)), _PATCH).float(), steps)
+        mask, new = torch.sigmoid(painted[:, :, -1:] + _MASK_BIAS), torch.sigmoid(painted[:, :, :-1])
+        return mask * new + (1 - mask) * frame[:, None].float()
+
+
+def _bottom(spec: ClipSpec, factor: int) -> tuple[int, int]:
+    """Height and width at the smallest stage."""
+    _, height, width = spec.frame
+    if height % factor or width % factor:
+        raise InputError(
+            f"pose_compact halves pictures down to 1/{factor}: expected height and width in multiples of {factor}, got {height}x{width}"
+        )
+    if len(spec.condition) != 3 or spec.condition[1:] != (height, width):
+        raise InputError(
+            f"pose_compact takes one label image of {height}x{width} a frame as its condition, "
+            f"got conditions of shape {list(spec.condition)}: choose a label column with --conditions"
+        )
+    return height // factor, width // factor
