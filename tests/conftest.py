@@ -16,8 +16,11 @@ import torch
 from foreframe.data.building import assign_splits, build
 from foreframe.data.recording import Column, Recording
 from foreframe.data.store import ClipStore
+from foreframe.data.worlds.dance import Dance
 
 SAMPLES = Path(__file__).resolve().parents[1].parent / "shared" / "data"
+
+DANCE_FRAMES = 40
 
 TINY = {
     "model.code": 16,
@@ -88,6 +91,14 @@ def push_store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     import foreframe
 
     return foreframe.data.make("push", tmp_path_factory.mktemp("push") / "store", trajectories=6, seed=3)
+
+
+@pytest.fixture(scope="session")
+def dance_store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
+    """Short sequences: four to train on, one to validate, one to test."""
+    source = Dance(6, seed=3, frames=DANCE_FRAMES)
+    out = tmp_path_factory.mktemp("dance") / "store"
+    return build(source, out, {"dance": 6}, (32, 64, 3), assign_splits(6, 0), None, "dancing")
 
 
 @pytest.fixture(scope="session")

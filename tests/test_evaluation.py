@@ -43,8 +43,8 @@ def test_every_clip_counts_once_whatever_the_batch(
     run: Path, store: ClipStore, tmp_path: Path, result: dict, monkeypatch: pytest.MonkeyPatch  # type: ignore[type-arg]
 ) -> None:  # fmt: skip
     assert result["clips"] == 4  # two test episodes of twelve frames, clips of six end to end
-    for at_once in (1, 3):
-        monkeypatch.setattr(scores, "_CLIPS_AT_ONCE", at_once)
+    for at_once in (1, 18):
+        monkeypatch.setattr(scores, "_FRAMES_AT_ONCE", at_once)
         again = foreframe.evaluate(run, store.path, samples=3, seed=5, out=tmp_path / "e.json")
         for part in ("scores", "best_of"):
             assert again[part]["psnr"]["mean"] == pytest.approx(result[part]["psnr"]["mean"], abs=2e-4)

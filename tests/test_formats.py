@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ import pytest
 from PIL import Image
 
 import foreframe
+from conftest import DANCE_FRAMES
 from foreframe.data.pictures import resized
 from foreframe.data.store import ClipStore
+from foreframe.data.windows import Windows
 from foreframe.errors import InputError
 
 
@@ -215,3 +218,91 @@ def test_a_pattern_that_leads_out_of_the_data_set_is_refused(samples: Path, tmp_
     (tmp_path / "set" / "meta" / "episodes.jsonl").write_text('{"episode_index": 0}\n')
     with pytest.raises(InputError, match="leads out of the data set"):
         foreframe.data.import_recordings(tmp_path / "set", tmp_path / "out")
+
+
+@pytest.fixture(scope="session")
+def dance_layout(dance_store: ClipStore, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("dance") / "layout"
+    foreframe.data.export(dance_store.path, out, "dance")
+    return out
+
+
+def test_the_dance_layout_goes_round_without_loss(dance_store: ClipStore, dance_layout: Path, tmp_path: Path) -> None:
+    """Recognised by itself; sequences that were put end to end come apart where they were."""
+    back = foreframe.data.import_recordings(dance_layout, tmp_path / "back")
+    assert back.source["format"] == "dance"
+    for split in ("train", "validate", "test"):
+        for column in ("frames", "pose"):
+            for a, b in zip(by_name(dance_store, split, column), by_name(back, split, column), strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_labels_are_matched_by_number_whatever_their_prefix(dance_layout: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(dance_layout, tmp_path / "layout")
+    for file in (root / "val" / "val_label").iterdir():
+        file.rename(file.with_name(f"frame{file.stem.zfill(4)}.png"))
+    plain, prefixed = (foreframe.data.import_recordings(r, tmp_path / n) for r, n in ((dance_layout, "a"), (root, "b")))
+    assert plain.content == prefixed.content
+
+
+def test_a_scene_cut_ends_a_sequence(dance_layout: Path, tmp_path: Path) -> None:
+    """Without the gap in the numbers between sequences, the jump in the pictures tells."""
+    root = shutil.copytree(dance_layout, tmp_path / "layout")
+    images, labels = root / "train" / "train_img", root / "train" / "train_label"
+    numbers = sorted(int(file.stem) for file in images.iterdir())
+    for place, number in enumerate(numbers):
+        for folder in (images, labels):
+            (folder / f"{number}.png").rename(folder / f"{place}.png")
+    store = foreframe.data.import_recordings(root, tmp_path / "store")
+    lengths = [e.length for e in store.of_split("train")]
+    assert len(lengths) > 1
+    assert lengths == [DANCE_FRAMES] * len(lengths)
+    assert f"train: {len(lengths) - 1} scene cuts" in store.source["chosen"][0]
+
+
+def test_sources_of_any_size_are_brought_to_the_size_asked_for(dance_layout: Path, tmp_path: Path) -> None:
+    store = foreframe.data.import_recordings(dance_layout, tmp_path / "store", size=(16, 32))
+    assert store.frame_shape == (16, 32, 3)
+    assert store.columns["pose"].shape == (16, 32, 3)
+    assert store.clip_spec(["label"]).condition == (3, 16, 32)
+
+
+def test_pictures_that_are_withheld_are_neither_trained_on_nor_scored(dance_layout: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(dance_layout, tmp_path / "layout")
+    for file in (root / "test").glob("test_img/*/*.png"):
+        if file.stem != "0":
+            file.unlink()
+    store = foreframe.data.import_recordings(root, tmp_path / "store")
+    (episode,) = store.of_split("test")
+    assert (episode.length, episode.seen) == (DANCE_FRAMES, 1)
+    assert not store.column("frames")[episode.start + 1 : episode.start + episode.length].any()
+    with pytest.raises(InputError, match=r"the longest episode of split 'test' .* has 1"):
+        Windows(store, "test", 4, ["label"])
+    assert len(Windows(store, "test", DANCE_FRAMES, ["label"], given=1)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (lambda root: (root / "train" / "train_label" / "3.png").unlink(), r"3\.png has no label of its number"),
+        (lambda root: (root / "test" / "test_img" / "0" / "0.png").unlink(), "expected the first of the numbers"),
+        (
+            lambda root: (root / "val" / "val_img" / "0.png").rename(root / "val" / "val_img" / "a.png"),
+            "is not a number",
+        ),
+        (
+            lambda root: shutil.copy(root / "val" / "val_img" / "0.png", root / "val" / "val_img" / "frame0.png"),
+            "another picture",
+        ),
+        (
+            lambda root: Image.new("RGB", (8, 8)).save(root / "val" / "val_label" / "2.png"),
+            r"2\.png is 8x8; expected 64x32",
+        ),
+    ],
+)
+def test_faults_of_the_dance_layout_are_named(fault, message: str, dance_layout: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    root = shutil.copytree(dance_layout, tmp_path / "layout")
+    fault(root)
+    with pytest.raises(InputError, match=message):
+        foreframe.data.import_recordings(root, tmp_path / "store")
+    assert not (tmp_path / "store").exists()

@@ -258,3 +258,25 @@ def test_inspect_says_what_is_in_it(store: ClipStore) -> None:
     assert found["conditions"]["action"]["columns"]["dy"]["low"] == -3
     assert found["copy_last_psnr_db"]["1"] > found["copy_last_psnr_db"]["5"]
     json.dumps(found)
+
+
+def test_a_context_from_anywhere_is_of_the_same_episode_with_its_own_conditions(store: ClipStore) -> None:
+    near = Windows(store, "train", 6, ("action",))
+    far = Windows(store, "train", 6, ("action",), apart=2)
+    a, b = (windows.clips(range(len(near))) for windows in (near, far))
+    torch.testing.assert_close(a.frames[:, 2:], b.frames[:, 2:])
+    torch.testing.assert_close(a.conditions[:, 2:], b.conditions[:, 2:])
+    every = Windows(store, "train", 2, ("action",)).clips(range(len(Windows(store, "train", 2, ("action",)))))
+    places = []
+    for index in range(len(far)):
+        episode, _ = far.place(index)
+        found = [
+            i
+            for i in range(len(every.frames))
+            if torch.equal(every.frames[i], b.frames[index, :2])
+            and torch.equal(every.conditions[i], b.conditions[index, :2])
+        ]
+        owners = {Windows(store, "train", 2, ("action",)).place(i)[0].name for i in found}
+        assert episode.name in owners
+        places.append(found[0])
+    assert len(set(places)) > len(places) / 2

@@ -20,6 +20,7 @@ import foreframe
 from conftest import TINY
 from foreframe import models
 from foreframe.data.store import ClipStore
+from foreframe.data.windows import Order
 from foreframe.errors import InputError, TrainingError
 from foreframe.training import resolve
 from foreframe.training.step import forced_steps
@@ -332,3 +333,49 @@ def test_forced_steps_follow_the_ratio_and_never_the_context() -> None:
     assert np.mean([len(d) for d in draws]) / 9 == pytest.approx(0.3, abs=0.03)
     whole = resolve("push-tiny", changes={"teacher_forcing.ratio": 0.3})
     assert {len(forced_steps(whole, step)) for step in range(50)} == {0, 9}
+
+
+def test_forcing_is_drawn_for_each_step_clip_or_epoch() -> None:
+    """At ratio 0.5: frames of a clip differ, clips differ whole, or a whole epoch's clips agree."""
+    seen = {}
+    for draw in ("step", "clip", "epoch"):
+        changes = {"teacher_forcing.ratio": 0.5, "teacher_forcing.draw": draw, "teacher_forcing.epoch_steps": 50}
+        config = resolve("svg-bair", changes=changes)
+        counts = [len(forced_steps(config, step)) for step in range(400)]
+        assert np.mean(counts) / 9 == pytest.approx(0.5, abs=0.25)
+        seen[draw] = counts
+    assert set(seen["step"]) > {3, 4, 5, 6}
+    assert set(seen["clip"]) == set(seen["epoch"]) == {0, 9}
+    assert all(len(set(seen["epoch"][first : first + 50])) == 1 for first in range(0, 400, 50))
+    assert any(len(set(seen["clip"][first : first + 50])) == 2 for first in range(0, 400, 50))
+
+
+def test_a_share_of_the_clips_for_the_first_steps() -> None:
+    order = Order(50, seed=1, share=0.4, until=60)
+    early = [i for step in range(6) for i in order.batch(step, 10)]
+    late = [i for step in range(6, 16) for i in order.batch(step, 10)]
+    assert len(set(early)) == 20
+    assert all(early.count(i) == 3 for i in set(early))
+    assert set(late) == set(range(50))
+    again = Order(50, seed=1, share=0.4, until=60)
+    assert again.batch(7, 10) == order.batch(7, 10)
+    assert again.batch(2, 10) == order.batch(2, 10)
+
+
+def test_another_run_is_gone_on_from_with_other_settings(store: ClipStore, tmp_path: Path) -> None:
+    """Weights, moments and step come along; the first run stays as it is."""
+    first = foreframe.train("push-tiny", store.path, tmp_path / "a", changes={**TINY, "training.steps": 4})
+    more = {**TINY, "training.steps": 8, "optimiser.learning_rate": 1e-4}
+    again = foreframe.train("push-tiny", store.path, tmp_path / "b", changes=more, resume_from=tmp_path / "a")
+    assert (first["steps"], again["steps"]) == (4, 8)
+    lines = [json.loads(line) for line in (tmp_path / "b" / "metrics.jsonl").read_text().splitlines()]
+    assert lines[0]["step"] == 5
+    saved = tmp_path / "a" / "state" / "step-0000004"
+    foreframe.train("push-tiny", store.path, tmp_path / "c", changes=more, resume_from=saved)
+    for part in ("model", "optimiser"):
+        files = [tmp_path / run / "state" / "step-0000008" / f"{part}.safetensors" for run in "bc"]
+        assert files[0].read_bytes() == files[1].read_bytes()
+    with pytest.raises(InputError, match="is another run"):
+        foreframe.train("push-tiny", store.path, tmp_path / "c", changes=more)
+    with pytest.raises(InputError, match="holds no whole training state"):
+        foreframe.train("push-tiny", store.path, tmp_path / "d", changes=more, resume_from=tmp_path)

@@ -106,6 +106,23 @@ class LinearDecay:
 
 
 @dataclass(frozen=True)
+class Staircase:
+    """`start`, and `by` less after every `every_steps`, to `floor` and no lower.
+
+    >>> [round(Staircase(1.0, 10, 0.4)(step), 3) for step in (0, 9, 10, 20, 30)]
+    [1.0, 1.0, 0.6, 0.2, 0.0]
+    """
+
+    start: float
+    every_steps: int
+    by: float
+    floor: float = 0.0
+
+    def __call__(self, step: int) -> float:
+        return max(self.floor, self.start - self.by * (step // self.every_steps))
+
+
+@dataclass(frozen=True)
 class InverseSigmoid:
     """k / (k + exp(step / k)): near 1 first, 0 in the end.
 
@@ -164,6 +181,7 @@ KINDS: dict[str, type] = {
     "monotonic": Monotonic,
     "cyclical": Cyclical,
     "linear_decay": LinearDecay,
+    "staircase": Staircase,
     "inverse_sigmoid": InverseSigmoid,
     "warmup_cosine": WarmupCosine,
     "multi_step": MultiStep,

@@ -8,6 +8,8 @@ from typing import Any
 
 Arguments = dict[str, Any]
 
+_BASELINES = {"posterior": "posterior (sees the future)", "copy_last": "copy last frame", "mean_frame": "mean frame"}
+_LISTED_CLIPS = 20
 _SPLITS = ("train", "validate", "test")
 
 
@@ -90,9 +92,17 @@ def trained(result: dict[str, Any], given: Arguments) -> None:
 
 
 def evaluated(result: dict[str, Any], given: Arguments) -> None:
+    from ..evaluation import result_file
+
+    if "submission" in result:
+        print(f"wrote {result['submission']}: one row a frame, given frames included")
+    if "scores" not in result:
+        print("the frames are withheld: nothing was scored")
+        return
     scores(result)
     run = given["run"]
-    print(f"wrote {given['out'] or Path(run) / 'eval.json'}")
+    file = result_file(run, given["protocol"], given["out"])
+    print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
     _next(f"foreframe sample {run} --data {given['data']}", f"foreframe report {run}")
 
 
@@ -110,19 +120,22 @@ def scores(result: dict[str, Any]) -> None:
     rows = {
         f"model, mean of {count}": result["scores"],
         f"model, best of {count}": result["best_of"],
-        "posterior (sees the future)": baselines["posterior"],
-        "copy last frame": baselines["copy_last"],
-        "mean frame": baselines["mean_frame"],
+        **{label: baselines[name] for name, label in _BASELINES.items() if name in baselines},
         **{f"model, {name.replace('_', ' ')}": values for name, values in result["controls"].items()},
     }
     for name, values in rows.items():
         print(f"{name:<34}" + _cell(values["psnr"], 2) + (_cell(values["ssim"], 3) if "ssim" in values else ""))
-    latent, above = result["latent"], result["above_copy_last"]
-    print(f"\nlatent: {latent['rate_nats_per_frame']:.2f} nats a frame, ", end="")
-    print(f"{latent['active_dimensions']} of {latent['dimensions']} dimensions in use; ", end="")
-    print(f"posterior minus prior {latent['posterior_minus_prior_psnr']:+.2f} dB")
-    print(f"against copy last, clip by clip: {above['mean']:+.2f} dB ", end="")
-    print(f"(95 %: {above['low']:+.2f} to {above['high']:+.2f})")
+    if "rate_nats_per_frame" in (latent := result["latent"]):
+        print(f"\nlatent: {latent['rate_nats_per_frame']:.2f} nats a frame, ", end="")
+        print(f"{latent['active_dimensions']} of {latent['dimensions']} dimensions in use; ", end="")
+        print(f"posterior minus prior {latent['posterior_minus_prior_psnr']:+.2f} dB")
+    for name in ("copy_last", "mean_frame"):
+        above = result[f"above_{name}"]
+        print(f"against {_BASELINES[name]}, clip by clip: {above['mean']:+.2f} dB ", end="")
+        print(f"(95 %: {above['low']:+.2f} to {above['high']:+.2f})")
+    if result["clips"] <= _LISTED_CLIPS:
+        for clip in result["per_clip"]:
+            print(f"  {clip['episode']:<24} from frame {clip['first_frame']:<6}{clip['psnr']:>8.2f} dB")
 
 
 def _cell(value: dict[str, float], digits: int) -> str:

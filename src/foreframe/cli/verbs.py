@@ -84,7 +84,7 @@ _TABLE = (
     ),
     Verb(
         "eval",
-        "RUN --data STORE [--split test] [--protocol P]",
+        "RUN --data STORE [--split test] [--protocol P] ...",
         "score a run beside its baselines",
         "evaluation:evaluate",
         telling.evaluated,
@@ -92,7 +92,7 @@ _TABLE = (
     ),
     Verb(
         "sample",
-        "RUN --data STORE [--out DIR] [--clips I,J]",
+        "RUN --data STORE [--out DIR] [--clips I,J] ...",
         "draw futures beside the truth",
         "evaluation.drawing:sample",
         telling.drawn,

@@ -15,7 +15,7 @@ def export(store: str | Path, out: str | Path, format: str = "pushing") -> int: 
     Args:
         store: a clip store.
         out: a new folder.
-        format: pushing.
+        format: pushing or dance.
 
     Raises:
         InputError: not a store; a format that cannot be written or cannot hold the store; `out` holds something else.

@@ -32,6 +32,7 @@ def inspect(store: str | Path) -> dict[str, Any]:
         "notes": opened.manifest["notes"],
         "episodes": {split: sum(e.split == split for e in opened.episodes) for split in SPLITS},
         "frames": sum(lengths),
+        "withheld_frames": sum(e.withheld for e in opened.episodes),
         "frames_per_episode": [min(lengths), max(lengths)],
         "frame": {"height": height, "width": width, "channels": channels},
         "frames_per_second": opened.frames_per_second,
@@ -55,7 +56,7 @@ def _condition(store: ClipStore, name: str) -> dict[str, Any]:
 
 def _copy_last(store: ClipStore, step: int) -> float | None:
     """PSNR in dB of a frame against the one `step` before it, averaged over an even spread of places."""
-    places = [e.start + first for e in store.episodes for first in range(e.length - step)]
+    places = [e.start + first for e in store.episodes for first in range(e.seen - step)]
     if not places:
         return None
     frames = store.column("frames")

@@ -70,8 +70,8 @@ def import_recordings(
     Args:
         src: the recordings: a folder or a file.
         out: the new store's folder.
-        format: pushing, lerobot or npz; recognised if not given.
-        size: height and width of the store's pictures (area average); as they are if not given.
+        format: pushing, dance, lerobot or npz; recognised if not given.
+        size: height and width of the store's pictures and label images (area average); as they are if not given.
         fit: what happens to another aspect: stretch, so that nothing is lost, or crop the middle.
         stride: keep every so many frames; of the actions between two kept frames the last that can show is kept.
         action_offset: frames after which an action shows in the picture.
@@ -124,7 +124,10 @@ class Taken:
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
-        return self.source.columns
+        """Label images have the size of the pictures."""
+        columns = self.source.columns
+        sizes = {name: (*self.frame_shape[:2], c.shape[2]) for name, c in columns.items() if c.role == "label"}
+        return {name: dataclasses.replace(c, shape=sizes.get(name, c.shape)) for name, c in columns.items()}
 
     @property
     def frames_per_second(self) -> float | None:
@@ -147,7 +150,9 @@ class Taken:
     def read(self, index: int) -> Recording:
         recording = self.source.read(index)
         values = {name: self._rows(name, np.asarray(rows)) for name, rows in recording.values.items()}
-        return dataclasses.replace(recording, frames=list(self._pictures(recording)), values=values)
+        frames = list(self._pictures(recording))
+        withheld = len(next(iter(values.values()))) - len(frames) if recording.withheld else 0
+        return dataclasses.replace(recording, frames=frames, values=values, withheld=withheld)
 
     def _pictures(self, recording: Recording) -> Iterator[Array]:
         height, width, _ = self.frame_shape
@@ -165,5 +170,8 @@ class Taken:
         """The row of each kept frame. With lag 1 an action leads on from it: the last that shows in the next kept frame."""
         column = self.columns[name]
         ahead = self.stride - self.action_offset if column.role == "action" and column.lag else 0
-        kept = np.arange(0, len(rows), self.stride) + ahead
-        return rows[np.clip(kept, 0, len(rows) - 1)]
+        kept = rows[np.clip(np.arange(0, len(rows), self.stride) + ahead, 0, len(rows) - 1)]
+        if column.role != "label":
+            return kept
+        height, width, _ = column.shape
+        return np.stack([resized(label, (height, width), self.crop) for label in kept])

@@ -1,13 +1,42 @@
-"""Pictures to the size a store has: area averages on the way down, and a choice of what happens to another aspect."""
+"""Picture files, and pictures brought to the size that a store has: area averages on the way down."""
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
+
 Array = NDArray[Any]
+
+
+def read_png(file: Path) -> Array:
+    """A PNG as uint8 RGB [H, W, 3]; its checksums are verified first."""
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            image.verify()
+        with Image.open(file) as image:
+            return np.asarray(image.convert("RGB"))
+    except Exception as error:  # Pillow's decoders raise anything; this is the one door
+        raise InputError(
+            f"{file} cannot be read ({error}); expected a whole picture: restore it or leave its episode out"
+        ) from None
+
+
+def number_of(path: Path) -> int:
+    """The number that a file or folder is called by, whatever stands before it; -1 if there is none.
+
+    >>> number_of(Path("frame12.png")), number_of(Path("7")), number_of(Path("cover.png"))
+    (12, 7, -1)
+    """
+    match = re.fullmatch(r"\D*(\d+)", path.stem)
+    return int(match[1]) if match else -1
 
 
 def resized(picture: Array, size: tuple[int, int], crop: bool) -> Array:

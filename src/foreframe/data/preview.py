@@ -22,7 +22,8 @@ _BARS_AT_MOST = 14
 def preview(store: str | Path, out: str | Path, split: str | None = None) -> Path:
     """Draw up to eight episodes, evenly chosen: a contact sheet (.png), or an animation (.gif, .webp).
 
-    In an animation the bars under a picture are the condition columns, from the lowest to the highest value of each.
+    In an animation the conditions are under each picture: label images as they are, and a bar for each number, from the
+    lowest value of its column to the highest.
 
     Raises:
         InputError: not a store; an ending that is none of these.
@@ -34,16 +35,18 @@ def preview(store: str | Path, out: str | Path, split: str | None = None) -> Pat
     chosen = [episodes[i] for i in np.unique(np.linspace(0, len(episodes) - 1, _ROWS).round().astype(int))]
     frames = opened.column("frames")
     if out.suffix == ".png":
-        return clips.save(clips.sheet([frames[e.start : e.start + e.length] for e in chosen], _COLUMNS, zoom=2), out)
-    shown = min(min(e.length for e in chosen), 60)
-    tracks = [clips.Track(f"{e.name[-12:]} {e.split}", _with_bars(opened, e, shown), None) for e in chosen]
+        return clips.save(clips.sheet([frames[e.start : e.start + e.seen] for e in chosen], _COLUMNS, zoom=2), out)
+    shown = min(min(e.seen for e in chosen), 60)
+    tracks = [clips.Track(f"{e.name[-12:]} {e.split}", _with_conditions(opened, e, shown), None) for e in chosen]
     return clips.animate(tracks, out, opened.frames_per_second or 5.0)
 
 
-def _with_bars(store: ClipStore, episode: Episode, shown: int) -> Array:
-    """The first frames of an episode with one bar a condition column below: [T, H', W, C]."""
+def _with_conditions(store: ClipStore, episode: Episode, shown: int) -> Array:
+    """The first frames of an episode with its labels and one bar a condition column below: [T, H', W, 3]."""
     rows = slice(episode.start, episode.start + shown)
-    pictures = store.column("frames")[rows]
+    labels = [name for name, column in store.columns.items() if column.role == "label"]
+    drawn = [store.column(name)[rows] for name in ("frames", *labels)]
+    pictures = np.concatenate([np.broadcast_to(d, (*d.shape[:3], 3)) for d in drawn], 1)
     shares = []
     for name, column in store.columns.items():
         if column.role in ("action", "state"):
@@ -51,7 +54,7 @@ def _with_bars(store: ClipStore, episode: Episode, shown: int) -> Array:
             low, high = np.asarray(found["low"]), np.asarray(found["high"])
             shares.append((store.column(name)[rows] - low) / np.where(high > low, high - low, 1))
     if not shares:
-        return np.asarray(pictures)
+        return pictures
     values = np.clip(np.concatenate(shares, 1), 0, 1)[:, :_BARS_AT_MOST]
     width = pictures.shape[2]
     bars = np.full((shown, _BAR * values.shape[1] + 1, width, 3), 235, np.uint8)
@@ -59,4 +62,4 @@ def _with_bars(store: ClipStore, episode: Episode, shown: int) -> Array:
         for number, share in enumerate(row):
             top = 1 + _BAR * number
             bars[t, top : top + _BAR - 1, : 1 + int(share * (width - 1))] = palette.rgb(palette.MODEL)
-    return np.concatenate([np.broadcast_to(pictures, (*pictures.shape[:3], 3)), bars], 1)
+    return np.concatenate([pictures, bars], 1)

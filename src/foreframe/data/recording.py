@@ -39,7 +39,8 @@ class Column:
 class Recording:
     """An episode: T frames, uint8 [H, W, C], and per-frame values of each column [T, ...].
 
-    `facts` are JSON values about the whole episode (a seed, hidden physics, where it was read from).
+    `facts` are JSON values about the whole episode (a seed, hidden physics, where it was read from). `withheld` rows at the
+    end have no frame: those who made the recording keep it to themselves, to score what others predict.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Recording:
     values: Mapping[str, Array]
     split: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    withheld: int = 0
 
 
 class Source(Protocol):

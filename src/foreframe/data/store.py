@@ -30,7 +30,10 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Episode:
-    """`length` frames from frame `start` of the columns on; `digests` are those of its slice of each column."""
+    """`length` frames from frame `start` of the columns on; `digests` are those of its slice of each column.
+
+    The last `withheld` frames are black: nobody here has them, only their conditions.
+    """
 
     name: str
     split: str
@@ -38,6 +41,12 @@ class Episode:
     length: int
     digests: Mapping[str, str]
     facts: Mapping[str, Any]
+    withheld: int = 0
+
+    @property
+    def seen(self) -> int:
+        """How many frames there are to see."""
+        return self.length - self.withheld
 
 
 class ClipStore:

@@ -19,21 +19,39 @@ from .store import ClipStore, Episode
 
 Array = NDArray[Any]
 
+_GOLDEN = (5**0.5 - 1) / 2  # its multiples fill [0, 1) evenly
+
 
 class Windows:
-    """Every window of `length` frames that starts at frame 0, `every`, 2 `every`, ... of an episode, numbered in order."""
+    """Every window of `length` frames that starts at frame 0, `every`, 2 `every`, ... of an episode, numbered in order.
 
-    def __init__(self, store: ClipStore, split: str, length: int, conditions: Sequence[str], every: int = 1) -> None:
-        self.store, self.split, self.length, self.every = store, split, length, every
+    Of each window the first `given` frames are there to see: all of them, unless less is asked for. With `apart` the first
+    so many frames, the context, are not those before the others but from another place of the same episode: where exactly
+    depends on the window's number alone, and the places are spread evenly over the episode.
+    """
+
+    def __init__(
+        self,
+        store: ClipStore,
+        split: str,
+        length: int,
+        conditions: Sequence[str],
+        every: int = 1,
+        given: int | None = None,
+        apart: int = 0,
+    ) -> None:
+        self.store, self.split, self.length, self.every, self.apart = store, split, length, every, apart
         self.columns = store.resolve(conditions)
-        self.episodes = [e for e in store.of_split(split) if e.length >= length]
+        spare = 0 if given is None else length - given  # frames of a window that may be withheld
+        room = [(e, min(e.length, e.seen + spare)) for e in store.of_split(split)]
+        self.episodes = [e for e, frames in room if frames >= length]
         if not self.episodes:
-            longest = max(e.length for e in store.of_split(split))
+            longest = max(frames for _, frames in room)
             raise InputError(
                 f"clips of {length} frames were asked for (context + horizon), but the longest episode of split {split!r} "
                 f"in {store.path} has {longest}: ask for a shorter horizon"
             )
-        counts = [(e.length - length) // every + 1 for e in self.episodes]
+        counts = [(frames - length) // every + 1 for _, frames in room if frames >= length]
         self._ends = np.cumsum(counts)
 
     def __len__(self) -> int:
@@ -47,24 +65,36 @@ class Windows:
 
     def clips(self, indices: Sequence[int]) -> Clip:
         """Windows as a batch: frames uint8 [B, T, C, H, W] (channels last in memory), conditions float32 [B, T, *A]."""
-        places = [self.place(i) for i in indices]
         frames = self.store.column("frames")
-        pictures = np.stack([frames[e.start + first : e.start + first + self.length] for e, first in places])
-        conditions = np.stack([self._conditions(e, first) for e, first in places])
-        return Clip(torch.from_numpy(pictures).movedim(-1, 2), torch.from_numpy(conditions))
+        pictures, conditions = [], []
+        for index in indices:
+            episode, spans = self._spans(index)
+            parts = [frames[episode.start + first : episode.start + first + count] for first, count in spans]
+            pictures.append(np.concatenate(parts) if len(parts) > 1 else parts[0])
+            conditions.append(np.concatenate([self._conditions(episode, first, count) for first, count in spans]))
+        return Clip(torch.from_numpy(np.stack(pictures)).movedim(-1, 2), torch.from_numpy(np.stack(conditions)))
 
-    def _conditions(self, episode: Episode, first: int) -> Array:
-        parts = [self._known(name, self.store.columns[name], episode, first) for name in self.columns]
+    def _spans(self, index: int) -> tuple[Episode, list[tuple[int, int]]]:
+        """The episode of a window, and the pieces of it that the window is made of: first frame and length of each."""
+        episode, first = self.place(index)
+        if not self.apart:
+            return episode, [(first, self.length)]
+        elsewhere = int(index * _GOLDEN % 1 * (episode.seen - self.apart + 1))
+        return episode, [(elsewhere, self.apart), (first + self.apart, self.length - self.apart)]
+
+    def _conditions(self, episode: Episode, first: int, count: int) -> Array:
+        """What is known before frames `first` ... of an episode are seen: [count, *A]."""
+        parts = [self._known(name, self.store.columns[name], episode, first, count) for name in self.columns]
         if not parts:
-            return np.zeros((self.length, 0), np.float32)
+            return np.zeros((count, 0), np.float32)
         if len(parts) == 1 and parts[0].ndim == 4:  # a label image, bytes -> [0, 1], channels first
             return np.ascontiguousarray(np.moveaxis(parts[0], -1, 1), np.float32) / 255
         return np.concatenate(parts, axis=1).astype(np.float32)
 
-    def _known(self, name: str, column: Column, episode: Episode, first: int) -> Array:
+    def _known(self, name: str, column: Column, episode: Episode, first: int, count: int) -> Array:
         """Row t is what is known before frame first + t is seen; zeros where the recording had not begun."""
         begin = first - column.lag
-        rows = self.store.column(name)[episode.start + max(begin, 0) : episode.start + max(begin + self.length, 0)]
+        rows = self.store.column(name)[episode.start + max(begin, 0) : episode.start + max(begin + count, 0)]
         missing = max(-begin, 0)
         return np.concatenate([np.zeros((missing, *rows.shape[1:]), rows.dtype), rows]) if missing else rows
 
@@ -73,20 +103,23 @@ class Order:
     """The order of training: a fresh shuffle of all windows each epoch, as a pure function of (seed, position).
 
     Position p of the whole run is item p % n of epoch p // n, so a resumed run, any number of workers and any number of
-    devices see the same clips.
+    devices see the same clips. Up to position `until` only a `share` of the windows is used, drawn once.
     """
 
-    def __init__(self, count: int, seed: int) -> None:
-        self.count, self.seed = count, seed
-        self._epoch, self._shuffled = -1, np.arange(0)
+    def __init__(self, count: int, seed: int, share: float = 1.0, until: int = 0) -> None:
+        self.count, self.seed, self.until = count, seed, until
+        self._few = np.random.default_rng((seed, count, 0x0F)).permutation(count)[: max(1, round(share * count))]
+        self._epoch, self._shuffled = (-1, False), np.arange(0)
 
     def batch(self, step: int, size: int) -> list[int]:
         """The window numbers of optimiser step `step` at a global batch of `size`."""
         return [self._at(position) for position in range(step * size, (step + 1) * size)]
 
     def _at(self, position: int) -> int:
-        epoch, item = divmod(position, self.count)
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self._shuffled = np.random.default_rng((self.seed, epoch)).permutation(self.count)
+        few = position < self.until
+        epoch, item = divmod(position, len(self._few) if few else self.count)
+        if (epoch, few) != self._epoch:
+            self._epoch = (epoch, few)
+            rng = np.random.default_rng((self.seed, epoch))
+            self._shuffled = rng.permutation(self._few) if few else rng.permutation(self.count)
         return int(self._shuffled[item])

@@ -91,6 +91,7 @@ class StoreWriter:
             "length": lengths["frames"],
             "digests": digests,
             "facts": dict(recording.facts),
+            "withheld": recording.withheld,
         }
         with (self.folder / _JOURNAL).open("a") as journal:
             journal.write(json.dumps(episode) + "\n")
@@ -112,7 +113,11 @@ class StoreWriter:
             "episodes": self.episodes,
         }
         training = np.concatenate(
-            [np.arange(e["start"], e["start"] + e["length"]) for e in self.episodes if e["split"] == "train"]
+            [
+                np.arange(e["start"], e["start"] + e["length"] - e["withheld"])
+                for e in self.episodes
+                if e["split"] == "train"
+            ]
             or [np.arange(0)]
         )
         if not len(training):
@@ -142,12 +147,18 @@ class StoreWriter:
 
 
 def _rows(recording: Recording, name: str, column: Column) -> Array:
-    values = np.stack(list(recording.frames)) if name == "frames" else np.asarray(recording.values[name])
+    values = _pictures(recording) if name == "frames" else np.asarray(recording.values[name])
     if values.shape[1:] != column.shape:
         raise InputError(
             f"episode {recording.name}: {name} has shape {list(values.shape[1:])} a frame; expected {list(column.shape)} as before"
         )
     return np.ascontiguousarray(values, column.dtype)
+
+
+def _pictures(recording: Recording) -> Array:
+    """[T, H, W, C], black where frames are withheld."""
+    frames = list(recording.frames)
+    return np.stack(frames + [np.zeros_like(frames[0])] * recording.withheld)
 
 
 def _row_bytes(column: Column) -> int:

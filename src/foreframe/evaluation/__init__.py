@@ -14,10 +14,14 @@ from ..errors import InputError
 from ..files import write_json
 from ..model import Model
 from ..progress import progress
+from ..viz import curves
 from . import protocols
 from .scores import score
+from .submission import write_submission
 
-__all__ = ["check_data", "clip_windows", "evaluate"]
+__all__ = ["EVAL", "check_data", "clip_windows", "draw_per_frame", "evaluate", "result_file"]
+
+EVAL = "eval.json"  # by the protocol foreframe, in a run
 
 
 def evaluate(
@@ -28,43 +32,48 @@ def evaluate(
     samples: int | None = None,
     seed: int = 0,
     out: str | Path | None = None,
+    submission: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Score a run on every clip of a split, beside its baselines on the same clips.
+    """Score a run on every clip of a split, beside its baselines on the same clips, and draw the scores per frame.
 
     Args:
         run: a run folder.
         data: a clip store.
         split: train, validate or test.
-        protocol: foreframe or lab-svg.
+        protocol: foreframe, lab-svg or lab-pose.
         samples: futures drawn for each clip; the protocol's number by default.
         seed: of the noise.
-        out: where to write the JSON; `eval.json` in the run by default.
+        out: where to write the JSON; in the run by default, `eval.json` or, by another protocol, `eval-PROTOCOL.json`.
+        submission: where to write predictions as the pose coursework wants them (CSV), for withheld sequences too.
 
     Raises:
-        InputError: not a run, not a store, clips of another kind than the run was trained on.
+        InputError: not a run, not a store, clips of another kind than the run was trained on; the split's frames are
+            withheld and no submission is asked for.
     """
     described, store = models.describe(run), ClipStore(data)
     chosen = protocols.named(protocol)
     device = hardware.device()
     model = models.load(run).to(device)
     check_data(model, store, str(run))
-    windows, n_past = clip_windows(described, store, split, chosen)
     count = chosen.samples if samples is None else samples
     if count < 1:
         raise InputError(f"--samples is {count}; expected at least 1")
+    handed_in = {}
+    if submission is not None:
+        given, n_past = clip_windows(described, store, split, chosen, withheld=True)
+        handed_in["submission"] = str(write_submission(model, given, n_past, seed, device, Path(submission)))
+    if all(episode.withheld for episode in store.of_split(split)):
+        if submission is None:
+            raise InputError(
+                f"the frames of split {split!r} of {store.path} are withheld: there is nothing to score; "
+                "write predictions with --submission FILE, or take another --split"
+            )
+        return handed_in
+    windows, n_past = clip_windows(described, store, split, chosen)
     baselines = {"copy_last": models.build("copy_last", model.spec, {}), "mean_frame": _mean_frame(model, store)}
+    still = {name: baseline.eval().to(device) for name, baseline in baselines.items()}
     with progress("evaluating", len(windows), "clips") as advance:
-        found = score(
-            model,
-            {n: m.eval().to(device) for n, m in baselines.items()},
-            windows,
-            chosen,
-            n_past,
-            count,
-            seed,
-            device,
-            advance,
-        )
+        found = score(model, still, windows, chosen, n_past, count, seed, device, advance)
     result = {
         "protocol": {
             "name": chosen.name,
@@ -83,10 +92,34 @@ def evaluate(
         "seed": seed,
         "run": {"folder": str(run), "model": described["model"], **described["notes"]},
         **found,
+        **handed_in,
         "environment": hardware.info(),
     }
-    write_json(Path(out) if out else Path(run) / "eval.json", result)
+    file = result_file(run, protocol, out)
+    write_json(file, result)
+    draw_per_frame(result, file.with_suffix(".svg"))
     return result
+
+
+def result_file(run: str | Path, protocol: str, out: str | Path | None) -> Path:
+    """Where the scores of a run are written."""
+    return Path(out) if out else Path(run) / (EVAL if protocol == "foreframe" else f"eval-{protocol}.json")
+
+
+def draw_per_frame(result: dict[str, Any], path: Path) -> Path:
+    """The scores of each predicted frame, beside those of the baselines."""
+    lines = {
+        metric: {
+            "model": result["scores"][metric]["per_frame"],
+            "best of samples": result["best_of"][metric]["per_frame"],
+            **{name: values[metric]["per_frame"] for name, values in result["baselines"].items()},
+        }
+        for metric in ("psnr", "ssim")
+    }
+    if result["samples"] == 1:
+        for metric in lines.values():
+            del metric["best of samples"]
+    return curves.per_frame(lines, result["protocol"]["n_past"], path)
 
 
 def check_data(model: Model, store: ClipStore, run: str) -> None:
@@ -106,15 +139,16 @@ def check_data(model: Model, store: ClipStore, run: str) -> None:
 
 
 def clip_windows(
-    described: dict[str, Any], store: ClipStore, split: str, protocol: protocols.Protocol
+    described: dict[str, Any], store: ClipStore, split: str, protocol: protocols.Protocol, withheld: bool = False
 ) -> tuple[Windows, int]:
-    """The clips that a protocol scores for a run, and how many frames of each are context."""
+    """The clips that a protocol scores for a run, and how many frames of each are context; or those it can only predict."""
     n_past = protocol.n_past or described["notes"]["n_past"]
     horizon = protocol.horizon or described["notes"]["horizon"]
     length = n_past + horizon
     longest = max(episode.length for episode in store.of_split(split))
     every = length if protocol.every is None else protocol.every or max(longest, 1)
-    return Windows(store, split, length, described["spec"]["columns"], every), n_past
+    given = n_past if withheld else None
+    return Windows(store, split, length, described["spec"]["columns"], every, given), n_past
 
 
 def _mean_frame(model: Model, store: ClipStore) -> Model:

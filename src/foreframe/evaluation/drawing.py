@@ -1,5 +1,7 @@
 """Futures as pictures: truth, reconstruction, the best sample, three samples, and where the samples disagree.
 
+Where the conditions are label images they are shown, and the prediction's error beside them.
+
 Letters: N samples, T frames, H height, W width, C channels.
 """
 
@@ -21,7 +23,7 @@ from ..metrics.psnr import psnr
 from ..model import Model
 from ..noise import Noise
 from ..progress import progress
-from ..viz.clips import Track, animate, deviation
+from ..viz.clips import Track, animate, deviation, error
 from . import check_data, clip_windows, protocols
 from .predicting import clip_seeds, reconstructed, sampled
 
@@ -37,13 +39,16 @@ def sample(
     clips: tuple[int, ...] | None = None,
     samples: int = 20,
     split: str = "test",
+    protocol: str = "foreframe",
     seed: int = 0,
     format: Literal["webp", "gif"] = "webp",  # noqa: A002 - the option's name
 ) -> list[Path]:
-    """Draw futures of clips: for each an animation and a strip of all frames (.png).
+    """Draw futures of clips: for each an animation and a strip of frames (.png).
 
     Columns: truth | approximate posterior | best of the samples (PSNR) | three samples | their per-pixel standard deviation.
-    Green borders are given frames, red ones are predicted.
+    Where the conditions are label images: truth | pose | prediction | error | posterior | standard deviation; without the
+    last two if the protocol scores no reconstructions (`lab-pose`: whole sequences). Green borders are given frames, red
+    ones are predicted.
 
     Args:
         run: a run folder.
@@ -52,6 +57,7 @@ def sample(
         clips: numbers of the split's clips, as `eval` counts them; an even spread of six by default.
         samples: futures drawn for each clip.
         split: train, validate or test.
+        protocol: whose clips: foreframe, lab-svg or lab-pose.
         seed: of the noise.
         format: of the animations: webp (every colour) or gif.
 
@@ -63,7 +69,8 @@ def sample(
     described, store = models.describe(run), ClipStore(data)
     model = models.load(run).to(hardware.device())
     check_data(model, store, str(run))
-    windows, n_past = clip_windows(described, store, split, protocols.named("foreframe"))
+    chosen = protocols.named(protocol)
+    windows, n_past = clip_windows(described, store, split, chosen)
     folder = Path(out) if out else Path(run) / "samples"
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; expected a folder for the pictures: choose another --out")
@@ -71,35 +78,53 @@ def sample(
     if wrong:
         raise InputError(f"--clips {wrong[0]}: split {split!r} of {store.path} has clips 0 to {len(windows) - 1}")
     spread = np.linspace(0, len(windows) - 1, _SHOWN_CLIPS).round().astype(int)
-    chosen = clips or tuple(int(i) for i in np.unique(spread))
+    shown = clips or tuple(int(i) for i in np.unique(spread))
     rate = store.frames_per_second or 5.0
     written = []
-    with progress("drawing", len(chosen), "clips") as advance:
-        for index in chosen:
-            tracks = futures(model, windows, index, n_past, samples, seed)
+    with progress("drawing", len(shown), "clips") as advance:
+        for index in shown:
+            tracks = futures(model, windows, index, n_past, samples if chosen.controls else 1, seed, chosen.controls)
             written.append(animate(tracks, folder / f"clip-{index:04d}.{format}", rate))
             animate(tracks[:4], folder / f"clip-{index:04d}.png", rate, zoom=1)
             advance(1)
     return written
 
 
-def futures(model: Model, windows: Windows, index: int, n_past: int, samples: int, seed: int) -> list[Track]:
-    """The columns of one clip's picture."""
+def futures(
+    model: Model, windows: Windows, index: int, n_past: int, samples: int, seed: int, reconstruct: bool = True
+) -> list[Track]:
+    """The columns of one clip's picture; `reconstruct` adds the posterior's, which takes another rollout."""
     clip = windows.clips([index]).to(next(iter(model.state_dict().values())).device)
     seeds = clip_seeds(seed, [index])
     drawn = sampled(model, clip, n_past, Noise(seeds, samples))[0]
-    posterior, _ = reconstructed(model, clip, n_past, Noise(seeds))
-    scores = psnr(drawn, to_float(clip.frames[0, n_past:])).mean(1)
-    best = int(scores.argmax())
     context = clip.frames[0, :n_past]
+    truth = Track("truth", _pictures(clip.frames[0]), len(clip.frames[0]))
     full = [_pictures(torch.cat([context, to_uint8(future)])) for future in drawn]
-    tracks = [
-        Track("truth", _pictures(clip.frames[0]), len(clip.frames[0])),
-        Track("posterior", _pictures(torch.cat([context, to_uint8(posterior[0])])), n_past),
+    posterior, disagreement = [], []
+    if reconstruct:
+        given, _ = reconstructed(model, clip, n_past, Noise(seeds))
+        posterior = [Track("posterior", _pictures(torch.cat([context, to_uint8(given[0])])), n_past)]
+        disagreement = [Track("std. deviation", deviation(np.stack(full)), n_past)]
+    scores = psnr(drawn, to_float(clip.frames[0, n_past:])).mean(1)
+    if len(model.spec.condition) == 3:
+        pose = Track("pose", _pictures(to_uint8(clip.conditions[0])), len(clip.frames[0]))
+        prediction = Track(f"prediction: {float(scores[0]):.1f} dB", full[0], n_past)
+        return [
+            truth,
+            pose,
+            prediction,
+            Track("error", error(truth.frames, full[0]), n_past),
+            *posterior,
+            *disagreement,
+        ]
+    best = int(scores.argmax())
+    return [
+        truth,
+        *posterior,
         Track(f"best of {len(full)}: {float(scores[best]):.1f} dB", full[best], n_past),
+        *(Track(f"sample {n + 1}", frames, n_past) for n, frames in enumerate(full[:_SHOWN_SAMPLES])),
+        *disagreement,
     ]
-    tracks += [Track(f"sample {n + 1}", frames, n_past) for n, frames in enumerate(full[:_SHOWN_SAMPLES])]
-    return [*tracks, Track("std. deviation", deviation(np.stack(full)), n_past)]
 
 
 def _pictures(frames: torch.Tensor) -> Array:

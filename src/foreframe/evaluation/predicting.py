@@ -14,6 +14,9 @@ from ..clips import Clip, to_float
 from ..model import Model
 from ..noise import Noise
 from ..rollouts import Rollout, rollout
+from ..session import Session
+
+_STEPS_AT_ONCE = 64  # of a sampled future; what a model makes of them is forgotten before the next
 
 
 def clip_seeds(seed: int, indices: Sequence[int]) -> list[int]:
@@ -24,9 +27,10 @@ def clip_seeds(seed: int, indices: Sequence[int]) -> list[int]:
 @torch.no_grad()
 def sampled(model: Model, clip: Clip, n_past: int, noise: Noise) -> Tensor:
     """Futures with z from the prior, the context alone given: [B, N, S, C, H, W] in [0, 1]."""
-    context = to_float(clip.frames[:, :n_past])
-    made = rollout(model, context, clip.conditions, n_past, noise=noise, decode_from=n_past)
-    return made.frames.clamp(0, 1).unflatten(0, (len(noise), noise.samples))
+    session = Session(model)
+    session.reset(to_float(clip.frames[:, :n_past]), clip.conditions[:, :n_past], noise)
+    parts = [session.play(conditions) for conditions in clip.conditions[:, n_past:].split(_STEPS_AT_ONCE, 1)]
+    return torch.cat(parts, 2)
 
 
 @torch.no_grad()

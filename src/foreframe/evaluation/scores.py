@@ -20,12 +20,13 @@ from ..metrics.bootstrap import interval
 from ..metrics.ssim import ssim
 from ..model import Model
 from ..noise import Noise
+from ..rollouts import Rollout
 from .predicting import clip_seeds, reconstructed, sampled
 from .protocols import Metric, Protocol
 
 Array = NDArray[Any]
 
-_CLIPS_AT_ONCE = 16
+_FRAMES_AT_ONCE = 192  # of all clips that are scored together, at least one clip
 _ACTIVE_NATS = 0.01  # a latent dimension whose mean KL is above this is in use
 _ROUNDED = 4
 
@@ -55,7 +56,7 @@ def score(
     device: torch.device,
     advance: Callable[[int], None] = lambda count: None,
 ) -> dict[str, Any]:
-    """Scores as JSON values: `scores`, `best_of`, `baselines`, `controls`, `latent`. Every window counts once.
+    """Scores as JSON values: `scores`, `best_of`, `baselines`, `controls`, `latent`, `per_clip`. Every window counts once.
 
     Args:
         model: in evaluation mode, on `device`.
@@ -68,9 +69,10 @@ def score(
         device: where to compute.
         advance: told the number of clips after each batch.
     """
-    tally, nats = Tally(), []
-    for begin in range(0, len(windows), _CLIPS_AT_ONCE):
-        indices = list(range(begin, min(begin + _CLIPS_AT_ONCE, len(windows))))
+    tally, nats = Tally(), Nats()
+    at_once = max(1, _FRAMES_AT_ONCE // windows.length)
+    for begin in range(0, len(windows), at_once):
+        indices = list(range(begin, min(begin + at_once, len(windows))))
         clip = windows.clips(indices).to(device)
         truth = to_float(clip.frames[:, n_past:])
         seeds = clip_seeds(seed, indices)
@@ -78,15 +80,27 @@ def score(
         _compare(tally, "model", futures, truth, protocol.psnr)
         for name, other in baselines.items():
             _compare(tally, name, sampled(other, clip, n_past, Noise(seeds)), truth, protocol.psnr)
-        given, made = reconstructed(model, clip, n_past, Noise(seeds))
-        _compare(tally, "posterior", given[:, None], truth, protocol.psnr)
-        for name, conditions in _controls(clip.conditions, windows, indices).items():
-            blind = sampled(model, Clip(clip.frames, conditions.to(device)), n_past, Noise(seeds))
-            tally.add(f"{name} psnr", protocol.psnr(blind, truth[:, None]))
         tally.add("deviation", futures.var(1).flatten(2).mean(2).sqrt() if samples > 1 else torch.zeros(1, 1))
-        nats.append(_nats(made, n_past))
+        if protocol.controls:
+            given, made = reconstructed(model, clip, n_past, Noise(seeds))
+            _compare(tally, "posterior", given[:, None], truth, protocol.psnr)
+            nats.add(made, n_past)
+            for name, conditions in _controls(clip.conditions, windows, indices).items():
+                blind = sampled(model, Clip(clip.frames, conditions.to(device)), n_past, Noise(seeds))
+                tally.add(f"{name} psnr", protocol.psnr(blind, truth[:, None]))
         advance(len(indices))
-    return _summary(tally, np.concatenate(nats), samples, [*baselines, "posterior"])
+    found = _summary(tally, samples, list(baselines))
+    if protocol.controls:
+        found["baselines"]["posterior"] = {m: figure(tally.of(f"posterior {m}")) for m in ("psnr", "ssim")}
+        gap = float(tally.of("posterior psnr").mean() - tally.of("model psnr").mean())
+        found["latent"] |= {**nats.summary(), "posterior_minus_prior_psnr": round(gap, _ROUNDED)}
+    places = [windows.place(index) for index in range(len(windows))]
+    per_clip = tally.of("model psnr").mean((1, 2))
+    found["per_clip"] = [
+        {"episode": episode.name, "first_frame": first, "psnr": round(float(value), _ROUNDED)}
+        for (episode, first), value in zip(places, per_clip, strict=True)
+    ]
+    return found
 
 
 def _compare(tally: Tally, name: str, futures: Tensor, truth: Tensor, psnr: Metric) -> None:
@@ -106,23 +120,33 @@ def _controls(conditions: Tensor, windows: Windows, indices: list[int]) -> dict[
     }
 
 
-def _nats(made: Any, n_past: int) -> Array:
-    """KL of each future step and latent dimension: [B * S, Z]; no columns where there is no latent."""
-    steps = list(zip(made.posteriors, made.priors, strict=True))[n_past - 1 :]
-    rows = [
-        torch.cat([q.kl_per_dimension(p).flatten(1) for q, p in zip(posterior, prior, strict=True)], 1)
-        for posterior, prior in steps
-        if posterior
-    ]
-    return torch.cat(rows).cpu().double().numpy() if rows else np.zeros((1, 0))
+class Nats:
+    """The KL of future steps, summed up for each latent dimension."""
+
+    def __init__(self) -> None:
+        self.total, self.steps = np.zeros(0), 0
+
+    def add(self, made: Rollout, n_past: int) -> None:
+        """A rollout that saw its clips whole."""
+        for posterior, prior in list(zip(made.posteriors, made.priors, strict=True))[n_past - 1 :]:
+            levels = [q.kl_per_dimension(p).flatten(1) for q, p in zip(posterior or (), prior, strict=True)]
+            if levels:
+                rows = torch.cat(levels, 1).cpu().double().numpy()
+                self.total = rows.sum(0) + (self.total if len(self.total) else 0.0)
+                self.steps += len(rows)
+
+    def summary(self) -> dict[str, Any]:
+        mean = self.total / max(self.steps, 1)
+        return {
+            "rate_nats_per_frame": round(float(mean.sum()), _ROUNDED),
+            "active_dimensions": int((mean > _ACTIVE_NATS).sum()),
+            "dimensions": len(mean),
+        }
 
 
-def _summary(tally: Tally, nats: Array, samples: int, baselines: list[str]) -> dict[str, Any]:
-    psnr = tally.of("model psnr")
-    best = np.take_along_axis(psnr, psnr.mean(2).argmax(1)[:, None, None], 1)
-    ssims = tally.of("model ssim")
-    best_ssim = np.take_along_axis(ssims, ssims.mean(2).argmax(1)[:, None, None], 1)
-    posterior = tally.of("posterior psnr").mean()
+def _summary(tally: Tally, samples: int, baselines: list[str]) -> dict[str, Any]:
+    psnr, ssims = tally.of("model psnr"), tally.of("model ssim")
+    best, best_ssim = (np.take_along_axis(s, s.mean(2).argmax(1)[:, None, None], 1) for s in (psnr, ssims))
     found: dict[str, Any] = {
         "scores": {"psnr": figure(psnr), "ssim": figure(ssims)},
         "best_of": {"samples": samples, "psnr": figure(best), "ssim": figure(best_ssim)},
@@ -132,17 +156,11 @@ def _summary(tally: Tally, nats: Array, samples: int, baselines: list[str]) -> d
             for name in tally.values
             if name.startswith("conditions")
         },
-        "latent": {
-            "rate_nats_per_frame": round(float(nats.sum(1).mean()), _ROUNDED),
-            "active_dimensions": int((nats.mean(0) > _ACTIVE_NATS).sum()),
-            "dimensions": nats.shape[1],
-            "posterior_minus_prior_psnr": round(float(posterior - psnr.mean()), _ROUNDED),
-            "deviation_of_samples": round(float(tally.of("deviation").mean()), _ROUNDED + 2),
-        },
+        "latent": {"deviation_of_samples": round(float(tally.of("deviation").mean()), _ROUNDED + 2)},
     }
-    copy = tally.of("copy_last psnr").mean((1, 2)) if "copy_last" in baselines else None
-    if copy is not None:
-        found["above_copy_last"] = _interval(psnr.mean((1, 2)) - copy)
+    for name in baselines:
+        other = tally.of(f"{name} psnr").mean((1, 2))
+        found[f"above_{name}"] = _interval(psnr.mean((1, 2)) - other)
     return found
 
 

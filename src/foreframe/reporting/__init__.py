@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import models
 from ..errors import InputError
+from ..evaluation import EVAL, draw_per_frame
 from ..files import read_json, write_whole
 from ..viz import curves, palette
 
@@ -30,11 +31,9 @@ def plot(runs: Sequence[str | Path], out: str | Path) -> list[Path]:
         raise InputError("no run was given; expected at least one run folder")
     out = Path(out)
     written = [curves.training({_name(run): _log(run) for run in runs}, out / "training.svg")]
-    evaluated = {
-        _name(run): read_json(Path(run) / "eval.json", "scores") for run in runs if (Path(run) / "eval.json").exists()
-    }
+    evaluated = {_name(run): read_json(Path(run) / EVAL, "scores") for run in runs if (Path(run) / EVAL).exists()}
     if len(evaluated) == 1:
-        written.append(_per_frame(next(iter(evaluated.values())), out / "per_frame.svg"))
+        written.append(draw_per_frame(next(iter(evaluated.values())), out / "per_frame.svg"))
     elif evaluated:
         n_past = min(result["protocol"]["n_past"] for result in evaluated.values())
         lines = {
@@ -58,7 +57,7 @@ def report(run: str | Path) -> Path:
     run = Path(run)
     described = models.describe(run)
     plots = plot([run], run / "plots")
-    scores = read_json(run / "eval.json", "scores") if (run / "eval.json").exists() else None
+    scores = read_json(run / EVAL, "scores") if (run / EVAL).exists() else None
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     page = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(
         "page.html"
@@ -93,17 +92,6 @@ def _rows(scores: Mapping[str, Any]) -> list[tuple[str, Any, Any, str]]:
     rows += [(names.get(n, n), b["psnr"], b["ssim"], "baseline") for n, b in scores["baselines"].items()]
     names = {"conditions_shuffled": "model, another clip's conditions", "conditions_zeroed": "model, mean conditions"}
     return rows + [(names[n], c["psnr"], None, "control") for n, c in scores["controls"].items()]
-
-
-def _per_frame(scores: Mapping[str, Any], path: Path) -> Path:
-    lines = {}
-    for metric in ("psnr", "ssim"):
-        lines[metric] = {
-            "model": scores["scores"][metric]["per_frame"],
-            "best of samples": scores["best_of"][metric]["per_frame"],
-            **{name: values[metric]["per_frame"] for name, values in scores["baselines"].items()},
-        }
-    return curves.per_frame(lines, scores["protocol"]["n_past"], path)
 
 
 def _name(run: str | Path) -> str:

@@ -12,9 +12,10 @@ from .. import hardware, models
 from ..data.store import ClipStore
 from ..data.windows import Windows
 from ..errors import InputError
-from ..files import claim_output, read_json, write_json, write_whole
+from ..files import claim_output, digest_file, read_json, write_json, write_whole
 from ..objective import sigma_of_beta
 from .config import Config, recipes, resolve
+from .state import adopt_state, whole_state
 
 __all__ = ["Config", "recipes", "resolve", "train"]
 
@@ -34,6 +35,7 @@ def train(
     save_every: int | None = None,
     devices: int = 1,
     nodes: int = 1,
+    resume_from: str | Path | None = None,
     dry_run: bool = False,
 ) -> dict[str, Any]:
     """Train a recipe on a store. Called again with the same arguments it goes on from the last saved state.
@@ -49,6 +51,8 @@ def train(
         save_every: steps between saved states; short for `training.save_every`.
         devices: processes to train in on each machine; the batch is shared out among them all.
         nodes: machines, started by torchrun or Slurm with this same command on each.
+        resume_from: another run, or one of its saved states, to go on from in `out`: weights, averages, optimiser and
+            step are taken over, the configuration may be another.
         dry_run: resolve and describe everything, train nothing, write nothing.
 
     Returns:
@@ -73,9 +77,9 @@ def train(
             f"training.batch is {resolved.training.batch}, devices {devices} on {nodes} machines; "
             "expected a batch that the devices can share equally"
         )
-    length = resolved.clip.n_past + resolved.clip.horizon
-    windows = Windows(store, "train", length, resolved.clip.conditions)
-    spec = store.clip_spec(resolved.clip.conditions)
+    clip = resolved.clip
+    windows = Windows(store, "train", clip.length, clip.conditions, apart=clip.apart)
+    spec = store.clip_spec(clip.conditions)
     with torch.device("meta"):  # its shape without its weights
         model = models.build(resolved.model, spec, resolved.model_options)
     described = {
@@ -92,7 +96,11 @@ def train(
     if dry_run:
         return described
     claim_output(out, "run", (_IDENTITY, "data/manifest.json"))  # a demo keeps its data inside
-    _claim(out, resolved, store)
+    begun = whole_state(Path(resume_from)) if resume_from else None
+    origin = digest_file(begun / "state.json") if begun else None
+    _claim(out, {"config": resolved.to_dict(), "data": store.content, "begun_from": origin})
+    if begun:
+        adopt_state(begun, out)
     from .loop import fit
 
     return {**described, **fit(spec, resolved, windows, _validation(store, resolved), out, max_steps, devices, nodes)}
@@ -100,18 +108,17 @@ def train(
 
 def _validation(store: ClipStore, config: Config) -> Windows | None:
     """An even spread of validation clips; None if the store has no such split or its episodes are too short."""
-    length = config.clip.n_past + config.clip.horizon
+    clip = config.clip
     try:
-        return Windows(store, "validate", length, config.clip.conditions, every=length)
+        return Windows(store, "validate", clip.length, clip.conditions, every=clip.length, apart=clip.apart)
     except InputError:
         return None
 
 
-def _claim(out: Path, config: Config, store: ClipStore) -> None:
+def _claim(out: Path, identity: dict[str, Any]) -> None:
     """Write what the run is, or check that the folder's run is this one."""
     import yaml
 
-    identity = {"config": config.to_dict(), "data": store.content}
     if (out / _IDENTITY).exists():
         begun = read_json(out / _IDENTITY, "what a run is made of")
         differ = [d for d in _differences(begun, identity) if not d.startswith(_FREE)]
@@ -122,7 +129,7 @@ def _claim(out: Path, config: Config, store: ClipStore) -> None:
         return
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / _IDENTITY, identity)
-    write_whole(out / _SETTINGS, yaml.safe_dump(config.to_dict(), sort_keys=False))
+    write_whole(out / _SETTINGS, yaml.safe_dump(identity["config"], sort_keys=False))
     write_json(out / "environment.json", hardware.info())
 
 

@@ -25,12 +25,24 @@ class ClipConfig:
     """What a training clip is.
 
     `conditions` are column names or roles of the store: `action` is known when one drives or plans; `state` is the truth
-    of the future, which nobody has then.
+    of the future, which nobody has then. `context` says where the context frames come from: from `before` the others, or
+    from `anywhere` in the episode, for models that are to tell a frame from its condition however long ago they saw one.
     """
 
     n_past: int = 2
     horizon: int = 10
     conditions: tuple[str, ...] = ("action",)
+    context: Literal["before", "anywhere"] = "before"
+
+    @property
+    def length(self) -> int:
+        """Frames of a clip."""
+        return self.n_past + self.horizon
+
+    @property
+    def apart(self) -> int:
+        """How many context frames come from elsewhere."""
+        return self.n_past if self.context == "anywhere" else 0
 
     def __post_init__(self) -> None:
         _at_least_one("clip", self, "n_past", "horizon")
@@ -46,10 +58,18 @@ class ObjectiveConfig:
 
 @dataclass(frozen=True)
 class TeacherForcingConfig:
-    """With which probability the true frame is the input after the context, drawn once a clip or anew each step."""
+    """With which probability the true frame is the input after the context.
+
+    It is drawn for each frame (`step`), for each batch of clips (`clip`), or once for every `epoch_steps` optimiser steps
+    (`epoch`). The target is the true frame either way.
+    """
 
     ratio: Schedule = Constant(1.0)  # noqa: RUF009 - frozen
-    draw: Literal["clip", "step"] = "clip"
+    draw: Literal["step", "clip", "epoch"] = "clip"
+    epoch_steps: int = 600
+
+    def __post_init__(self) -> None:
+        _at_least_one("teacher_forcing", self, "epoch_steps")
 
 
 @dataclass(frozen=True)
@@ -66,7 +86,10 @@ class OptimiserConfig:
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long and how often, all in optimiser steps. `batch` is the number of clips over all devices."""
+    """How long and how often, all in optimiser steps. `batch` is the number of clips over all devices.
+
+    For the first `first_steps` steps only the share `first_clips` of the clips is used.
+    """
 
     steps: int
     batch: int = 16
@@ -77,8 +100,12 @@ class LoopConfig:
     validation_clips: int = 32
     save_every: int = 500
     keep: int = 2
+    first_clips: float = 1.0
+    first_steps: int = 0
 
     def __post_init__(self) -> None:
+        if not 0 < self.first_clips <= 1:
+            raise InputError(f"training.first_clips is {self.first_clips}; expected a share above 0, at most 1")
         every = ("log_every", "validate_every", "save_every")
         _at_least_one("training", self, "steps", "batch", "validation_clips", "keep", *every)
 
@@ -120,8 +147,8 @@ _SECTIONS: dict[str, type] = {
 def recipes() -> list[str]:
     """The recipes that there are.
 
-    >>> recipes()
-    ['pose-dance', 'pose-dance-short', 'push-tiny', 'svg-bair']
+    >>> [name for name in recipes() if name.startswith("svg")]
+    ['svg-bair', 'svg-bair-cyclical', 'svg-bair-monotonic']
     """
     folder = resources.files("foreframe") / "recipes"
     return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))

@@ -88,11 +88,12 @@ class _Trainer:
     ) -> None:
         self.fabric, self.bound, self.optimiser, self.state = fabric, bound, optimiser, state
         self.config, self.windows, self.validation, self.run = config, windows, validation, run
-        self.order = Order(len(windows), config.training.seed)
+        loop = config.training
+        self.order = Order(len(windows), loop.seed, loop.first_clips, loop.first_steps * loop.batch)
         self.log = Log(run / "metrics.jsonl")
         self.bad_in_a_row = 0
         self.began, self.first_step = time.monotonic(), state.step
-        self.frames_per_step = config.training.batch * (config.clip.n_past + config.clip.horizon)
+        self.frames_per_step = config.training.batch * config.clip.length
 
     def run_to(self, last: int) -> dict[str, Any]:
         loop, state = self.config.training, self.state

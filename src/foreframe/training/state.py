@@ -92,6 +92,30 @@ def restore_state(state: TrainingState, run: Path) -> str:
     return ""
 
 
+def whole_state(source: Path) -> Path:
+    """`source` itself if it is a saved state, else the newest whole one of the run `source`.
+
+    Raises:
+        InputError: there is none.
+    """
+    states = [source] if (source / "state.json").is_file() else _folders(source)
+    whole = [folder for folder in states if not _fault(folder)]
+    if not whole:
+        why = f" ({_fault(states[0])})" if states else ""
+        raise InputError(
+            f"{source} holds no whole training state{why}; expected a run that `foreframe train` wrote, or one of its state/step-N folders"
+        )
+    return whole[0]
+
+
+def adopt_state(state: Path, run: Path) -> None:
+    """Copy a saved state into a run, unless it has states of its own by now."""
+    if not _folders(run):
+        with whole_folder(run / "state" / state.name) as temporary:
+            for file in state.iterdir():
+                shutil.copy2(file, temporary / file.name)
+
+
 def _folders(run: Path) -> list[Path]:
     """States, newest first."""
     return sorted((run / "state").glob("step-*"), reverse=True)

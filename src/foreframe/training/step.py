@@ -37,14 +37,16 @@ class Bound(nn.Module):
 
 
 def forced_steps(config: Config, step: int) -> tuple[int, ...]:
-    """The steps after the context whose input is the true frame, drawn from (seed, optimiser step) alone.
+    """The steps after the context whose input is the true frame, drawn from (seed, optimiser step or epoch) alone.
 
     In the context the input is always the truth.
     """
-    ratio = config.teacher_forcing.ratio(step)
-    rng = np.random.default_rng((config.training.seed, step, 0x7F))
-    future = range(config.clip.n_past + 1, config.clip.n_past + config.clip.horizon)
-    draws = rng.random(len(future)) if config.teacher_forcing.draw == "step" else np.full(len(future), rng.random())
+    options = config.teacher_forcing
+    ratio = options.ratio(step)
+    drawn_at = step // options.epoch_steps if options.draw == "epoch" else step
+    rng = np.random.default_rng((config.training.seed, drawn_at, 0x7F))
+    future = range(config.clip.n_past + 1, config.clip.length)
+    draws = rng.random(len(future)) if options.draw == "step" else np.full(len(future), rng.random())
     return tuple(t for t, draw in zip(future, draws, strict=True) if draw < ratio)
 
 

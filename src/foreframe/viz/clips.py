@@ -19,7 +19,8 @@ from . import palette
 Array = NDArray[Any]
 
 _TITLE, _BORDER, _GAP = 16, 3, 4
-_FULL_DEVIATION = 0.25  # the standard deviation that the brightest colour stands for
+_FULL_DEVIATION, _FULL_ERROR = 0.25, 0.5  # what the brightest colour stands for
+_STRIP_FRAMES = 24
 SUFFIXES = (".webp", ".gif", ".png")
 
 
@@ -33,11 +34,12 @@ class Track(NamedTuple):
 
 def deviation(samples: Array) -> Array:
     """Per-pixel standard deviation over N samples [N, T, H, W, C] uint8, as a picture [T, H, W, 3] (dark: they agree)."""
-    from matplotlib import colormaps
+    return _coloured((samples.astype(np.float32) / 255).std(0).mean(-1) / _FULL_DEVIATION)
 
-    spread = (samples.astype(np.float32) / 255).std(0).mean(-1) / _FULL_DEVIATION
-    coloured = colormaps["inferno"](np.clip(spread, 0, 1))[..., :3]
-    return (coloured * 255).astype(np.uint8)
+
+def error(truth: Array, prediction: Array) -> Array:
+    """Mean absolute error of each pixel [T, H, W, C] uint8, as a picture [T, H, W, 3] (dark: none)."""
+    return _coloured(np.abs(truth.astype(np.float32) - prediction).mean(-1) / 255 / _FULL_ERROR)
 
 
 def animate(tracks: Sequence[Track], path: Path, frames_per_second: float, zoom: int = 2) -> Path:
@@ -58,11 +60,13 @@ def animate(tracks: Sequence[Track], path: Path, frames_per_second: float, zoom:
 
 
 def strip(tracks: Sequence[Track], zoom: int = 1) -> Array:
-    """All frames side by side, one row a track, titles at the left: [H', W', 3]."""
+    """Frames side by side, one row a track, titles at the left; of long clips an even spread of frames: [H', W', 3]."""
+    count = len(tracks[0].frames)
+    shown = np.unique(np.linspace(0, count - 1, min(count, _STRIP_FRAMES)).round().astype(int))
     margin = 12 + max(7 * len(track.title) for track in tracks)
     rows = []
     for track in tracks:
-        cells = [_framed(track, t, zoom) for t in range(len(track.frames))]
+        cells = [_framed(track, t, zoom) for t in shown]
         row = _joined(cells, axis=1)
         label = _paper(row.shape[0], margin)
         rows.append(np.concatenate([_written(label, track.title, (4, row.shape[0] // 2 - 7)), row], 1))
@@ -94,6 +98,13 @@ def _write(image: Any, path: Path, options: dict[str, Any]) -> Path:
     content = io.BytesIO()
     image.save(content, path.suffix.removeprefix("."), **options)
     return write_whole(path, content.getvalue())
+
+
+def _coloured(shares: Array) -> Array:
+    """Shares of the brightest colour [T, H, W] as pictures uint8 [T, H, W, 3]."""
+    from matplotlib import colormaps
+
+    return (colormaps["inferno"](np.clip(shares, 0, 1))[..., :3] * 255).astype(np.uint8)
 
 
 def _columns(tracks: Sequence[Track], t: int, zoom: int) -> Array:

@@ -12,6 +12,7 @@ from . import palette
 
 Lines = Sequence[Mapping[str, Any]]
 
+_MARKED_FRAMES = 60
 _STYLE = {
     "axes.edgecolor": palette.FAINT,
     "axes.labelcolor": palette.INK,
@@ -86,8 +87,8 @@ def per_frame(curves: Mapping[str, Mapping[str, Sequence[float]]], n_past: int, 
                 style,
                 color=colour,
                 label=name.replace("_", " "),
-                linewidth=1.6,
-                marker="o",
+                linewidth=1.6 if len(values) <= _MARKED_FRAMES else 0.8,
+                marker="o" if len(values) <= _MARKED_FRAMES else None,
                 markersize=2.5,
             )
         axis.legend()

@@ -23,12 +23,18 @@ class Choice:
     actions: str | None = None
     states: str | None = None
 
+    def refuse(self, why: str) -> None:
+        """For a format that leaves nothing to choose: an error if something was chosen."""
+        for name, value in vars(self).items():
+            if value is not None:
+                raise InputError(f"--{name} {value}: {why}; leave --{name} out")
+
 
 def names() -> list[str]:
     """The formats that there are.
 
     >>> names()
-    ['lerobot', 'npz', 'pushing']
+    ['dance', 'lerobot', 'npz', 'pushing']
     """
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
@@ -50,3 +56,11 @@ def recognise(path: Path) -> str:
             f"{path} looks like none of the known formats ({', '.join(names())}); if it is one of them, say --format"
         )
     return found[0]
+
+
+def new_folder(out: Path, what: str) -> None:
+    """An error if something is in the way of a new folder `out`; an empty one is taken away."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} holds something else; expected a new folder for {what}: choose another OUT")
+    if out.exists():
+        out.rmdir()

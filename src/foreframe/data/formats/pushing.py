@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...files import whole_folder
+from ..pictures import number_of, read_png
 from ..recording import Column, Recording, finite, names_of
 from ..store import SPLITS, ClipStore
-from . import Choice
+from . import Choice, new_folder
 
 Array = NDArray[Any]
 
@@ -36,11 +37,7 @@ def recognises(path: Path) -> bool:
 
 
 def open(path: Path, choice: Choice) -> Pushing:  # noqa: A001 - the word every world and format uses
-    for name, value in (("camera", choice.camera), ("actions", choice.actions), ("states", choice.states)):
-        if value is not None:
-            raise InputError(
-                f"--{name} {value}: the pushing layout has one camera, {_ACTIONS} and {_POSITIONS}; leave --{name} out"
-            )
+    choice.refuse(f"the pushing layout has one camera, {_ACTIONS} and {_POSITIONS}")
     episodes = [(split, folder) for name, split in _SPLIT_NAMES.items() for folder in _episode_folders(path / name)]
     if not episodes:
         raise InputError(
@@ -73,8 +70,8 @@ class Pushing:
 
     def read(self, index: int) -> Recording:
         split, folder = self.episodes[index]
-        pictures = sorted(folder.glob("*.png"), key=_number)
-        if [_number(p) for p in pictures] != list(range(len(pictures))) or not pictures:
+        pictures = sorted(folder.glob("*.png"), key=number_of)
+        if [number_of(p) for p in pictures] != list(range(len(pictures))) or not pictures:
             raise InputError(
                 f"{folder} has pictures {[p.name for p in pictures[:4]]}...; expected 0.png to T-1.png without a gap"
             )
@@ -95,12 +92,7 @@ def export(store: ClipStore, out: Path) -> int:
         raise InputError(
             f"{store.path} has actions {action} and states {state}; the pushing layout holds one of the first and at most one of the second"
         )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(
-            f"{out} holds something else; expected a new folder for the pushing layout: choose another OUT"
-        )
-    if out.exists():
-        out.rmdir()
+    new_folder(out, "the pushing layout")
     counts = dict.fromkeys(SPLITS, 0)
     with whole_folder(out) as root:
         for episode in store.episodes:
@@ -127,13 +119,8 @@ def _place(name: str, split: str, number: int) -> Path:
 def _episode_folders(split: Path) -> list[Path]:
     found = [file.parent for file in split.glob(f"*/*/{_ACTIONS}")]
     return sorted(
-        found, key=lambda folder: ([int(n) for n in re.findall(r"\d+", folder.parent.name)], _number(folder), folder)
+        found, key=lambda folder: ([int(n) for n in re.findall(r"\d+", folder.parent.name)], number_of(folder), folder)
     )
-
-
-def _number(path: Path) -> int:
-    match = re.fullmatch(r"\D*(\d+)", path.stem)
-    return int(match[1]) if match else -1
 
 
 def _pictures(files: Sequence[Path]) -> Iterator[Array]:
@@ -146,21 +133,6 @@ def _pictures(files: Sequence[Path]) -> Iterator[Array]:
                 f"{file} is {picture.shape[1]}x{picture.shape[0]}; expected {shape[1]}x{shape[0]} as the episode's first frame"
             )
         yield picture
-
-
-def read_png(file: Path) -> Array:
-    """A PNG as uint8 RGB [H, W, 3]; its checksums are verified first."""
-    from PIL import Image
-
-    try:
-        with Image.open(file) as image:
-            image.verify()
-        with Image.open(file) as image:
-            return np.asarray(image.convert("RGB"))
-    except Exception as error:  # Pillow's decoders raise anything; this is the one door
-        raise InputError(
-            f"{file} cannot be read ({error}); expected a whole picture: restore it or leave its episode out"
-        ) from None
 
 
 def _read_csv(file: Path) -> Array:

@@ -28,6 +28,7 @@ class Protocol:
         samples: futures drawn from the prior for each clip.
         psnr: how a picture's PSNR is reduced.
         about: one line, printed beside the scores.
+        controls: whether reconstructions and other conditions are scored too; not where one rollout takes a minute.
     """
 
     name: str
@@ -37,13 +38,14 @@ class Protocol:
     samples: int
     psnr: Metric
     about: str
+    controls: bool = True
 
 
 def names() -> list[str]:
     """The protocols that there are.
 
     >>> names()
-    ['foreframe', 'lab-svg']
+    ['foreframe', 'lab-pose', 'lab-svg']
     """
     return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
 

@@ -106,7 +106,9 @@ class Dance:
             simulation.advance(1 / _FRAMES_PER_SECOND)
         facts = {
             "copy_first_psnr": _psnr(pictures[0], pictures[1:]),
-            "copy_previous_psnr": round(float(np.mean([_psnr(a, [b]) for a, b in zip(pictures, pictures[1:], strict=False)])), 3),
+            "copy_previous_psnr": round(
+                float(np.mean([_psnr(a, [b]) for a, b in zip(pictures, pictures[1:], strict=False)])), 3
+            ),
         }
         values = {
             "pose": np.stack(labels),

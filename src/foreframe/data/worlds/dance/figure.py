@@ -61,7 +61,14 @@ def _srgb(red: float, green: float, blue: float) -> tuple[float, float, float]:
     return red**2.2, green**2.2, blue**2.2
 
 
-_CLOTH = ((0.80, 0.16, 0.20), (0.93, 0.74, 0.20), (0.16, 0.50, 0.72), (0.20, 0.60, 0.40), (0.55, 0.28, 0.62), (0.90, 0.47, 0.25))
+_CLOTH = (
+    (0.80, 0.16, 0.20),
+    (0.93, 0.74, 0.20),
+    (0.16, 0.50, 0.72),
+    (0.20, 0.60, 0.40),
+    (0.55, 0.28, 0.62),
+    (0.90, 0.47, 0.25),
+)
 _PALE, _DARK = _srgb(0.93, 0.92, 0.88), _srgb(0.15, 0.16, 0.22)
 
 
@@ -134,8 +141,12 @@ def _room(room: np.random.Generator) -> tuple[str, dict[str, Texture]]:
     """Floor, wall and furniture. What stands where is drawn once for the whole world."""
     tint = room.uniform(0.92, 1.06, 3)
     textures = {
-        "floor": Texture(_srgb(*np.array((0.58, 0.43, 0.30)) * tint), _srgb(*np.array((0.48, 0.34, 0.23)) * tint), "grain", 0.3),
-        "wall": Texture(_srgb(*np.array((0.74, 0.76, 0.74)) * tint), _srgb(*np.array((0.66, 0.69, 0.70)) * tint), "boards", 0.9),
+        "floor": Texture(
+            _srgb(*np.array((0.58, 0.43, 0.30)) * tint), _srgb(*np.array((0.48, 0.34, 0.23)) * tint), "grain", 0.3
+        ),
+        "wall": Texture(
+            _srgb(*np.array((0.74, 0.76, 0.74)) * tint), _srgb(*np.array((0.66, 0.69, 0.70)) * tint), "boards", 0.9
+        ),
         "skirting": Texture(_srgb(0.85, 0.84, 0.82), _srgb(0.85, 0.84, 0.82)),
         "rug": Texture(_srgb(0.55, 0.30, 0.28), _srgb(0.70, 0.60, 0.48), "checks", 0.45),
         "sofa": Texture(_srgb(0.30, 0.38, 0.42), _srgb(0.26, 0.34, 0.38), "speckle", 0.2),
@@ -247,7 +258,8 @@ def _hair() -> str:
     for link in reversed(range(_HAIR_LINKS)):
         at = "-0.11 0 0.14" if link == 0 else f"0 0 {-length}"
         limits = "".join(
-            f'<joint type="hinge" axis="{axis}" range="{low} {high}"/>' for axis, low, high in (("0 1 0", -25, 60), ("1 0 0", -50, 50))
+            f'<joint type="hinge" axis="{axis}" range="{low} {high}"/>'
+            for axis, low, high in (("0 1 0", -25, 60), ("1 0 0", -50, 50))
         )
         size = 0.045 - 0.006 * link
         text = f"""<body childclass="cloth" pos="{at}">{limits}

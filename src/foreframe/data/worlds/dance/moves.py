@@ -21,7 +21,11 @@ _CANDIDATES = 6
 _STAGE_M = (0.25, 0.85)  # how far she wanders: to and from the camera, and across
 
 
-def _key(torso: tuple[float, ...], arms: tuple[tuple[float, ...], tuple[float, ...]], legs: tuple[tuple[float, ...], tuple[float, ...]]) -> Array:
+def _key(
+    torso: tuple[float, ...],
+    arms: tuple[tuple[float, ...], tuple[float, ...]],
+    legs: tuple[tuple[float, ...], tuple[float, ...]],
+) -> Array:
     """Torso (bend, side, twist, nod, turn), left and right arm (swing, raise, twist, elbow), left and right leg
     (flex, open, turn, knee), in degrees; feet are kept level."""
     level = [(*leg, leg[0] - leg[3]) for leg in legs]
@@ -81,7 +85,9 @@ class Choreography:
     def __init__(self, will: np.random.Generator, feet: Feet) -> None:
         self._will, self._feet = will, feet
         self._beat_s = 60 / will.uniform(95, 130)
-        self.hips = np.array([*will.uniform(-0.5, 0.5, 2) * _STAGE_M, 0.0])  # where the hips are, m; height follows the feet
+        self.hips = np.array(
+            [*will.uniform(-0.5, 0.5, 2) * _STAGE_M, 0.0]
+        )  # where the hips are, m; height follows the feet
         self._from = KeyFrame(0.0, varied(will), float(will.normal(0, 0.3)), "left")
         self._to = self._next()
         self._anchor = self._feet.offset(self._from.pose, self._from.heading, self._to.stands_on) + self.hips
@@ -94,8 +100,16 @@ class Choreography:
         for _ in range(_CANDIDATES):
             pose, turn = varied(self._will), self._will.normal(0, 0.5)
             heading = float(np.clip(0.6 * self._from.heading + turn, -1.3, 1.3))
-            foot = "left" if self._feet.height(self._from.pose, "left") <= self._feet.height(self._from.pose, "right") else "right"
-            ends = self.hips + self._feet.offset(self._from.pose, self._from.heading, foot) - self._feet.offset(pose, heading, foot)
+            foot = (
+                "left"
+                if self._feet.height(self._from.pose, "left") <= self._feet.height(self._from.pose, "right")
+                else "right"
+            )
+            ends = (
+                self.hips
+                + self._feet.offset(self._from.pose, self._from.heading, foot)
+                - self._feet.offset(pose, heading, foot)
+            )
             away = float(np.linalg.norm((ends[:2] - goal) / _STAGE_M))
             if away < least:
                 best, least = KeyFrame(self._from.time_s + beats * self._beat_s, pose, heading, foot), away

@@ -27,7 +27,9 @@ class Simulation:
         self._mj, self._chance = mujoco, chance
         self.model = mujoco.MjModel.from_xml_string(xml)
         self.data = mujoco.MjData(self.model)
-        self.geom_names = [mujoco.mj_id2name(self.model, mujoco.mjtObj.mjOBJ_GEOM, g) or "" for g in range(self.model.ngeom)]
+        self.geom_names = [
+            mujoco.mj_id2name(self.model, mujoco.mjtObj.mjOBJ_GEOM, g) or "" for g in range(self.model.ngeom)
+        ]
         self._joint_bodies = np.array([self._body(body) for body, _ in JOINTS.values()])
         self._joint_points = np.array([point for _, point in JOINTS.values()])
         self._dance = Choreography(will, Feet(self.model))

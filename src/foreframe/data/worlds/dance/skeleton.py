@@ -18,7 +18,8 @@ Array = NDArray[Any]
 _TIMES = 8  # drawn this much larger, so that a limb's place is known to a fraction of a pixel
 _THICK = 1.1  # of a bone, in pixels of the label
 _COLOURS = [
-    tuple(round(255 * value) for value in colorsys.hsv_to_rgb(number / len(BONES), 1.0, 1.0)) for number in range(len(BONES))
+    tuple(round(255 * value) for value in colorsys.hsv_to_rgb(number / len(BONES), 1.0, 1.0))
+    for number in range(len(BONES))
 ]
 
 
