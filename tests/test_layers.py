@@ -17,7 +17,7 @@ FLOORS = [
     {"evaluation"},
     {"training"},
     {"reporting"},
-    {"demonstration"},
+    {"demonstration", "experiments"},
     {"cli", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .errors import TrainingError as TrainingError
     from .evaluation import evaluate as evaluate
     from .evaluation.drawing import sample as sample
+    from .experiments import experiment as experiment
     from .hardware import info as info
     from .model import Model as Model
     from .models import load as load
@@ -51,6 +52,7 @@ _HOMES = {
     "demo": "demonstration",
     "elbo": "objective",
     "evaluate": "evaluation",
+    "experiment": "experiments",
     "info": "hardware",
     "load": "models",
     "plot": "reporting",

@@ -158,6 +158,14 @@ def reported(path: Path, given: Arguments) -> None:
     _next(f"open {path} in a browser")
 
 
+def compared(result: dict[str, Any], given: Arguments) -> None:
+    folder = Path(result["folder"])
+    print(f"{result['question']}\n{result['seeds']} seeds, {result['clips']} test clips, {result['samples']} samples\n")
+    print((folder / "table.md").read_text())
+    print(f"wrote {folder}: the runs, experiment.json, table.md, curves.svg, index.html")
+    _next(f"open {folder / 'index.html'} in a browser")
+
+
 def demonstrated(result: dict[str, Any], given: Arguments) -> None:
     scores(result)
     out = Path(given["out"])

@@ -102,6 +102,14 @@ _TABLE = (
         "plot", "RUN... --out DIR", "training curves and scores per frame", "reporting:plot", telling.plotted, ("runs",)
     ),
     Verb("report", "RUN", "one page that shows a run", "reporting:report", telling.reported, ("run",)),
+    Verb(
+        "experiment",
+        "NAME --data STORE [--seeds 3] [--out DIR] [--any.field VALUE]",
+        "compare arms over seeds: annealing, forcing, learning-rate",
+        "experiments:experiment",
+        telling.compared,
+        ("name",),
+    ),
     Verb("info", "", "versions and machine, for a bug report", "hardware:info", telling.informed),
 )
 

@@ -30,7 +30,7 @@ def plot(runs: Sequence[str | Path], out: str | Path) -> list[Path]:
     if not runs:
         raise InputError("no run was given; expected at least one run folder")
     out = Path(out)
-    written = [curves.training({_name(run): _log(run) for run in runs}, out / "training.svg")]
+    written = [curves.training({_name(run): log_of(run) for run in runs}, out / "training.svg")]
     evaluated = {_name(run): read_json(Path(run) / EVAL, "scores") for run in runs if (Path(run) / EVAL).exists()}
     if len(evaluated) == 1:
         written.append(draw_per_frame(next(iter(evaluated.values())), out / "per_frame.svg"))
@@ -52,29 +52,33 @@ def report(run: str | Path) -> Path:
     Raises:
         InputError: not a run.
     """
-    import jinja2
-
     run = Path(run)
     described = models.describe(run)
     plots = plot([run], run / "plots")
     scores = read_json(run / EVAL, "scores") if (run / EVAL).exists() else None
-    loader = jinja2.FileSystemLoader(Path(__file__).parent)
-    page = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined).get_template(
-        "page.html"
-    )
     animations = sorted(f for f in (run / "samples").glob("*") if f.suffix in (".webp", ".gif"))
-    text = page.render(
+    text = page(
+        "page.html",
         run=run.name,
         described=described,
         scores=scores,
         rows=_rows(scores) if scores else [],
-        animations=[(file.stem, _inline(file)) for file in animations],
-        plots=[_inline(file) for file in plots],
+        animations=[(file.stem, inline(file)) for file in animations],
+        plots=[inline(file) for file in plots],
         recipe=(run / "recipe.yaml").read_text() if (run / "recipe.yaml").exists() else "",
         environment=_text(run / "environment.json"),
-        palette={name: getattr(palette, name) for name in ("GIVEN", "PREDICTED", "INK", "PAPER", "FAINT", "MODEL")},
     )
     return write_whole(run / "report.html", text)
+
+
+def page(template: str, **values: Any) -> str:
+    """A page of this room, filled in; it needs nothing but itself."""
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    colours = {name: getattr(palette, name) for name in ("GIVEN", "PREDICTED", "INK", "PAPER", "FAINT", "MODEL")}
+    return environment.get_template(template).render(**values, palette=colours)
 
 
 def _rows(scores: Mapping[str, Any]) -> list[tuple[str, Any, Any, str]]:
@@ -98,7 +102,8 @@ def _name(run: str | Path) -> str:
     return Path(run).name
 
 
-def _log(run: str | Path) -> list[dict[str, Any]]:
+def log_of(run: str | Path) -> list[dict[str, Any]]:
+    """The lines of a run's `metrics.jsonl`."""
     file = Path(run) / "metrics.jsonl"
     if not file.exists():
         raise InputError(
@@ -107,7 +112,8 @@ def _log(run: str | Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def _inline(file: Path) -> str:
+def inline(file: Path) -> str:
+    """A picture as a data URL."""
     return f"data:{_MIME[file.suffix]};base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 

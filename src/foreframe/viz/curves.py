@@ -95,7 +95,45 @@ def per_frame(curves: Mapping[str, Mapping[str, Sequence[float]]], n_past: int, 
     return _save(figure, path)
 
 
-def _colours(runs: Mapping[str, Lines]) -> list[str]:
+def comparison(
+    logs: Mapping[str, Sequence[Lines]], per_frame: Mapping[str, Sequence[Sequence[float]]], n_past: int, path: Path
+) -> Path:
+    """All arms of an experiment over each other: one line a seed, one colour an arm.
+
+    `logs[arm]` holds the lines of each seed's `metrics.jsonl`, `per_frame[arm]` each seed's PSNR of frames n_past, ...
+    """
+    panels = {
+        "loss": "loss (MSE + beta KL, summed over frames)",
+        "distortion": "distortion (squared error a frame)",
+        "rate_nats": "rate (nats a frame)",
+        "validation_psnr": "validation PSNR (dB)",
+        "beta": "KL weight beta",
+        "teacher_forcing": "teacher-forcing ratio",
+        "learning_rate": "learning rate",
+    }
+    figure, axes = _figure(2, 4, (15.5, 6.2))
+    places = [axis for row in axes for axis in row]
+    colours = dict(zip(logs, _colours(logs), strict=True))
+    for axis, (key, title) in zip(places, panels.items(), strict=False):
+        axis.set_title(title)
+        axis.set_xlabel("optimiser step")
+        for arm, seeds in logs.items():
+            for number, lines in enumerate(seeds):
+                _line(axis, lines, key, colours[arm], arm if number == 0 else None)
+        if key in ("loss", "distortion"):
+            axis.set_yscale("log")
+    last = places[-1]
+    last.set_title("test PSNR of each frame (dB)")
+    last.set_xlabel("frame of the clip")
+    for arm, curves in per_frame.items():
+        for number, values in enumerate(curves):
+            frames = range(n_past, n_past + len(values))
+            last.plot(frames, values, color=colours[arm], linewidth=1.4, label=arm if number == 0 else None)
+    last.legend()
+    return _save(figure, path)
+
+
+def _colours(runs: Mapping[str, Any]) -> list[str]:
     return [palette.SEQUENCE[i % len(palette.SEQUENCE)] for i in range(len(runs))]
 
 
