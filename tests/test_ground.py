@@ -62,7 +62,7 @@ def test_schedules_are_pure_and_finite(kind: str) -> None:
         "from_step": 10,
         "per_step": 0.1,
     }
-    values |= {"k": 20.0, "milestones": (5, 10), "end": 0.8, "every_steps": 10, "by": 0.1} | (
+    values |= {"k": 20.0, "milestones": (5, 10), "begin": 0.2, "end": 0.8, "every_steps": 10, "by": 0.1}
         {"start": 0.2} if kind == "ramp_down" else {}
     )
     names = inspect.signature(KINDS[kind]).parameters

@@ -107,18 +107,18 @@ class LinearDecay:
 
 @dataclass(frozen=True)
 class RampDown:
-    """1 up to the share `start` of `total_steps`, 0 from the share `end` on, a straight line between.
+    """1 up to the share `begin` of `total_steps`, 0 from the share `end` on, a straight line between.
 
     >>> [RampDown(100, 0.2, 0.7)(step) for step in (0, 20, 45, 70, 99)]
     [1.0, 1.0, 0.5, 0.0, 0.0]
     """
 
     total_steps: int
-    start: float
+    begin: float
     end: float
 
     def __call__(self, step: int) -> float:
-        way = (step / self.total_steps - self.start) / max(self.end - self.start, 1e-9)
+        way = (step / self.total_steps - self.begin) / max(self.end - self.begin, 1e-9)
         return 1.0 - min(1.0, max(0.0, round(way, 12)))
 
 
