@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import InputError
+from ...attempts import first_sound
 from ...raycast import AreaLight, Camera, RayCaster
 from ...recording import Column, Recording
 from . import skeleton
@@ -27,7 +28,6 @@ Array = NDArray[Any]
 TRAJECTORIES = 60
 FRAMES = 630
 _FRAMES_PER_SECOND = 15
-_ATTEMPTS = 20
 _ROOM = 0x0D  # the room's random stream, beside those of the sequences
 _LIGHT_TIME_S = 25.0  # the lamp wanders this slowly
 _CAMERA = ((5.0, 0.0, 1.25), (0.0, 0.0, 0.92), 25.0)
@@ -69,26 +69,10 @@ class Dance:
 
     def read(self, index: int) -> Recording:
         """Simulate and draw sequence `index`; one that blows up is thrown away and drawn anew, and counted."""
-        discarded: list[str] = []
-        for attempt in range(_ATTEMPTS):
-            streams = [np.random.default_rng(s) for s in np.random.SeedSequence((self.seed, index, attempt)).spawn(4)]
-            recording, trouble = self._attempt(index, *streams)
-            if not trouble:
-                recording.facts = {**recording.facts, "seed": [self.seed, index, attempt], "discarded": discarded}
-                return recording
-            discarded.append(trouble)
-        raise InputError(
-            f"dance sequence {index} of seed {self.seed} failed {_ATTEMPTS} times ({discarded}); take another seed"
-        )
+        return first_sound(lambda streams: self._attempt(index, streams), self.seed, index, "dance sequence")
 
-    def _attempt(
-        self,
-        index: int,
-        looks: np.random.Generator,
-        will: np.random.Generator,
-        chance: np.random.Generator,
-        lamp: np.random.Generator,
-    ) -> tuple[Recording, str]:
+    def _attempt(self, index: int, streams: Sequence[np.random.SeedSequence]) -> tuple[Recording, str]:
+        looks, will, chance, lamp = (np.random.default_rng(stream) for stream in streams)
         stage = build(np.random.default_rng((self.seed, _ROOM)), clothes(looks))
         simulation = Simulation(stage.xml, will, chance)
         textures = [stage.textures[name] for name in simulation.geom_names]

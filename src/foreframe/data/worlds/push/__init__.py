@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import InputError
+from ...attempts import first_sound
 from ...raycast import AreaLight, Camera, RayCaster, Texture
 from ...recording import Column, Recording
 from .scene import FRAME_S, MAX_OBJECTS, WORKSPACE_HIGH, WORKSPACE_LOW, build
@@ -27,7 +28,6 @@ FRAMES = 30
 FRAMES_PER_COMMAND = 2
 _REACH_M = 0.1
 _FUTURE_STEP = 10  # two futures are compared this many frames after a context of two
-_ATTEMPTS = 20
 _LAMP = AreaLight((1.0, -0.7, 1.5), 0.12, 4, 0.38, 0.85)
 _UNSEEN = Texture((0, 0, 0), (0, 0, 0))
 
@@ -68,17 +68,7 @@ class Push:
 
     def read(self, index: int) -> Recording:
         """Simulate and draw trajectory `index`; one that blows up or spills is thrown away and drawn anew, and counted."""
-        discarded: list[str] = []
-        for attempt in range(_ATTEMPTS):
-            streams = np.random.SeedSequence((self.seed, index, attempt)).spawn(4)
-            recording, trouble = self._attempt(index, streams)
-            if not trouble:
-                recording.facts = {**recording.facts, "seed": [self.seed, index, attempt], "discarded": discarded}
-                return recording
-            discarded.append(trouble)
-        raise InputError(
-            f"push trajectory {index} of seed {self.seed} failed {_ATTEMPTS} times ({discarded}); take another seed"
-        )
+        return first_sound(lambda streams: self._attempt(index, streams), self.seed, index, "push trajectory")
 
     def _attempt(self, index: int, streams: Sequence[np.random.SeedSequence]) -> tuple[Recording, str]:
         looks, physics, will, chance = (np.random.default_rng(s) for s in streams)
