@@ -25,7 +25,8 @@ _COLUMNS = {
 def compare(result: Mapping[str, Any], runs: Mapping[str, Sequence[Path]], out: Path) -> list[Path]:
     """Write `table.md`, `curves.svg` and `index.html` of an experiment; `runs` are the run folders of each arm."""
     first = next(iter(runs))
-    titles = [title for title, _ in _COLUMNS.values()] + [f"PSNR against {first} (dB)"]
+    psnr, *others = (title for title, _ in _COLUMNS.values())
+    titles = [psnr, f"against {first} (dB)", *others]
     rows = [(arm, _cells(figures)) for arm, figures in result["arms"].items()]
     logs = {arm: [log_of(run) for run in folders] for arm, folders in runs.items()}
     scores = {arm: [read_json(run / EVAL, "scores") for run in folders] for arm, folders in runs.items()}
@@ -47,8 +48,8 @@ def compare(result: Mapping[str, Any], runs: Mapping[str, Sequence[Path]], out: 
 
 def _cells(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Mean and interval of each column, as text."""
-    cells = [_cell(figures[name], digits, "") for name, (_, digits) in _COLUMNS.items()]
-    return [*cells, _cell(figures["psnr"]["above_first"], 2, "+")]
+    psnr, *others = (_cell(figures[name], digits, "") for name, (_, digits) in _COLUMNS.items())
+    return [psnr, _cell(figures["psnr"]["above_first"], 2, "+"), *others]
 
 
 def _cell(value: Mapping[str, Any], digits: int, sign: str) -> tuple[str, str]:
