@@ -33,12 +33,15 @@ def build(
     workers: int | None,
     label: str,
     notes: Callable[[list[dict[str, Any]]], Mapping[str, Any]] = lambda episodes: {},
+    skip_bad: bool = False,
+    shard: tuple[int, int] = (1, 1),
 ) -> ClipStore:
     """Read every episode of `source` and write the store `out`.
 
     `identity` says exactly what is built, for the manifest and for going on after a stop; `splits[i]` is where episode i
-    goes unless the recording says so itself; `frame_shape` is (H, W, C). A finished store of the same identity is
-    returned as it is.
+    goes unless the recording says so itself; `frame_shape` is (H, W, C). With `skip_bad` an episode that cannot be read is
+    left out, and the store's notes say which and why. `shard` (k, n) takes every n-th episode from the k-th on. A finished
+    store of the same identity is returned as it is.
     """
     finished = _finished(out, identity)
     if finished is not None:
@@ -47,15 +50,25 @@ def build(
     out.parent.mkdir(parents=True, exist_ok=True)
     writer = StoreWriter(out, identity, columns, source.frames_per_second)
     try:
-        first, frames, began = len(writer.episodes), 0, time.monotonic()
+        mine = range(shard[0] - 1, len(source), shard[1])
+        left, frames, began = mine[writer.done :], 0, time.monotonic()
         with (
-            contextlib.closing(_read_all(source, range(first, len(source)), workers)) as recordings,
-            progress(label, len(source), "episodes", start=first) as advance,
+            contextlib.closing(_read_all(source, left, workers)) as recordings,
+            progress(label, len(mine), "episodes", start=writer.done) as advance,
         ):
-            for index, recording in enumerate(recordings, start=first):
+            for index, recording in zip(left, recordings, strict=True):
+                if isinstance(recording, InputError):
+                    if not skip_bad:
+                        raise recording
+                    writer.skip(str(recording))
+                    advance(1, f"{len(writer.skipped)} bad ones left out")
+                    continue
                 writer.append(recording, recording.split or splits[index])
                 frames += writer.episodes[-1]["length"]
                 advance(1, f"{frames / (time.monotonic() - began):,.0f} frames/s")
+        if not writer.episodes:
+            why = f"the first: {writer.skipped[0]}" if writer.skipped else f"shard {shard[0]} of {shard[1]} is empty"
+            raise InputError(f"none of {len(mine)} episodes could be read; {why}")
         return writer.finish(notes(writer.episodes))
     except InputError:
         writer.discard()
@@ -79,19 +92,27 @@ def _finished(out: Path, identity: Mapping[str, Any]) -> ClipStore | None:
     raise InputError(f"{out} holds something else; expected a new folder for the clip store: choose another OUT")
 
 
-def _read_all(source: Source, indices: range, workers: int | None) -> Generator[Recording, None, None]:
+def _attempt(source: Source, index: int) -> Recording | InputError:
+    """An episode, or what is wrong with it."""
+    try:
+        return source.read(index)
+    except InputError as error:
+        return error
+
+
+def _read_all(source: Source, indices: range, workers: int | None) -> Generator[Recording | InputError, None, None]:
     """Episodes in order; several are read at once, and no more are held than the workers can be busy with."""
     count = min(workers or os.cpu_count() or 1, max(len(indices), 1))
     if count == 1:
-        yield from (source.read(i) for i in indices)
+        yield from (_attempt(source, i) for i in indices)
         return
     context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
     others = set(multiprocessing.active_children())
     pool = concurrent.futures.ProcessPoolExecutor(count, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
-    waiting: collections.deque[concurrent.futures.Future[Recording]] = collections.deque()
+    waiting: collections.deque[concurrent.futures.Future[Recording | InputError]] = collections.deque()
     try:
         for index in indices:
-            waiting.append(pool.submit(source.read, index))
+            waiting.append(pool.submit(_attempt, source, index))
             if len(waiting) > 2 * count:
                 yield waiting.popleft().result()
         while waiting:
@@ -129,3 +150,17 @@ def assign_splits(count: int, seed: int, shares: Sequence[float] = SHARES) -> li
     for place, name in zip(order, names, strict=True):
         splits[place] = str(name)
     return splits
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """`K/N`, the K-th of N equal shares of the episodes.
+
+    >>> parse_shard("2/4"), parse_shard(None)
+    ((2, 4), (1, 1))
+    """
+    if text is None:
+        return 1, 1
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdigit() and count.isdigit() and 1 <= int(number) <= int(count)):
+        raise InputError(f"--shard is {text!r}; expected K/N with 1 <= K <= N, such as 2/4")
+    return int(number), int(count)

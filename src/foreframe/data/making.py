@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,18 +14,24 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import InputError
+from ..errors import InputError, unknown
 from . import formats, worlds
-from .building import SHARES, assign_splits, build
+from .building import SHARES, assign_splits, build, parse_shard
+from .offsets import suggest
 from .pictures import resized
 from .recording import Column, Recording, Source
-from .store import ClipStore
+from .store import SPLITS, ClipStore
 
 Array = NDArray[Any]
 
 
 def make(
-    world: str, out: str | Path, trajectories: int | None = None, seed: int = 0, workers: int | None = None
+    world: str,
+    out: str | Path,
+    trajectories: int | None = None,
+    seed: int = 0,
+    shard: str | None = None,
+    workers: int | None = None,
 ) -> ClipStore:
     """Make a store from an embedded world. The same command goes on where a stopped one was.
 
@@ -32,6 +40,7 @@ def make(
         out: the new store's folder.
         trajectories: how many episodes; by default 300 of push (30 frames each), 60 of dance (630 frames each).
         seed: trajectory i depends on (seed, i) alone.
+        shard: K/N makes the K-th of N equal shares, for several machines; train on all with --data S1,S2,...
         workers: processes; one a core by default.
 
     Raises:
@@ -39,14 +48,15 @@ def make(
     """
     module = worlds.named(world)
     source = module.open(module.TRAJECTORIES if trajectories is None else trajectories, seed)
-    identity = {"world": world, "trajectories": len(source), "seed": seed}
+    part = parse_shard(shard)
+    identity = {"world": world, "trajectories": len(source), "seed": seed} | ({"shard": list(part)} if shard else {})
     splits = assign_splits(len(source), seed)
 
     def notes(episodes: list[dict[str, Any]]) -> Mapping[str, Any]:
         return {"audit": source.audit([episode["facts"] for episode in episodes])}
 
     shape = (source.height, source.width, 3)
-    return build(source, Path(out), identity, shape, splits, workers, f"making {world}", notes)
+    return build(source, Path(out), identity, shape, splits, workers, f"making {world}", notes, shard=part)
 
 
 def import_recordings(
@@ -56,13 +66,20 @@ def import_recordings(
     size: tuple[int, int] | None = None,
     fit: Literal["stretch", "crop"] = "stretch",
     stride: int = 1,
-    action_offset: int = 1,
+    action_offset: int | None = None,
+    suggest_offset: bool = False,
     camera: str | None = None,
-    actions: str | None = None,
-    states: str | None = None,
+    actions: tuple[str, ...] = (),
+    states: tuple[str, ...] = (),
+    labels: str | None = None,
+    actions_as: Literal["given", "deltas", "absolute"] = "given",
     splits: tuple[float, float, float] = SHARES,
+    split_list: str | Path | None = None,
     seed: int = 0,
     max_episodes: int | None = None,
+    max_gap_s: float | None = None,
+    skip_bad: bool = False,
+    shard: str | None = None,
     workers: int | None = None,
 ) -> ClipStore:
     """Turn recordings into a store. The same command goes on where a stopped one was.
@@ -70,21 +87,30 @@ def import_recordings(
     Args:
         src: the recordings: a folder or a file.
         out: the new store's folder.
-        format: pushing, dance, lerobot or npz; recognised if not given.
+        format: one of `formats.names()`; recognised if not given.
         size: height and width of the store's pictures and label images (area average); as they are if not given.
         fit: what happens to another aspect: stretch, so that nothing is lost, or crop the middle.
         stride: keep every so many frames; of the actions between two kept frames the last that can show is kept.
-        action_offset: frames after which an action shows in the picture.
+        action_offset: frames, before the stride, after which an action shows in the picture; 1 if not given.
+        suggest_offset: find the offset where actions and pictures change together most, show the curve, and take it
+            unless action_offset is given.
         camera: the camera or image key, for sources with several.
-        actions: the column of actions, for sources with several.
-        states: the column of states, for sources with several.
+        actions: the columns of actions, for sources with several.
+        states: the columns of states, for sources with several.
+        labels: the key, folder or name of label images, for sources that may have them.
+        actions_as: as they are given; as deltas, the difference from the kept row before; or absolute, their running sum.
         splits: shares of the episodes for train, validate and test, where the source has no splits of its own.
+        split_list: a file that says the split of every episode by name, before anything else: JSON {split: [names]}, or CSV
+            rows of name,split.
         seed: draws the splits.
         max_episodes: take only the first so many.
+        max_gap_s: seconds between pictures from which on they belong to two episodes, for formats that know the time.
+        skip_bad: leave out what is broken, count it and say why, instead of stopping.
+        shard: K/N imports the K-th of N equal shares, for several machines; train on all with --data S1,S2,...
         workers: processes; one a core by default.
 
     Raises:
-        InputError: what cannot be read, naming file and row; `out` holds something else. Nothing is left behind then.
+        InputError: what cannot be read, naming file and offset or row; `out` holds something else. Nothing is left then.
     """
     src, out = Path(src), Path(out)
     for option, value in (("stride", stride), ("action-offset", action_offset), ("max-episodes", max_episodes)):
@@ -92,23 +118,54 @@ def import_recordings(
             raise InputError(f"--{option} is {value}; expected at least 1")
     if size is not None and min(size) < 1:
         raise InputError(f"--size is {size}; expected a height and a width of at least 1")
+    part = parse_shard(shard)
     kind = format or formats.recognise(src)
-    opened: Source = formats.named(kind).open(src, formats.Choice(camera, actions, states))
-    taken = Taken(opened, size, fit == "crop", stride, action_offset, max_episodes)
+    choice = formats.Choice(camera, tuple(actions), tuple(states), labels, max_gap_s, skip_bad)
+    opened: Source = formats.named(kind).open(src, choice)
+    if not len(opened):
+        raise InputError(f"{src} holds no episodes of format {kind}")
+    chosen = list(opened.notes)
+    if suggest_offset:
+        suggested = suggest(opened)
+        action_offset = action_offset or suggested.best
+        chosen += [*suggested.curve(), f"action offset {action_offset} taken"]
+    listed = read_split_list(Path(split_list)) if split_list else None
+    taken = Taken(opened, size, fit == "crop", stride, action_offset or 1, actions_as, max_episodes, listed)
     identity = {
         "path": str(src.resolve()),
         "format": kind,
         "size": list(size) if size else None,
         "fit": fit,
         "stride": stride,
-        "action_offset": action_offset,
-        "chosen": list(opened.notes),
+        "action_offset": action_offset or 1,
+        "actions_as": actions_as,
+        "chosen": chosen,
         "episodes": len(taken),
-        "splits": list(splits),
+        "splits": listed or list(splits),
         "seed": seed,
+        "shard": list(part),
     }
     given = assign_splits(len(taken), seed, splits)
-    return build(taken, out, identity, taken.frame_shape, given, workers, f"importing {kind}")
+    return build(
+        taken, out, identity, taken.frame_shape, given, workers, f"importing {kind}", skip_bad=skip_bad, shard=part
+    )
+
+
+def read_split_list(file: Path) -> dict[str, str]:
+    """Episode names with their splits: JSON {split: [names]}, or CSV rows of name,split."""
+    try:
+        if file.suffix.lower() == ".json":
+            listed = {str(name): split for split, names in json.loads(file.read_text()).items() for name in names}
+        else:
+            listed = dict(row for row in csv.reader(file.read_text().splitlines()) if row)
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"{file} cannot be read ({error}); expected JSON {{split: [names]}} or rows of name,split"
+        ) from None
+    for name, split in listed.items():
+        if split not in SPLITS:
+            raise InputError(f"{file}: episode {name} is in split {split!r}; expected one of {', '.join(SPLITS)}")
+    return listed
 
 
 @dataclass(frozen=True)
@@ -120,7 +177,9 @@ class Taken:
     crop: bool
     stride: int
     action_offset: int
+    actions_as: Literal["given", "deltas", "absolute"]
     max_episodes: int | None
+    splits: Mapping[str, str] | None
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -140,37 +199,59 @@ class Taken:
 
     @cached_property
     def frame_shape(self) -> tuple[int, int, int]:
-        """(H, W, C) as stored."""
-        height, width, channels = next(iter(self.source.read(0).frames)).shape
-        return (*(self.size or (height, width)), channels)
+        """(H, W, C) as stored: as asked for, else that of the first episode that can be read."""
+        broken: InputError | None = None
+        for index in range(len(self)):
+            try:
+                height, width, channels = next(iter(self.source.read(index).frames)).shape
+                return (*(self.size or (height, width)), channels)
+            except InputError as error:
+                broken = broken or error
+        raise broken or InputError("the source has no episodes")
 
     def __len__(self) -> int:
         return min(len(self.source), self.max_episodes or len(self.source))
 
     def read(self, index: int) -> Recording:
         recording = self.source.read(index)
+        count, frames = 0, []
+        for count, picture in enumerate(recording.frames, start=1):
+            if (count - 1) % self.stride == 0:
+                frames.append(self._picture(recording.name, picture))
+        rows = {name: len(values) for name, values in recording.values.items()}
+        if any(n != count + recording.withheld for n in rows.values()) or not count:
+            raise InputError(f"episode {recording.name} has {count} pictures and rows {rows}; expected as many of each")
         values = {name: self._rows(name, np.asarray(rows)) for name, rows in recording.values.items()}
-        frames = list(self._pictures(recording))
         withheld = len(next(iter(values.values()))) - len(frames) if recording.withheld else 0
-        return dataclasses.replace(recording, frames=frames, values=values, withheld=withheld)
+        split = self._split(recording)
+        return dataclasses.replace(recording, frames=frames, values=values, split=split, withheld=withheld)
 
-    def _pictures(self, recording: Recording) -> Iterator[Array]:
+    def _split(self, recording: Recording) -> str | None:
+        if self.splits is None:
+            return recording.split
+        if recording.name not in self.splits:
+            raise unknown("episode, not in the list of splits:", recording.name, self.splits)
+        return self.splits[recording.name]
+
+    def _picture(self, name: str, picture: Array) -> Array:
         height, width, _ = self.frame_shape
-        for number, picture in enumerate(recording.frames):
-            if number % self.stride:
-                continue
-            if self.size is None and picture.shape != self.frame_shape:
-                got = f"{picture.shape[1]}x{picture.shape[0]}"
-                raise InputError(
-                    f"episode {recording.name} has frames of {got}; expected {width}x{height} as the first episode: say --size H W"
-                )
-            yield resized(picture, (height, width), self.crop)
+        if self.size is None and picture.shape != self.frame_shape:
+            got = f"{picture.shape[1]}x{picture.shape[0]}"
+            raise InputError(
+                f"episode {name} has frames of {got}; expected {width}x{height} as the first episode: say --size H W"
+            )
+        return resized(picture, (height, width), self.crop)
 
     def _rows(self, name: str, rows: Array) -> Array:
         """The row of each kept frame. With lag 1 an action leads on from it: the last that shows in the next kept frame."""
         column = self.columns[name]
-        ahead = self.stride - self.action_offset if column.role == "action" and column.lag else 0
+        is_action = column.role == "action"
+        if is_action and self.actions_as == "absolute":
+            rows = np.cumsum(rows, 0, dtype=np.float64).astype(rows.dtype)
+        ahead = self.stride - self.action_offset if is_action and column.lag else 0
         kept = rows[np.clip(np.arange(0, len(rows), self.stride) + ahead, 0, len(rows) - 1)]
+        if is_action and self.actions_as == "deltas":
+            kept = np.diff(kept, axis=0, prepend=kept[:1])
         if column.role != "label":
             return kept
         height, width, _ = column.shape

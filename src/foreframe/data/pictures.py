@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from .recording import finite
 
 Array = NDArray[Any]
 
 
-def read_png(file: Path) -> Array:
-    """A PNG as uint8 RGB [H, W, 3]; its checksums are verified first."""
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+
+
+def read_picture(file: Path) -> Array:
+    """A picture file as uint8 RGB [H, W, 3]; a PNG's checksums are verified first."""
     from PIL import Image
 
     try:
@@ -27,6 +32,37 @@ def read_png(file: Path) -> Array:
         raise InputError(
             f"{file} cannot be read ({error}); expected a whole picture: restore it or leave its episode out"
         ) from None
+
+
+def decode_picture(content: bytes, where: str) -> Array:
+    """The bytes of a picture file (JPEG, PNG, ...) as uint8 RGB [H, W, 3]."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return np.asarray(image.convert("RGB"))
+    except Exception as error:  # Pillow's decoders raise anything; this is the one door
+        raise InputError(f"{where} is no whole picture ({error}): fetch it again, or say --skip-bad") from None
+
+
+def as_pictures(frames: Array, where: str) -> Array:
+    """uint8 [T, H, W, 3] from [T, H, W, 3], [T, 3, H, W] or [T, 3 K, H, W] (K stacked pictures, the last one current).
+
+    Numbers are bytes, or floats in [0, 1] or [0, 255].
+    """
+    if frames.ndim != 4 or (frames.shape[-1] != 3 and frames.shape[1] % 3):
+        raise InputError(f"{where} has frames of shape {list(frames.shape)}; expected [T, H, W, 3] or [T, 3 K, H, W]")
+    if frames.shape[-1] != 3:
+        frames = np.moveaxis(frames[:, -3:], 1, -1)
+    if frames.dtype == np.uint8:
+        return frames
+    if np.issubdtype(frames.dtype, np.floating):
+        frames = finite(frames, where) * (255 if frames.max(initial=0) <= 1 else 1)
+    if frames.min(initial=0) < 0 or frames.max(initial=0) > 255:
+        raise InputError(
+            f"{where} has pixels from {frames.min()} to {frames.max()}; expected 0..255, or floats in [0, 1]"
+        )
+    return np.round(frames).astype(np.uint8)
 
 
 def number_of(path: Path) -> int:

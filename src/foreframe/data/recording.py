@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
+
 Array = NDArray[Any]
 Role = Literal["frames", "action", "state", "label", "truth"]
 
@@ -83,11 +85,28 @@ def names_of(column: str, width: int) -> tuple[str, ...]:
 
 def finite(values: Array, where: str) -> Array:
     """`values`, if every number is finite; an error that names the first bad row otherwise."""
-    from ..errors import InputError
-
     bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
     if bad.any():
         raise InputError(
             f"{where}: row {int(bad.argmax())} holds NaN or infinity; expected finite numbers: mend or leave out the episode"
         )
     return values
+
+
+def one_a_frame(values: Array, frames: int, where: str) -> Array:
+    """Finite float32 rows [frames, K]; n - 1 rows for n frames get a last row of zeros, which leads nowhere."""
+    rows = finite(np.asarray(values, np.float32).reshape(len(values), -1), where)
+    if len(rows) not in (frames, frames - 1):
+        raise InputError(f"{where} has {len(rows)} rows; expected {frames}, one a frame")
+    return rows if len(rows) == frames else np.concatenate([rows, np.zeros((1, rows.shape[1]), np.float32)])
+
+
+def side_by_side(role: Role, parts: Mapping[str, int], lag: int = 1) -> Column:
+    """The column that several keys of so many numbers each make together; a lone key's numbers are named by the role.
+
+    >>> side_by_side("action", {"angle": 1, "arm": 2}).names
+    ('angle', 'arm[0]', 'arm[1]')
+    """
+    named = [(role if len(parts) == 1 and width > 1 else key, width) for key, width in parts.items()]
+    names = [name for key, width in named for name in ([key] if width == 1 else names_of(key, width))]
+    return Column(role, "float32", (len(names),), tuple(names), lag)

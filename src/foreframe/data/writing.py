@@ -39,7 +39,9 @@ class StoreWriter:
         self.source, self.columns = json.loads(json.dumps(source)), dict(columns)
         self.frames_per_second = frames_per_second
         self.started_here = not self.folder.exists()
-        self.episodes: list[dict[str, Any]] = self._resume() if self.folder.exists() else self._begin()
+        lines = self._resume() if self.folder.exists() else self._begin()
+        self.episodes: list[dict[str, Any]] = [line for line in lines if "skipped" not in line]
+        self.skipped: list[str] = [line["skipped"] for line in lines if "skipped" in line]
         self._files = {name: self._path(name).open("ab") for name in self.columns}
 
     def _path(self, name: str) -> Path:
@@ -60,13 +62,13 @@ class StoreWriter:
             )
         journal = self.folder / _JOURNAL
         lines = journal.read_text().splitlines(keepends=True) if journal.exists() else []
-        episodes = [json.loads(line) for line in lines if line.endswith("\n")]
-        journal.write_text("".join(lines[: len(episodes)]))
-        frames = sum(episode["length"] for episode in episodes)
+        entries = [json.loads(line) for line in lines if line.endswith("\n")]
+        journal.write_text("".join(lines[: len(entries)]))
+        frames = sum(entry.get("length", 0) for entry in entries)
         for name, column in self.columns.items():
             self._path(name).touch()
             os.truncate(self._path(name), frames * _row_bytes(column))
-        return episodes
+        return entries
 
     def append(self, recording: Recording, split: str) -> None:
         """Add an episode; it counts from the moment its line is in the journal."""
@@ -93,11 +95,24 @@ class StoreWriter:
             "facts": dict(recording.facts),
             "withheld": recording.withheld,
         }
+        self._note(episode)
+        self.episodes.append(episode)
+
+    def skip(self, why: str) -> None:
+        """Leave the next episode out; the store's notes will say why."""
+        self._note({"skipped": why})
+        self.skipped.append(why)
+
+    @property
+    def done(self) -> int:
+        """How many episodes of the source are dealt with."""
+        return len(self.episodes) + len(self.skipped)
+
+    def _note(self, entry: Mapping[str, Any]) -> None:
         with (self.folder / _JOURNAL).open("a") as journal:
-            journal.write(json.dumps(episode) + "\n")
+            journal.write(json.dumps(entry) + "\n")
             journal.flush()
             os.fsync(journal.fileno())
-        self.episodes.append(episode)
 
     def finish(self, notes: Mapping[str, Any]) -> ClipStore:
         """Measure the training split, write the manifest, and give the store its name."""
@@ -105,7 +120,7 @@ class StoreWriter:
         manifest = {
             "schema": SCHEMA,
             "source": self.source,
-            "notes": dict(notes),
+            "notes": dict(notes) | ({"skipped": self.skipped} if self.skipped else {}),
             "versions": _versions(),
             "frames_per_second": self.frames_per_second,
             "columns": {name: asdict(column) for name, column in self.columns.items()},

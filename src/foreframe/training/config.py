@@ -27,17 +27,21 @@ class ClipConfig:
     `conditions` are column names or roles of the store: `action` is known when one drives or plans; `state` is the truth
     of the future, which nobody has then. `context` says where the context frames come from: from `before` the others, or
     from `anywhere` in the episode, for models that are to tell a frame from its condition however long ago they saw one.
+
+    Before a clip begins the model has gone up to `pushforward` steps on its own, without gradient, so that it learns to go
+    on from what it makes of a long future (Brandstetter et al. 2022, arXiv 2202.03376, name it so).
     """
 
     n_past: int = 2
     horizon: int = 10
     conditions: tuple[str, ...] = ("action",)
     context: Literal["before", "anywhere"] = "before"
+    pushforward: int = 0
 
     @property
     def length(self) -> int:
-        """Frames of a clip."""
-        return self.n_past + self.horizon
+        """Frames of a clip, with those that the model may go ahead on its own."""
+        return self.n_past + self.pushforward + self.horizon
 
     @property
     def apart(self) -> int:

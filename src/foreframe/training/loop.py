@@ -23,7 +23,7 @@ from ..progress import progress
 from .config import Config
 from .log import Log
 from .state import TrainingState, restore_state, save_state
-from .step import Bound, forced_steps, optimiser_of, update_average
+from .step import Bound, forced_steps, optimiser_of, steps_ahead, update_average
 from .stopping import Stop, stopping
 from .validation import draw_progress, validation_psnr
 
@@ -93,7 +93,7 @@ class _Trainer:
         self.log = Log(run / "metrics.jsonl")
         self.bad_in_a_row = 0
         self.began, self.first_step = time.monotonic(), state.step
-        self.frames_per_step = config.training.batch * config.clip.length
+        self.frames_per_step = config.training.batch * (config.clip.n_past + config.clip.horizon)
 
     def run_to(self, last: int) -> dict[str, Any]:
         loop, state = self.config.training, self.state
@@ -136,8 +136,9 @@ class _Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
         clip, seeds = self._batch(step)
-        forced = forced_steps(config, step)
-        made = self.bound(clip.frames, clip.conditions, seeds, beta, forced)
+        forced, ahead = forced_steps(config, step), steps_ahead(config, step)
+        length = config.clip.n_past + ahead + config.clip.horizon
+        made = self.bound(clip.frames[:, :length], clip.conditions[:, :length], seeds, beta, forced, ahead)
         self.optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(made.loss)
         self._apply(made.loss)

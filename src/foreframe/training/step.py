@@ -26,14 +26,26 @@ class Bound(nn.Module):
         self.decode_from = 1 if score_context else n_past
 
     def forward(
-        self, frames: Tensor, conditions: Tensor, seeds: list[int], beta: float, forced: tuple[int, ...]
+        self, frames: Tensor, conditions: Tensor, seeds: list[int], beta: float, forced: tuple[int, ...], ahead: int = 0
     ) -> Elbo:
-        """The ELBO of clips: frames uint8 [B, T, C, H, W], conditions [B, T, *A]; `seeds[b]` draws clip b's noise."""
-        truth = to_float(frames)
-        made = rollout(
-            self.model, truth, conditions, self.n_past, forced, noise=Noise(seeds), decode_from=self.decode_from
-        )
+        """The ELBO of clips: frames uint8 [B, T, C, H, W], conditions [B, T, *A]; `seeds[b]` draws clip b's noise.
+
+        With `ahead` the model has first gone that many steps on its own, and its own last frames are the context.
+        """
+        truth, noise = to_float(frames), Noise(seeds)
+        if ahead:
+            own = self._own(truth, conditions[:, : self.n_past + ahead], noise)
+            truth, conditions = torch.cat([own, truth[:, self.n_past + ahead :]], 1), conditions[:, ahead:]
+        made = rollout(self.model, truth, conditions, self.n_past, forced, noise=noise, decode_from=self.decode_from)
         return elbo(made, truth, beta)
+
+    @torch.no_grad()
+    def _own(self, truth: Tensor, conditions: Tensor, noise: Noise) -> Tensor:
+        """The model's last own frames after the context, without gradient: [B, n_past, C, H, W]."""
+        made = rollout(
+            self.model, truth[:, : self.n_past], conditions, self.n_past, noise=noise, decode_from=self.n_past
+        )
+        return made.frames[:, -self.n_past :].float().clamp(0, 1)
 
 
 def forced_steps(config: Config, step: int) -> tuple[int, ...]:
@@ -45,9 +57,22 @@ def forced_steps(config: Config, step: int) -> tuple[int, ...]:
     ratio = options.ratio(step)
     drawn_at = step // options.epoch_steps if options.draw == "epoch" else step
     rng = np.random.default_rng((config.training.seed, drawn_at, 0x7F))
-    future = range(config.clip.n_past + 1, config.clip.length)
+    future = range(config.clip.n_past + 1, config.clip.n_past + config.clip.horizon)
     draws = rng.random(len(future)) if options.draw == "step" else np.full(len(future), rng.random())
     return tuple(t for t, draw in zip(future, draws, strict=True) if draw < ratio)
+
+
+def steps_ahead(config: Config, step: int) -> int:
+    """How far the model goes on its own before its clip begins, drawn from (seed, optimiser step) alone.
+
+    Evenly over the orders of magnitude from 1 to `pushforward`: few of the steps that the drift takes to grow are enough,
+    and long ones cost most. A draw below the context's length is none.
+    """
+    at_most = config.clip.pushforward
+    if not at_most:
+        return 0
+    ahead = int((at_most + 1) ** np.random.default_rng((config.training.seed, step, 0xF0)).random())
+    return ahead if ahead > config.clip.n_past else 0
 
 
 def optimiser_of(model: Model, config: Config) -> torch.optim.Optimizer:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...files import whole_folder
 from ...progress import progress
-from ..pictures import number_of, read_png, resized
+from ..pictures import number_of, read_picture, resized
 from ..recording import Column, Recording
 from ..store import ClipStore
 from . import Choice, new_folder
@@ -84,7 +84,7 @@ class Dance:
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
-        shape = read_png(self.sequences[0].labels[0]).shape
+        shape = read_picture(self.sequences[0].labels[0]).shape
         return {"pose": Column("label", "uint8", shape, lag=0)}
 
     def __len__(self) -> int:
@@ -93,7 +93,7 @@ class Dance:
     def read(self, index: int) -> Recording:
         found = self.sequences[index]
         labels = np.stack([_of_shape(file, self.columns["pose"].shape) for file in found.labels])
-        pictures = (read_png(file) for file in found.pictures)
+        pictures = (read_picture(file) for file in found.pictures)
         withheld = len(found.labels) - len(found.pictures)
         return Recording(found.name, pictures, {"pose": labels}, found.split, withheld=withheld)
 
@@ -198,7 +198,7 @@ def _in_order(pool: concurrent.futures.ThreadPoolExecutor, pictures: Files) -> I
 
 
 def _thumbnail(file: Path) -> Array:
-    return resized(read_png(file), _THUMBNAIL, crop=False).astype(np.float32) / 255
+    return resized(read_picture(file), _THUMBNAIL, crop=False).astype(np.float32) / 255
 
 
 def scene_cuts(changes: Array) -> Array:
@@ -221,7 +221,7 @@ def scene_cuts(changes: Array) -> Array:
 
 
 def _of_shape(file: Path, shape: tuple[int, ...]) -> Array:
-    label = read_png(file)
+    label = read_picture(file)
     if label.shape != shape:
         raise InputError(
             f"{file} is {label.shape[1]}x{label.shape[0]}; expected {shape[1]}x{shape[0]} as the first label image"

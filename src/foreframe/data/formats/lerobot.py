@@ -1,12 +1,13 @@
-"""LeRobotDataset v2.1: a parquet table and an mp4 a camera for each episode, described by `meta/info.json`.
+"""LeRobotDataset v2: a parquet table and an mp4 a camera for each episode, described by `meta/info.json`.
 
-Episodes that are listed but have no table or no video are left out and counted. Needs PyAV and pyarrow (extra `lerobot`).
+Pictures may be in the table instead. Episodes that are listed but have no table or no video are left out and counted.
+Needs PyAV and pyarrow (extra `lerobot`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,41 +16,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import InputError, unknown
+from ...errors import InputError
 from ...files import read_json
-from ..recording import Column, Recording, finite, names_of
+from ..pictures import decode_picture
+from ..recording import Column, Recording, Role, finite, names_of
+from ..videos import decoded
 from . import Choice
 
 Array = NDArray[Any]
+Keys = Mapping[Role, tuple[str, ...]]
+
+_INFO = Path("meta") / "info.json"
 
 
 def recognises(path: Path) -> bool:
-    return (path / "meta" / "info.json").is_file()
+    return version(path).startswith("v2")
 
 
 def open(path: Path, choice: Choice) -> LeRobot:  # noqa: A001 - the word every world and format uses
-    info = read_json(path / "meta" / "info.json", "the description of a LeRobotDataset")
-    version = str(info.get("codebase_version"))
-    if not version.startswith("v2"):
-        raise InputError(f"{path} is a LeRobotDataset {version}; expected v2.0 or v2.1 (one file an episode)")
-    for key in ("fps", "chunks_size", "data_path", "video_path", "features"):
-        if key not in info:
-            raise InputError(f"{path / 'meta' / 'info.json'} has no {key!r}; expected a LeRobotDataset v2 description")
-    features = info["features"]
-    cameras = [name for name, feature in features.items() if feature["dtype"] == "video"]
-    camera = _one(path, "camera", choice.camera, cameras)
-    action = _one(path, "actions", choice.actions, [n for n in features if n == "action" or n.startswith("action.")])
-    states = [n for n in features if n == "observation.state"]
-    state = _one(path, "states", choice.states, states) if states or choice.states else None
-    lines = _lines(path / "meta" / "episodes.jsonl")
-    listed = [int(line["episode_index"]) for line in lines]
-    there = tuple(i for i in listed if _table(path, info, i).is_file() and _video(path, info, camera, i).is_file())
+    info = described(path, "v2", ("fps", "chunks_size", "data_path", "features"))
+    camera, keys = chosen(path, info, choice)
+    file = path / "meta" / "episodes.jsonl"
+    try:
+        listed = [int(json.loads(line)["episode_index"]) for line in file.read_text().splitlines() if line.strip()]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{file} cannot be read ({error!r}); expected one JSON object a line") from None
+    found = LeRobot(path, info, camera, keys, (), len(listed))
+    there = tuple(i for i in listed if all(file.is_file() for file in found.files(i)))
     if not there:
         raise InputError(
             f"{path} lists {len(listed)} episodes, but none has both its table and a video of {camera}; "
             "fetch the videos, or choose another --camera"
         )
-    return LeRobot(path, info, camera, action, state, there, len(listed))
+    return LeRobot(path, info, camera, keys, there, len(listed))
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,7 @@ class LeRobot:
     root: Path
     info: Mapping[str, Any]
     camera: str
-    action: str
-    state: str | None
+    keys: Keys
     episodes: tuple[int, ...]
     listed: int
 
@@ -70,74 +68,87 @@ class LeRobot:
 
     @property
     def notes(self) -> Sequence[str]:
-        missing = self.listed - len(self.episodes)
-        skipped = f"{missing} of {self.listed} listed episodes have no table or no video here and were left out"
-        return (
-            f"camera {self.camera}, actions {self.action!r}, states {self.state!r}",
-            *((skipped,) if missing else ()),
-        )
+        return notes_on(self.camera, self.keys, self.listed, len(self.episodes))
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
-        found = {"action": self._column("action", self.action)}
-        if self.state:
-            found["state"] = self._column("state", self.state)
-        return found
-
-    def _column(self, role: Any, feature: str) -> Column:
-        described = self.info["features"][feature]
-        width = int(np.prod(described["shape"], dtype=int))
-        names = list(_flat(described.get("names")))
-        return Column(role, "float32", (width,), tuple(names) if len(names) == width else names_of(role, width))
+        return columns_of(self.info, self.keys)
 
     def __len__(self) -> int:
         return len(self.episodes)
 
+    def files(self, episode: int) -> list[Path]:
+        """Table and video of an episode."""
+        chunk = episode // int(self.info["chunks_size"])
+        facts = {"episode_chunk": chunk, "episode_index": episode, "video_key": self.camera}
+        patterns = [self.info["data_path"], *([self.info["video_path"]] if is_video(self.info, self.camera) else [])]
+        return [inside(self.root, pattern, facts) for pattern in patterns]
+
     def read(self, index: int) -> Recording:
         episode = self.episodes[index]
-        features = [self.action, *([self.state] if self.state else [])]
-        table = _read_table(_table(self.root, self.info, episode), features)
-        names = ["action", "state"][: len(features)]
-        values = dict(zip(names, table, strict=True))
-        frames = _decoded(_video(self.root, self.info, self.camera, episode), len(table[0]))
+        table, *video = self.files(episode)
+        values, pictures = read_rows(table, self.info, self.keys, None if video else self.camera)
+        frames = decoded(video[0], len(next(iter(values.values()))), str(video[0])) if video else pictures
         return Recording(f"episode_{episode:06d}", frames, values, facts={"episode_index": episode})
 
 
-def _one(path: Path, option: str, wanted: str | None, there: Sequence[str]) -> str:
-    if wanted is not None and wanted not in there:
-        raise unknown(f"--{option} in {path}", wanted, there)
-    if wanted is None and not there:
-        raise InputError(f"{path} has no feature for --{option}; expected a LeRobotDataset with one")
-    return wanted or there[0]
+def version(path: Path) -> str:
+    """The version that a LeRobotDataset says it has; empty if it is none."""
+    if not (path / _INFO).is_file():
+        return ""
+    info = read_json(path / _INFO, "the description of a LeRobotDataset")
+    return str(info.get("codebase_version", "")) if isinstance(info, dict) else ""
 
 
-def _lines(file: Path) -> list[dict[str, Any]]:
-    try:
-        return [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file} cannot be read ({error}); expected one JSON object a line") from None
+def described(path: Path, major: str, needed: Sequence[str]) -> dict[str, Any]:
+    """`meta/info.json`, if it is of this major version and complete."""
+    info = read_json(path / _INFO, "the description of a LeRobotDataset")
+    if not version(path).startswith(major):
+        raise InputError(f"{path} is a LeRobotDataset {version(path) or 'of no version'}; expected {major}.x")
+    lacking = [key for key in needed if key not in info]
+    if lacking:
+        raise InputError(f"{path / _INFO} has no {lacking[0]!r}; expected a whole LeRobotDataset description")
+    return dict(info)
 
 
-def _table(root: Path, info: Mapping[str, Any], episode: int) -> Path:
-    return _inside(root, info["data_path"], info, episode, "")
+def chosen(path: Path, info: Mapping[str, Any], choice: Choice) -> tuple[str, Keys]:
+    """The camera, and the features that are actions and states."""
+    choice.refuse("a LeRobotDataset has no label images, and its episodes are cut already", "labels", "max_gap_s")
+    features = info["features"]
+    numbers = [name for name, feature in features.items() if str(feature.get("dtype")).startswith(("float", "int"))]
+    cameras = [name for name, feature in features.items() if feature.get("dtype") in ("video", "image")]
+    camera = choice.one("camera", cameras, cameras, path)
+    usual = [n for n in numbers if n == "action"] or [n for n in numbers if n.startswith("action.")]
+    actions = choice.some("actions", numbers, usual, path)
+    if camera is None or not actions:
+        raise InputError(f"{path} has features {', '.join(features)}; expected a camera and an action among them")
+    return camera, {"action": actions, "state": choice.some("states", numbers, ("observation.state",), path)}
 
 
-def _video(root: Path, info: Mapping[str, Any], camera: str, episode: int) -> Path:
-    return _inside(root, info["video_path"], info, episode, camera)
+def notes_on(camera: str, keys: Keys, listed: int, there: int) -> tuple[str, ...]:
+    taken = "; ".join(f"{role}s {', '.join(names) or 'none'}" for role, names in keys.items())
+    skipped = f"{listed - there} of {listed} listed episodes have no table or no video here and were left out"
+    return (f"camera {camera}; {taken}", *((skipped,) if listed > there else ()))
 
 
-def _inside(root: Path, pattern: str, info: Mapping[str, Any], episode: int, camera: str) -> Path:
-    """The file a path pattern names; a pattern that leads out of the data set is refused."""
-    try:
-        chunk = episode // int(info["chunks_size"])
-        file = root / pattern.format(episode_chunk=chunk, episode_index=episode, video_key=camera)
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
-        raise InputError(
-            f"{root / 'meta' / 'info.json'}: path pattern {pattern!r} cannot be filled in ({error})"
-        ) from None
-    if not file.resolve().is_relative_to(root.resolve()):
-        raise InputError(f"{root / 'meta' / 'info.json'}: path pattern {pattern!r} leads out of the data set")
-    return file
+def is_video(info: Mapping[str, Any], camera: str) -> bool:
+    return bool(info["features"][camera]["dtype"] == "video")
+
+
+def columns_of(info: Mapping[str, Any], keys: Keys) -> dict[str, Column]:
+    """A column a role, its numbers named as the data set names them."""
+    found = {}
+    for role, features in keys.items():
+        names = [name for feature in features for name in _names(role, info["features"][feature])]
+        if names:
+            found[str(role)] = Column(role, "float32", (len(names),), tuple(names))
+    return found
+
+
+def _names(role: Role, feature: Mapping[str, Any]) -> tuple[str, ...]:
+    width = int(np.prod(feature["shape"], dtype=int))
+    names = tuple(_flat(feature.get("names")))
+    return names if len(names) == width else names_of(role, width)
 
 
 def _flat(names: Any) -> Iterator[str]:
@@ -147,46 +158,59 @@ def _flat(names: Any) -> Iterator[str]:
     for name in names or ():
         if isinstance(name, str):
             yield name
-        else:
+        elif isinstance(name, list | tuple | Mapping):
             yield from _flat(name)
 
 
-def _read_table(file: Path, columns: Sequence[str]) -> list[Array]:
+def inside(root: Path, pattern: str, facts: Mapping[str, Any]) -> Path:
+    """The file that a path pattern names; a pattern that leads out of the data set is refused."""
+    try:
+        file = root / pattern.format(**facts)
+    except (KeyError, IndexError, ValueError, AttributeError) as error:
+        raise InputError(f"{root / _INFO}: path pattern {pattern!r} cannot be filled in ({error})") from None
+    if not file.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"{root / _INFO}: path pattern {pattern!r} leads out of the data set")
+    return file
+
+
+def read_rows(
+    file: Path, info: Mapping[str, Any], keys: Keys, image: str | None, episode: int | None = None
+) -> tuple[dict[str, Array], Iterable[Array]]:
+    """The columns of one episode, by role, and its pictures if the table holds them."""
+    features = [name for names in keys.values() for name in names]
+    table = read_parquet(file, [*features, *([image] if image else [])], episode)
+    values = {}
+    for role, names in keys.items():
+        if names:
+            try:
+                rows = [np.asarray(table[name].to_pylist(), np.float32).reshape(len(table), -1) for name in names]
+            except (TypeError, ValueError) as error:
+                raise InputError(f"{file}: {', '.join(names)} are not rows of equally many numbers ({error})") from None
+            values[str(role)] = finite(np.concatenate(rows, 1), f"{file}: {', '.join(names)}")
+    pictures = (_picture(cell.as_py(), file, row) for row, cell in enumerate(table[image])) if image else iter(())
+    return values, pictures
+
+
+def read_parquet(file: Path, columns: Sequence[str] | None, episode: int | None = None) -> Any:
+    """A table, its page checksums verified; the rows of one episode alone if it is named."""
     try:
         import pyarrow.parquet as parquet
     except ImportError:
         raise InputError(
             "reading LeRobotDatasets needs PyAV and pyarrow; install them with: pip install 'foreframe[lerobot]'"
         ) from None
+    chosen_rows = None if episode is None else [("episode_index", "=", episode)]
+    wanted = list(columns) if columns is not None else None
     try:
-        table = parquet.read_table(file, columns=list(columns))
-        rows = [np.asarray(table[name].to_pylist(), np.float32) for name in columns]
-    except Exception as error:  # pyarrow's own and numpy's errors; this is the one door
-        raise InputError(
-            f"{file} cannot be read ({error}); expected a parquet table with {', '.join(columns)}"
-        ) from None
-    return [
-        finite(values.reshape(len(values), -1), f"{file}: {name}") for name, values in zip(columns, rows, strict=True)
-    ]
+        return parquet.read_table(file, columns=wanted, filters=chosen_rows, page_checksum_verification=True)
+    except Exception as error:  # pyarrow raises many kinds; this is the one door
+        what = f" with {', '.join(columns)}" if columns else ""
+        raise InputError(f"{file} cannot be read ({error}); expected a parquet table{what}") from None
 
 
-def _decoded(file: Path, frames: int) -> Iterator[Array]:
-    """Exactly `frames` pictures of a video, uint8 [H, W, 3], decoded as they are asked for."""
-    try:
-        import av
-    except ImportError:
-        raise InputError("reading videos needs PyAV; install it with: pip install 'foreframe[lerobot]'") from None
-    count = 0
-    try:
-        with av.open(str(file)) as container:
-            for frame in container.decode(video=0):
-                if count == frames:
-                    break
-                yield frame.to_ndarray(format="rgb24")
-                count += 1
-    except (av.error.FFmpegError, OSError, IndexError) as error:
-        raise InputError(f"{file} cannot be decoded after {count} frames ({error}); expected {frames}") from None
-    if count < frames:
-        raise InputError(
-            f"{file} ends after {count} frames; its table has {frames} rows: fetch it again, or leave the episode out"
-        )
+def _picture(cell: Any, file: Path, row: int) -> Array:
+    """An image feature is a struct of bytes and a path; the bytes are in the table."""
+    content = cell.get("bytes") if isinstance(cell, dict) else cell
+    if not isinstance(content, bytes):
+        raise InputError(f"{file}: row {row} holds no picture; expected its bytes in the table")
+    return decode_picture(content, f"{file}: row {row}")

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ...files import whole_folder
-from ..pictures import number_of, read_png
+from ..pictures import number_of, read_picture
 from ..recording import Column, Recording, finite, names_of
 from ..store import SPLITS, ClipStore
+from ..tables import read_numbers
 from . import Choice, new_folder
 
 Array = NDArray[Any]
@@ -58,10 +59,10 @@ class Pushing:
     @cached_property
     def columns(self) -> Mapping[str, Column]:
         first = self.episodes[0][1]
-        width = _read_csv(first / _ACTIONS).shape[1]
+        width = read_numbers(first / _ACTIONS).shape[1]
         found = {"action": Column("action", "float32", (width,), names_of("action", width))}
         if (first / _POSITIONS).exists():
-            width = _read_csv(first / _POSITIONS).shape[1]
+            width = read_numbers(first / _POSITIONS).shape[1]
             found["endeffector_pos"] = Column("state", "float32", (width,), names_of("endeffector_pos", width))
         return found
 
@@ -126,7 +127,7 @@ def _episode_folders(split: Path) -> list[Path]:
 def _pictures(files: Sequence[Path]) -> Iterator[Array]:
     shape = None
     for file in files:
-        picture = read_png(file)
+        picture = read_picture(file)
         shape = shape or picture.shape
         if picture.shape != shape:
             raise InputError(
@@ -135,24 +136,8 @@ def _pictures(files: Sequence[Path]) -> Iterator[Array]:
         yield picture
 
 
-def _read_csv(file: Path) -> Array:
-    try:
-        rows = [line.split(",") for line in file.read_text().splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file} cannot be read ({error}); expected rows of numbers") from None
-    width = len(rows[0]) if rows else 0
-    for number, row in enumerate(rows):
-        if len(row) != width:
-            raise InputError(f"{file}: row {number} has {len(row)} columns; expected {width} as in the first row")
-        try:
-            [float(cell) for cell in row]
-        except ValueError as error:
-            raise InputError(f"{file}: row {number}: {error}; expected numbers without a header") from None
-    return finite(np.asarray(rows, np.float32).reshape(len(rows), width), str(file))
-
-
 def _matching(file: Path, rows: int, width: int) -> Array:
-    values = _read_csv(file)
+    values = finite(read_numbers(file), str(file))
     if values.shape != (rows, width):
         raise InputError(
             f"{file} has {values.shape[0]} rows x {values.shape[1]} columns; expected {rows} x {width} (one row a picture)"

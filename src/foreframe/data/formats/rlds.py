@@ -1,0 +1,192 @@
+"""RLDS episodes in TFDS TFRecords (Bridge, Open-X): one record an episode, described by `features.json`.
+
+Flags such as `is_last` and `has_image_0` are not believed: the camera taken by default is the first whose pictures are
+not black. Needs protobuf and google-crc32c (extra `tfrecord`). Source: Ramos et al. 2021 (arXiv 2111.02767).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ...files import read_json
+from ..pictures import decode_picture
+from ..recording import Column, Recording, Role, one_a_frame, side_by_side
+from ..tfrecords import Record, records
+from . import Choice
+
+Array = NDArray[Any]
+
+_OBSERVATION, _ACTION = "steps/observation/", "steps/action"
+_STATES = ("state", "proprio", "EEF_state", "robot_state")
+_NOT_ACTIONS = ("terminate_episode", "is_terminal")
+_SPLITS = {"train": "train", "val": "validate", "validation": "validate", "validate": "validate", "test": "test"}
+_BLACK = 8  # a camera whose pictures are darker than this on average shows nothing
+
+
+def recognises(path: Path) -> bool:
+    return _root(path) is not None
+
+
+def open(path: Path, choice: Choice) -> Rlds:  # noqa: A001 - the word every world and format uses
+    choice.refuse(
+        "RLDS does not tell the time, and its label images cannot be told from pictures", "labels", "max_gap_s"
+    )
+    root = _root(path)
+    if root is None:
+        raise InputError(f"{path} has no dataset_info.json with features.json; expected an RLDS data set of TFDS")
+    tensors, images = _described(root)
+    episodes, notes = _episodes(root, choice.skip_bad)
+    observed = [key.removeprefix(_OBSERVATION) for key in tensors if key.startswith(_OBSERVATION)]
+    cameras = [key.removeprefix(_OBSERVATION) for key in images if key.startswith(_OBSERVATION)]
+    commands = [key for key in tensors if key.startswith(_ACTION) and not key.endswith(_NOT_ACTIONS)]
+    shown = [key.removeprefix("steps/") for key in commands]
+    chosen = choice.some("actions", shown, shown, root)
+    if not chosen or not cameras:
+        raise InputError(f"{root} has cameras {cameras} and actions {shown}; expected at least one of each")
+    states = choice.some("states", observed, [name for name in _STATES if name in observed][:1], root)
+    camera = choice.one("camera", cameras, _live(episodes[0][1], cameras), root)
+    if camera is None:
+        raise InputError(
+            f"{root}: all cameras are black in the first episode ({', '.join(cameras)}); choose a --camera"
+        )
+    keys: dict[Role, tuple[str, ...]] = {
+        "action": tuple(f"steps/{key}" for key in chosen),
+        "state": tuple(_OBSERVATION + key for key in states),
+    }
+    others = [name for name in cameras if name != camera]
+    notes.append(f"camera {camera}" + (f" (there are also {', '.join(others)})" if others else ""))
+    notes.append(f"actions {', '.join(chosen)}; states {', '.join(states) or 'none'}")
+    return Rlds(_OBSERVATION + camera, keys, tensors, tuple(episodes), tuple(notes))
+
+
+@dataclass(frozen=True)
+class Rlds:
+    """Records of all splits. `widths` says how many numbers a step each key has."""
+
+    camera: str
+    keys: Mapping[Role, tuple[str, ...]]
+    widths: Mapping[str, int]
+    episodes: tuple[tuple[str | None, Record], ...]
+    notes: Sequence[str]
+    frames_per_second: float | None = None
+
+    @cached_property
+    def columns(self) -> Mapping[str, Column]:
+        return {
+            str(role): side_by_side(role, {key.removeprefix("steps/"): self.widths[key] for key in keys})
+            for role, keys in self.keys.items()
+            if keys
+        }
+
+    def __len__(self) -> int:
+        return len(self.episodes)
+
+    def read(self, index: int) -> Recording:
+        split, record = self.episodes[index]
+        example = record.read()
+        where = f"{record.file}: record at byte {record.offset}"
+        pictures = example.get(self.camera)
+        if not isinstance(pictures, list) or not pictures:
+            raise InputError(f"{where} has no pictures {self.camera!r}; expected one a step")
+        values = {}
+        for role, keys in self.keys.items():
+            if keys:
+                values[str(role)] = np.concatenate([self._rows(example, key, len(pictures), where) for key in keys], 1)
+        frames = (decode_picture(content, f"{where}, step {t}") for t, content in enumerate(pictures))
+        name = f"{record.file.name.split('.tfrecord')[0]}/{record.file.name[-14:-9]}/{record.offset}"
+        return Recording(name, frames, values, split, facts=_instruction(example))
+
+    def _rows(self, example: Mapping[str, Any], key: str, steps: int, where: str) -> Array:
+        values, width = example.get(key), self.widths[key]
+        if not isinstance(values, np.ndarray) or values.size != steps * width:
+            got = "nothing" if values is None else f"{len(values)} numbers"
+            raise InputError(f"{where}: {key!r} has {got}; expected {steps} steps x {width}")
+        return one_a_frame(values.reshape(steps, width), steps, f"{where}: {key}")
+
+
+def _root(path: Path) -> Path | None:
+    """The folder with the descriptions: `path`, or the newest version in it."""
+    candidates = [path, *sorted((p for p in path.glob("*.*.*") if p.is_dir()), reverse=True)]
+    return next(
+        (p for p in candidates if (p / "dataset_info.json").is_file() and (p / "features.json").is_file()), None
+    )
+
+
+def _described(root: Path) -> tuple[dict[str, int], list[str]]:
+    """Numbers a step of each tensor, and the keys of images, flattened as in the records."""
+    tensors, images = {}, []
+    try:
+        for key, feature in _leaves(read_json(root / "features.json", "the features of a TFDS data set"), ""):
+            if "image" in feature:
+                images.append(key)
+            elif "tensor" in feature or "scalar" in feature:
+                described = feature.get("tensor", {})
+                shape = [int(n) for n in described.get("shape", {}).get("dimensions", [])]
+                if described.get("dtype", "float32").startswith(("float", "int")):
+                    tensors[key] = int(np.prod(shape, dtype=int))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{root / 'features.json'} cannot be understood ({error}); expected what TFDS writes"
+        ) from None
+    return tensors, images
+
+
+def _leaves(feature: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if "featuresDict" in feature:
+        for name, inner in feature["featuresDict"]["features"].items():
+            yield from _leaves(inner, f"{key}/{name}".lstrip("/"))
+    elif "sequence" in feature:
+        yield from _leaves(feature["sequence"]["feature"], key)
+    else:
+        yield key, feature
+
+
+def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record]], list[str]]:
+    info = read_json(root / "dataset_info.json", "the description of a TFDS data set")
+    declared = {str(split.get("name")): len(split.get("shardLengths", ())) for split in info.get("splits", ())}
+    episodes: list[tuple[str | None, Record]] = []
+    notes = []
+    splits_there = set()
+    for split, shards in declared.items():
+        files = sorted(f for f in root.iterdir() if re.search(rf"-{re.escape(split)}\.tfrecord-\d+-of-\d+$", f.name))
+        if len(files) < shards:
+            notes.append(f"split {split}: {shards - len(files)} of {shards} files are not here and were left out")
+        for file in files:
+            found, fault = records(file, skip_bad)
+            episodes += [(_SPLITS.get(split), record) for record in found]
+            notes += [f"left out the rest of a file: {fault}"] if fault else []
+            splits_there.add(_SPLITS.get(split))
+    if not episodes:
+        raise InputError(f"{root} describes splits {', '.join(declared)} but holds no record of them; fetch the files")
+    if splits_there == {"train"}:  # nothing to validate on: let the importer draw splits
+        episodes = [(None, record) for _, record in episodes]
+    return episodes, notes
+
+
+def _live(record: Record, cameras: Sequence[str]) -> list[str]:
+    """The cameras that show something in an episode."""
+    example = record.read()
+    found = []
+    for camera in cameras:
+        pictures = example.get(_OBSERVATION + camera)
+        if isinstance(pictures, list) and pictures:
+            shown = decode_picture(pictures[0], f"{record.file}: record at byte {record.offset}, {camera}")
+            if shown.mean() > _BLACK:
+                found.append(camera)
+    return found
+
+
+def _instruction(example: Mapping[str, Any]) -> dict[str, Any]:
+    found = example.get("steps/language_instruction")
+    if not isinstance(found, list) or not found or not found[0]:
+        return {}
+    return {"language_instruction": found[0].decode("utf-8", "replace")}
