@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ..errors import InputError
+
 Arguments = dict[str, Any]
 
 _BASELINES = {"posterior": "posterior (sees the future)", "copy_last": "copy last frame", "mean_frame": "mean frame"}
@@ -32,6 +34,14 @@ def made(store: Any, given: Arguments) -> None:
 def exported(count: int, given: Arguments) -> None:
     print(f"wrote {given['out']}: {count} episodes in the {given['format']} layout")
     _next(f"foreframe data import {given['out']} NEW_STORE")
+
+
+def validated(found: dict[str, Any], given: Arguments) -> None:
+    for damage in found["damaged"]:
+        print(damage)
+    if found["damaged"]:
+        raise InputError(f"{found['store']} is damaged in {len(found['damaged'])} places; make it again")
+    print(f"{found['store']}: {found['episodes']} episodes, {found['bytes'] / 1e6:.1f} MB, all as they were written")
 
 
 def inspected(found: dict[str, Any], given: Arguments) -> None:

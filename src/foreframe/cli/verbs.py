@@ -67,6 +67,14 @@ _TABLE = (
         {"json": "print JSON"},
     ),
     Verb(
+        "data validate",
+        "STORE",
+        "read a store back and verify every digest",
+        "data:validate",
+        telling.validated,
+        ("store",),
+    ),
+    Verb(
         "data preview",
         "STORE OUT.png|.gif|.webp",
         "a contact sheet or an animation of a store",

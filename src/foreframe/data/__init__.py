@@ -5,6 +5,18 @@ from .inspecting import inspect
 from .making import import_recordings, make
 from .preview import preview
 from .store import ClipStore, Episode
+from .validating import validate
 from .windows import Order, Windows
 
-__all__ = ["ClipStore", "Episode", "Order", "Windows", "export", "import_recordings", "inspect", "make", "preview"]
+__all__ = [
+    "ClipStore",
+    "Episode",
+    "Order",
+    "Windows",
+    "export",
+    "import_recordings",
+    "inspect",
+    "make",
+    "preview",
+    "validate",
+]

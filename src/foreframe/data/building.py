@@ -95,9 +95,34 @@ def _finished(out: Path, identity: Mapping[str, Any]) -> ClipStore | None:
 def _attempt(source: Source, index: int) -> Recording | InputError:
     """An episode, or what is wrong with it."""
     try:
-        return source.read(index)
+        with _interruptible():
+            return source.read(index)
     except InputError as error:
         return error
+
+
+@contextlib.contextmanager
+def _interruptible() -> Generator[None, None, None]:
+    """Where a worker may be told to stop: never while it hands its result over, which would leave half of one in the pipe."""
+    global _may_stop
+    _may_stop = True
+    try:
+        yield
+    finally:
+        _may_stop = False
+
+
+_may_stop = False
+
+
+def _stop(number: int, frame: object) -> None:
+    if _may_stop:
+        raise SystemExit(128 + number)
+
+
+def _prepare_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is asked, and tells its workers
+    signal.signal(signal.SIGTERM, _stop)
 
 
 def _read_all(source: Source, indices: range, workers: int | None) -> Generator[Recording | InputError, None, None]:
@@ -108,7 +133,7 @@ def _read_all(source: Source, indices: range, workers: int | None) -> Generator[
         return
     context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
     others = set(multiprocessing.active_children())
-    pool = concurrent.futures.ProcessPoolExecutor(count, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    pool = concurrent.futures.ProcessPoolExecutor(count, context, _prepare_worker)
     waiting: collections.deque[concurrent.futures.Future[Recording | InputError]] = collections.deque()
     try:
         for index in indices:
@@ -122,7 +147,7 @@ def _read_all(source: Source, indices: range, workers: int | None) -> Generator[
         raise InputError(
             "a worker process died (out of memory?); what is finished is kept: repeat the command, with fewer --workers"
         ) from None
-    except BaseException:  # an impatient Ctrl-C leaves an executor waiting for ever: do not ask the workers, end them
+    except BaseException:  # do not wait for episodes that nobody wants any more: have the workers give them up
         pool.shutdown(wait=False, cancel_futures=True)
         for worker in set(multiprocessing.active_children()) - others:
             worker.terminate()

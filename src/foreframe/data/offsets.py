@@ -19,35 +19,43 @@ Array = NDArray[Any]
 
 _EPISODES, _LONGEST, _FRAMES_AT_MOST = 8, 15, 1000
 _THUMBNAIL = (32, 32)
+_SHORTEST = 4  # frames of an episode that can tell anything
+_ROWS_A_NUMBER = 10
+_AS_STRONG = 0.01
+_ENOUGH = 300  # frames from which on a suggestion means something
 _BAR = 40
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """`correlations[o - 1]` is that of an offset of o frames; `measure` says what of the action was correlated."""
+    """`correlations[o - 1]` is that of an offset of o frames, over so many `frames` of recordings."""
 
     correlations: tuple[float, ...]
-    measure: str
+    frames: int
 
     @property
     def best(self) -> int:
-        """The offset with the strongest correlation."""
-        return int(np.argmax(self.correlations)) + 1
+        """The offset with the strongest correlation, of those as strong to within 0.01 the smallest; 1 from too few frames."""
+        if self.frames < _ENOUGH:
+            return 1
+        return int(np.argmax(np.asarray(self.correlations) >= max(self.correlations) - _AS_STRONG)) + 1
 
     def curve(self) -> list[str]:
         """A line an offset, with a bar as long as its correlation."""
-        lines = [f"correlation of the {self.measure} with the picture's change, by offset in frames:"]
+        lines = ["correlation of what the actions do with the picture's change, by offset in frames:"]
         for offset, found in enumerate(self.correlations, start=1):
-            mark = "  <- strongest" if offset == self.best else ""
+            mark = "  <- suggested" if offset == self.best else ""
             lines.append(f"{offset:3d}  {found:+.2f}  {'#' * round(max(found, 0) * _BAR)}{mark}")
-        return lines
+        few = f"{self.frames} frames are too few to believe it (expected {_ENOUGH}): offset 1 is as good a guess"
+        return lines if self.frames >= _ENOUGH else [*lines, few]
 
 
 def suggest(source: Source) -> Suggestion:
     """The correlation of actions with what changes in the picture 1, 2, ... frames later, over the first episodes.
 
-    Actions may be positions to go to, whose change moves the picture, or movements, whose size does: the measure that
-    correlates more strongly anywhere is the one that is taken.
+    Actions may be positions to go to, whose change moves the picture, or movements, whose size does. So for each offset the
+    picture's change is explained by the sizes and the changes of all numbers of the action together (a linear regression),
+    and the correlation is that of the explained with the true change.
 
     Raises:
         InputError: no actions, actions that already stand where they show, or episodes too short to tell.
@@ -55,36 +63,34 @@ def suggest(source: Source) -> Suggestion:
     column = source.columns.get("action")
     if column is None or not column.lag:
         raise InputError("--suggest-offset needs actions that lead on from their frame; leave it out for this source")
-    moved, changed, sizes = [], [], []
+    pairs = []
     for index in range(min(len(source), _EPISODES)):
         try:
             recording = source.read(index)
-            actions = np.asarray(recording.values["action"], float)[:_FRAMES_AT_MOST]
             motion = _motion(recording.frames)
         except InputError:
-            continue
-        if len(motion) > 2 * _LONGEST or len(motion) > 4:
-            actions = actions[: len(motion)]
-            sizes.append(np.linalg.norm(_standard(actions), axis=1))
-            changed.append(np.linalg.norm(np.diff(_standard(actions), axis=0, prepend=actions[:1] * 0), axis=1))
-            changed[-1][0] = changed[-1][1:].mean()
-            moved.append(motion)
-    if not moved:
-        raise InputError(
-            "--suggest-offset found no episode of more than 4 frames that it could read; say --action-offset"
-        )
-    longest = min(_LONGEST, min(len(m) for m in moved) - 3)
-    curves = {
-        "action's change": tuple(_correlation(changed, moved, o) for o in range(1, longest + 1)),
-        "action's size": tuple(_correlation(sizes, moved, o) for o in range(1, longest + 1)),
-    }
-    measure = max(curves, key=lambda name: max(curves[name]))
-    return Suggestion(curves[measure], measure)
+            continue  # the import itself says what is broken
+        actions = np.asarray(recording.values["action"], float)[: len(motion)]
+        if len(motion) > _SHORTEST:
+            pairs.append((_doings(actions), _smooth(motion[:, None])[:, 0]))
+    if not pairs:
+        raise InputError(f"--suggest-offset found no episode of more than {_SHORTEST} frames; say --action-offset")
+    longest = min(_LONGEST, max(1, min(len(motion) for _, motion in pairs) // 3))
+    found = tuple(_correlation(pairs, offset) for offset in range(1, longest + 1))
+    return Suggestion(found, sum(len(motion) for _, motion in pairs))
 
 
-def _standard(actions: Array) -> Array:
-    spread = actions.std(0)
-    return (actions - actions.mean(0)) / np.where(spread > 0, spread, 1)
+def _doings(actions: Array) -> Array:
+    """Size and change of each number of the action, a little smoothed: [T, 2 A]."""
+    sizes = np.abs(actions - np.median(actions, 0))
+    changes = np.abs(np.diff(actions, axis=0, prepend=actions[:1]))
+    return _smooth(np.concatenate([sizes, changes], 1))
+
+
+def _smooth(rows: Array) -> Array:
+    """Means over three frames: cameras that repeat every other picture are common."""
+    padded = np.concatenate([rows[:1], rows, rows[-1:]])
+    return (padded[:-2] + padded[1:-1] + padded[2:]) / 3
 
 
 def _motion(frames: Any) -> Array:
@@ -102,10 +108,14 @@ def _motion(frames: Any) -> Array:
     return np.asarray(found)
 
 
-def _correlation(actions: list[Array], motion: list[Array], offset: int) -> float:
-    """Pearson's, over all episodes; an action at frame t against the picture's change into frame t + offset."""
-    early = np.concatenate([a[: len(m) - offset] for a, m in zip(actions, motion)])
-    late = np.concatenate([m[offset:] for m in motion])
-    if early.std() == 0 or late.std() == 0:
+def _correlation(pairs: list[tuple[Array, Array]], offset: int) -> float:
+    """What the actions do at frame t against the picture's change into frame t + offset, over all episodes."""
+    done = np.concatenate([doings[: len(motion) - offset] for doings, motion in pairs])
+    late = np.concatenate([motion[offset:] for _, motion in pairs])
+    if len(late) < _ROWS_A_NUMBER * done.shape[1]:  # too few rows to tell the numbers apart: all together
+        done = (done / np.maximum(done.std(0), 1e-9)).sum(1, keepdims=True)
+    design = np.concatenate([done, np.ones((len(done), 1))], 1)
+    explained = design @ np.linalg.lstsq(design, late, rcond=None)[0]
+    if explained.std() < 1e-9 or late.std() < 1e-9:
         return 0.0
-    return float(np.corrcoef(early, late)[0, 1])
+    return float(np.corrcoef(explained, late)[0, 1])

@@ -44,8 +44,7 @@ def read_table(file: Path) -> dict[str, Array]:
 
 def read_numbers(file: Path) -> Array:
     """A CSV file without a header: float32 [T, K]."""
-    rows = _csv_rows(file)
-    return _floats(rows, file, 0)
+    return _floats(_csv_rows(file), file, 0, "numbers without a header")
 
 
 def _csv(file: Path) -> dict[str, Array]:
@@ -74,13 +73,13 @@ def _even(rows: list[list[str]], width: int, file: Path, first: int) -> None:
             raise InputError(f"{file}: row {number} has {len(row)} columns; expected {width} as in the first row")
 
 
-def _floats(rows: list[list[str]], file: Path, first: int) -> Array:
+def _floats(rows: list[list[str]], file: Path, first: int, expected: str = "numbers") -> Array:
     _even(rows, len(rows[0]) if rows else 0, file, first)
     for number, row in enumerate(rows, start=first):
         try:
             [float(cell) for cell in row]
         except ValueError as error:
-            raise InputError(f"{file}: row {number}: {error}; expected numbers") from None
+            raise InputError(f"{file}: row {number}: {error}; expected {expected}") from None
     return np.asarray(rows, np.float32).reshape(len(rows), -1)
 
 

@@ -75,6 +75,8 @@ class Bair:
         example = record.read()
         steps = sum(re.fullmatch(rf"\d+/{self.camera}/encoded", key) is not None for key in example)
         where = f"{record.file}: record at byte {record.offset}"
+        if not steps:
+            raise InputError(f"{where} has no pictures of {self.camera}; expected <t>/{self.camera}/encoded")
         frames = [_picture(example, f"{t}/{self.camera}/encoded", where) for t in range(steps)]
         values = {
             name: np.stack([_numbers(example, f"{t}/{name}", column.shape[0], where) for t in range(steps)])

@@ -46,7 +46,7 @@ def open(path: Path, choice: Choice) -> Rlds:  # noqa: A001 - the word every wor
     tensors, images = _described(root)
     episodes, notes = _episodes(root, choice.skip_bad)
     observed = [key.removeprefix(_OBSERVATION) for key in tensors if key.startswith(_OBSERVATION)]
-    cameras = [key.removeprefix(_OBSERVATION) for key in images if key.startswith(_OBSERVATION)]
+    cameras = sorted(key.removeprefix(_OBSERVATION) for key in images if key.startswith(_OBSERVATION))
     commands = [key for key in tensors if key.startswith(_ACTION) and not key.endswith(_NOT_ACTIONS)]
     shown = [key.removeprefix("steps/") for key in commands]
     chosen = choice.some("actions", shown, shown, root)
