@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import collections
-import concurrent.futures
 import contextlib
-import multiprocessing
+import functools
 import os
-import signal
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from ..errors import InputError
 from ..progress import progress
 from .recording import Column, Recording, Source
 from .store import MANIFEST, SPLITS, ClipStore
+from .workers import in_order
 from .writing import StoreWriter
 
 SHARES = (0.8, 0.1, 0.1)  # of the episodes, for train, validate, test
@@ -53,7 +51,9 @@ def build(
         mine = range(shard[0] - 1, len(source), shard[1])
         left, frames, began = mine[writer.done :], 0, time.monotonic()
         with (
-            contextlib.closing(_read_all(source, left, workers)) as recordings,
+            contextlib.closing(
+                in_order(functools.partial(_attempt, source), left, workers or os.cpu_count() or 1)
+            ) as recordings,
             progress(label, len(mine), "episodes", start=writer.done) as advance,
         ):
             for index, recording in zip(left, recordings, strict=True):
@@ -95,63 +95,9 @@ def _finished(out: Path, identity: Mapping[str, Any]) -> ClipStore | None:
 def _attempt(source: Source, index: int) -> Recording | InputError:
     """An episode, or what is wrong with it."""
     try:
-        with _interruptible():
-            return source.read(index)
+        return source.read(index)
     except InputError as error:
         return error
-
-
-@contextlib.contextmanager
-def _interruptible() -> Generator[None, None, None]:
-    """Where a worker may be told to stop: never while it hands its result over, which would leave half of one in the pipe."""
-    global _may_stop
-    _may_stop = True
-    try:
-        yield
-    finally:
-        _may_stop = False
-
-
-_may_stop = False
-
-
-def _stop(number: int, frame: object) -> None:
-    if _may_stop:
-        raise SystemExit(128 + number)
-
-
-def _prepare_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is asked, and tells its workers
-    signal.signal(signal.SIGTERM, _stop)
-
-
-def _read_all(source: Source, indices: range, workers: int | None) -> Generator[Recording | InputError, None, None]:
-    """Episodes in order; several are read at once, and no more are held than the workers can be busy with."""
-    count = min(workers or os.cpu_count() or 1, max(len(indices), 1))
-    if count == 1:
-        yield from (_attempt(source, i) for i in indices)
-        return
-    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
-    others = set(multiprocessing.active_children())
-    pool = concurrent.futures.ProcessPoolExecutor(count, context, _prepare_worker)
-    waiting: collections.deque[concurrent.futures.Future[Recording | InputError]] = collections.deque()
-    try:
-        for index in indices:
-            waiting.append(pool.submit(_attempt, source, index))
-            if len(waiting) > 2 * count:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-        pool.shutdown()
-    except concurrent.futures.process.BrokenProcessPool:
-        raise InputError(
-            "a worker process died (out of memory?); what is finished is kept: repeat the command, with fewer --workers"
-        ) from None
-    except BaseException:  # do not wait for episodes that nobody wants any more: have the workers give them up
-        pool.shutdown(wait=False, cancel_futures=True)
-        for worker in set(multiprocessing.active_children()) - others:
-            worker.terminate()
-        raise
 
 
 def assign_splits(count: int, seed: int, shares: Sequence[float] = SHARES) -> list[str]:
