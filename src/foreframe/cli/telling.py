@@ -12,6 +12,7 @@ Arguments = dict[str, Any]
 
 _BASELINES = {"posterior": "posterior (sees the future)", "copy_last": "copy last frame", "mean_frame": "mean frame"}
 _LISTED_CLIPS = 20
+_MANY = 0.05
 _SPLITS = ("train", "validate", "test")
 
 
@@ -25,6 +26,8 @@ def made(store: Any, given: Arguments) -> None:
     if store.source.get("size"):
         print(f"  pictures brought to {height}x{width} by area average, other aspects: {store.source['fit']}")
     _audit(store.manifest["notes"])
+    if skipped := store.manifest["notes"].get("skipped"):
+        print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
     _next(
         f"foreframe data preview {store.path} {store.path}.png",
         f"foreframe train push-tiny --data {store.path} --out runs/first",
@@ -60,8 +63,34 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     for name, condition in found["conditions"].items():
         _condition(name, condition)
     print(f"  truth      {', '.join(found['truth']) or 'none'}")
+    for name, share in found["change_explained"].items():
+        if share is not None:
+            print(f"  explained  {name} tells how much the picture changes with a correlation of {share:.2f}")
     _audit(found["notes"])
+    for warning in _warnings(found):
+        print(f"  NOTE       {warning}")
     _next(f"foreframe train push-tiny --data {found['store']} --out runs/first")
+
+
+def _warnings(found: dict[str, Any]) -> list[str]:
+    """What spoils a training when nobody has noticed it."""
+    warnings = []
+    if found["black_frames"] > _MANY:
+        warnings.append(f"{found['black_frames']:.0%} of the pictures are all but black: another --camera?")
+    if found["repeated_frames"] > _MANY:
+        warnings.append(
+            f"{found['repeated_frames']:.0%} of the pictures repeat the one before: import with a --stride?"
+        )
+    for group in found["duplicates"]:
+        across = len({name.split("/")[0] for name in group}) > 1
+        where = "ACROSS SPLITS: scores are worth nothing" if across else "in one split"
+        warnings.append(f"{len(group)} episodes hold the same pictures, {where} ({', '.join(group[:3])})")
+    for name, condition in found["conditions"].items():
+        for group in condition.get("duplicated", ()):
+            warnings.append(f"columns of {name} are the same in every row: {', '.join(group)}")
+    for why in found["notes"].get("skipped", ())[:3]:
+        warnings.append(f"left out: {why}")
+    return warnings
 
 
 def _condition(name: str, condition: dict[str, Any]) -> None:

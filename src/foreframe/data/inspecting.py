@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .store import SPLITS, ClipStore
+from .motion import changes_of, explained, pair
+from .store import SPLITS, ClipStore, Episode
 
 Array = NDArray[Any]
 
 _SAMPLED_CLIPS = 256
 _STEPS = (1, 5, 10)
+_EPISODES, _FRAMES_AN_EPISODE = 32, 300  # that are looked at frame by frame
+_SHORTEST = 4
+_BLACK = 8  # of 255: a picture that is darker on average shows nothing
 
 
 def inspect(store: str | Path) -> dict[str, Any]:
-    """Episodes, frames, size, rate, condition columns with their ranges, how much moves, and the size on disk.
+    """Episodes, frames, size, rate, condition columns with their ranges, how much moves and why, and the size on disk.
+
+    `change_explained` is the correlation of the picture's change with what a condition says of it; `black_frames` and
+    `repeated_frames` are shares, `duplicates` are groups of episodes with the same pictures, each as split/name.
 
     Raises:
         InputError: `store` is not a clip store.
@@ -39,6 +47,10 @@ def inspect(store: str | Path) -> dict[str, Any]:
         "conditions": {name: _condition(opened, name) for name, c in opened.columns.items() if c.is_condition},
         "truth": [name for name, column in opened.columns.items() if column.role == "truth"],
         "copy_last_psnr_db": {str(step): _copy_last(opened, step) for step in _STEPS},
+        "change_explained": {name: _explained(opened, name) for name, c in opened.columns.items() if c.is_condition},
+        "black_frames": _share(opened, lambda frames: frames.mean((1, 2, 3)) < _BLACK),
+        "repeated_frames": _share(opened, lambda frames: (frames[1:] == frames[:-1]).all((1, 2, 3))),
+        "duplicates": _duplicates(opened),
         "bytes": sum(file.stat().st_size for file in opened.path.rglob("*") if file.is_file()),
     }
 
@@ -51,7 +63,52 @@ def _condition(store: ClipStore, name: str) -> dict[str, Any]:
     names = column.names
     values = {n: {key: round(found[key][i], 5) for key in ("mean", "std", "low", "high")} for i, n in enumerate(names)}
     constant = [n for i, n in enumerate(names) if found["low"][i] == found["high"][i]]
-    return {"role": column.role, "lag": column.lag, "columns": values, "constant": constant}
+    same = _same_columns(store.column(name), names, constant)
+    return {"role": column.role, "lag": column.lag, "columns": values, "constant": constant, "duplicated": same}
+
+
+def _same_columns(rows: Array, names: Sequence[str], constant: Sequence[str]) -> list[list[str]]:
+    """Numbers that are the same in every row, constant ones aside."""
+    groups: dict[bytes, list[str]] = {}
+    for number, name in enumerate(names):
+        if name not in constant:
+            groups.setdefault(np.ascontiguousarray(rows[:, number]).tobytes(), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _explained(store: ClipStore, name: str) -> float | None:
+    """Correlation of what a condition says with how much the picture changes when it shows."""
+    column = store.columns[name]
+    if column.role == "label":
+        return None
+    frames, values, pairs = store.column("frames"), store.column(name), []
+    for episode in _spread(store):
+        rows = slice(episode.start, episode.start + min(episode.seen, _FRAMES_AN_EPISODE))
+        if rows.stop - rows.start > _SHORTEST:
+            changes = changes_of(frames[rows], _FRAMES_AN_EPISODE)
+            pairs.append(pair(np.asarray(values[rows], float), changes))
+    return round(explained(pairs, column.lag), 3) if pairs else None
+
+
+def _share(store: ClipStore, test: Callable[[Array], Array]) -> float:
+    """The share of frames that pass a test, over a spread of episodes."""
+    frames = store.column("frames")
+    runs = [frames[e.start : e.start + min(e.seen, _FRAMES_AN_EPISODE)] for e in _spread(store) if e.seen > 1]
+    passed = [test(run) for run in runs]
+    return round(float(np.concatenate(passed).mean()), 4) if passed else 0.0
+
+
+def _spread(store: ClipStore) -> list[Episode]:
+    chosen = np.unique(np.linspace(0, len(store.episodes) - 1, _EPISODES).round().astype(int))
+    return [store.episodes[i] for i in chosen]
+
+
+def _duplicates(store: ClipStore) -> list[list[str]]:
+    """Episodes that hold the same pictures; between splits they make every score a lie."""
+    groups: dict[str, list[str]] = {}
+    for episode in store.episodes:
+        groups.setdefault(episode.digests["frames"], []).append(f"{episode.split}/{episode.name}")
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _copy_last(store: ClipStore, step: int) -> float | None:

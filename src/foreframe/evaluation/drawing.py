@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .. import hardware, models
 from ..clips import to_float, to_uint8
+from ..data.mixtures import MixedWindows
 from ..data.store import ClipStore
 from ..data.windows import Windows
 from ..errors import InputError
@@ -91,7 +92,13 @@ def sample(
 
 
 def futures(
-    model: Model, windows: Windows, index: int, n_past: int, samples: int, seed: int, reconstruct: bool = True
+    model: Model,
+    windows: Windows | MixedWindows,
+    index: int,
+    n_past: int,
+    samples: int,
+    seed: int,
+    reconstruct: bool = True,
 ) -> list[Track]:
     """The columns of one clip's picture; `reconstruct` adds the posterior's, which takes another rollout."""
     clip = windows.clips([index]).to(next(iter(model.state_dict().values())).device)

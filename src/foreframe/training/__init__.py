@@ -9,8 +9,7 @@ from typing import Any
 import torch
 
 from .. import hardware, models
-from ..data.store import ClipStore
-from ..data.windows import Windows
+from ..data.mixtures import MixedWindows, Mixture, open_stores
 from ..errors import InputError
 from ..files import claim_output, digest_file, read_json, write_json, write_whole
 from ..objective import sigma_of_beta
@@ -41,8 +40,8 @@ def train(
     """Train a recipe on a store. Called again with the same arguments it goes on from the last saved state.
 
     Args:
-        recipe: push-tiny or svg-bair.
-        data: a clip store.
+        recipe: the name of a recipe, such as push-tiny.
+        data: a clip store; several as `A,B` (shards), or by weight as `A:0.7,B:0.3`.
         out: the run folder.
         config: a YAML file whose values go over the recipe's.
         changes: dotted names to values over both, such as `{"training.steps": 100}`; `--training.steps 100` in a shell.
@@ -71,15 +70,15 @@ def train(
     if save_every:
         changes["training.save_every"] = save_every
     resolved = resolve(recipe, config, changes)
-    store, out = ClipStore(data), Path(out)
+    stores, out = open_stores(data), Path(out)
     if resolved.training.batch % (devices * nodes):
         raise InputError(
             f"training.batch is {resolved.training.batch}, devices {devices} on {nodes} machines; "
             "expected a batch that the devices can share equally"
         )
     clip = resolved.clip
-    windows = Windows(store, "train", clip.length, clip.conditions, apart=clip.apart)
-    spec = store.clip_spec(clip.conditions)
+    windows = stores.windows("train", clip.length, clip.conditions, apart=clip.apart)
+    spec = stores.clip_spec(clip.conditions)
     with torch.device("meta"):  # its shape without its weights
         model = models.build(resolved.model, spec, resolved.model_options)
     described = {
@@ -98,19 +97,19 @@ def train(
     claim_output(out, "run", (_IDENTITY, "data/manifest.json"))  # a demo keeps its data inside
     begun = whole_state(Path(resume_from)) if resume_from else None
     origin = digest_file(begun / "state.json") if begun else None
-    _claim(out, {"config": resolved.to_dict(), "data": store.content, "begun_from": origin})
+    _claim(out, {"config": resolved.to_dict(), "data": stores.content, "begun_from": origin})
     if begun:
         adopt_state(begun, out)
     from .loop import fit
 
-    return {**described, **fit(spec, resolved, windows, _validation(store, resolved), out, max_steps, devices, nodes)}
+    return {**described, **fit(spec, resolved, windows, _validation(stores, resolved), out, max_steps, devices, nodes)}
 
 
-def _validation(store: ClipStore, config: Config) -> Windows | None:
+def _validation(stores: Mixture, config: Config) -> MixedWindows | None:
     """An even spread of validation clips; None if the store has no such split or its episodes are too short."""
     clip = config.clip
     try:
-        return Windows(store, "validate", clip.length, clip.conditions, every=clip.length, apart=clip.apart)
+        return stores.windows("validate", clip.length, clip.conditions, every=clip.length, apart=clip.apart)
     except InputError:
         return None
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import hardware, models
 from ..clips import ClipSpec
-from ..data.windows import Order, Windows
+from ..data.mixtures import MixedWindows
 from ..errors import TrainingError
 from ..evaluation.predicting import clip_seeds
 from ..files import only_one
@@ -33,8 +33,8 @@ _BAD_STEPS_IN_A_ROW = 10
 def fit(
     spec: ClipSpec,
     config: Config,
-    windows: Windows,
-    validation: Windows | None,
+    windows: MixedWindows,
+    validation: MixedWindows | None,
     run: Path,
     max_steps: int | None,
     devices: int,
@@ -82,14 +82,14 @@ class _Trainer:
         optimiser: Any,
         state: TrainingState,
         config: Config,
-        windows: Windows,
-        validation: Windows | None,
+        windows: MixedWindows,
+        validation: MixedWindows | None,
         run: Path,
     ) -> None:
         self.fabric, self.bound, self.optimiser, self.state = fabric, bound, optimiser, state
         self.config, self.windows, self.validation, self.run = config, windows, validation, run
         loop = config.training
-        self.order = Order(len(windows), loop.seed, loop.first_clips, loop.first_steps * loop.batch)
+        self.order = windows.order(loop.seed, loop.first_clips, loop.first_steps * loop.batch)
         self.log = Log(run / "metrics.jsonl")
         self.bad_in_a_row = 0
         self.began, self.first_step = time.monotonic(), state.step

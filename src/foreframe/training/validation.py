@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..clips import to_float
-from ..data.windows import Windows
+from ..data.mixtures import MixedWindows
 from ..evaluation.drawing import futures
 from ..evaluation.predicting import clip_seeds, sampled
 from ..metrics.psnr import psnr
@@ -21,7 +21,7 @@ _CLIPS_AT_ONCE, _SHOWN_SAMPLES = 16, 4
 
 
 def validation_psnr(
-    model: Model, windows: Windows, n_past: int, at_most: int, autocast: AbstractContextManager[None]
+    model: Model, windows: MixedWindows, n_past: int, at_most: int, autocast: AbstractContextManager[None]
 ) -> float:
     """Mean PSNR in dB of one prior sample of each of `at_most` clips, evenly spread."""
     count = min(len(windows), at_most)
@@ -37,7 +37,7 @@ def validation_psnr(
     return total / count
 
 
-def draw_progress(model: Model, windows: Windows, n_past: int, path: Path) -> Path:
+def draw_progress(model: Model, windows: MixedWindows, n_past: int, path: Path) -> Path:
     """An animation of the first validation clip as the model draws it."""
     shown = futures(model, windows, 0, n_past, _SHOWN_SAMPLES, seed=0)
-    return animate(shown, path, windows.store.frames_per_second or 5.0)
+    return animate(shown, path, windows.frames_per_second or 5.0)
