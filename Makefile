@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types clean
+.PHONY: demo test lint types bench-data clean
 
 demo: $(VENV)/.run
 	$(BIN)/foreframe demo
@@ -13,11 +13,14 @@ test: $(VENV)/.dev lint types
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --durations=8
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
+
+bench-data: $(VENV)/.dev  # loading clips beside a PNG + CSV loader; writes results/bench-data.json
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/data.py
 
 clean:
 	rm -rf $(VENV)

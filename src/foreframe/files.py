@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,33 @@ def read_json(path: Path, what: str) -> Any:
         raise InputError(f"{path} is missing; expected {what}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read ({error}); expected {what}: restore it or make it again") from None
+
+
+def write_sealed(path: Path, value: Mapping[str, Any]) -> Path:
+    """Write JSON with a digest of itself in it, whole or not at all."""
+    plain = json.loads(json.dumps(value))  # as it will be read
+    return write_json(path, {**plain, _SEAL: _seal(plain)})
+
+
+def read_sealed(path: Path, what: str, schema: str) -> dict[str, Any]:
+    """Read JSON that `write_sealed` wrote, of this `schema`; an error if a single character of a value is another."""
+    found = read_json(path, what)
+    if not isinstance(found, dict) or found.get("schema") != schema:
+        got = repr(found.get("schema")) if isinstance(found, dict) else f"none, it is a {type(found).__name__}"
+        raise InputError(f"{path} has schema {got}; expected {schema!r}, {what}: make it again with this version")
+    seal = found.pop(_SEAL, None)
+    if seal != _seal(found):
+        raise InputError(
+            f"{path} is not what was written (its digest differs); expected {what}: restore it or make it again"
+        )
+    return found
+
+
+_SEAL = "digest"
+
+
+def _seal(value: Mapping[str, Any]) -> str:
+    return digest(json.dumps(value, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
 @contextlib.contextmanager

@@ -121,7 +121,7 @@ def import_recordings(
     part = parse_shard(shard)
     kind = format or formats.recognise(src)
     choice = formats.Choice(camera, tuple(actions), tuple(states), labels, max_gap_s, skip_bad)
-    opened: Source = formats.named(kind).open(src, choice)
+    opened = formats.open_source(kind, src, choice)
     if not len(opened):
         raise InputError(f"{src} holds no episodes of format {kind}")
     chosen = list(opened.notes)
@@ -221,6 +221,10 @@ class Taken:
         rows = {name: len(values) for name, values in recording.values.items()}
         if any(n != count + recording.withheld for n in rows.values()) or not count:
             raise InputError(f"episode {recording.name} has {count} pictures and rows {rows}; expected as many of each")
+        if set(rows) != set(self.columns):
+            raise InputError(
+                f"episode {recording.name} has {', '.join(rows)}; expected {', '.join(self.columns)}, as described"
+            )
         values = {name: self._rows(name, np.asarray(rows)) for name, rows in recording.values.items()}
         withheld = len(next(iter(values.values()))) - len(frames) if recording.withheld else 0
         split = self._split(recording)

@@ -5,7 +5,9 @@ Letters: S stores.
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,11 +92,13 @@ class MixedWindows:
 
     def clips(self, indices: Sequence[int]) -> Clip:
         """Windows as a batch, as `Windows.clips` gives them."""
-        ends = np.cumsum([len(part) for part in self.parts])
+        if len(self.parts) == 1:
+            return self.parts[0].clips(indices)
+        ends = list(itertools.accumulate(len(part) for part in self.parts))
         found = []
         for index in indices:
-            number = int(np.searchsorted(ends, index, side="right"))
-            found.append(self.parts[number].clips([index - (int(ends[number - 1]) if number else 0)]))
+            number = bisect.bisect_right(ends, index)
+            found.append(self.parts[number].clips([index - (ends[number - 1] if number else 0)]))
         frames = torch.cat([clip.frames.movedim(2, -1) for clip in found]).movedim(
             -1, 2
         )  # channels stay last in memory

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ..clips import ClipSpec
 from ..errors import InputError, unknown
-from ..files import digest, read_json
+from ..files import digest, digest_file, read_sealed
 from .recording import Column
 
 Array = NDArray[Any]
@@ -26,6 +26,7 @@ Array = NDArray[Any]
 SCHEMA = "foreframe.clips/1"
 SPLITS = ("train", "validate", "test")
 MANIFEST = "manifest.json"
+MEAN = "mean_frame.npy"
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,7 @@ class ClipStore:
         self.path = Path(path)
         if not (self.path / MANIFEST).is_file():
             raise InputError(f"{self.path} is not a clip store: {self._instead()}")
-        manifest = read_json(self.path / MANIFEST, "a clip store's manifest")
-        if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-            got = manifest.get("schema") if isinstance(manifest, dict) else type(manifest).__name__
-            raise InputError(
-                f"{self.path / MANIFEST} has schema {got!r}; expected {SCHEMA!r}: make the store again with this version"
-            )
+        manifest = read_sealed(self.path / MANIFEST, "a clip store's manifest", SCHEMA)
         self.manifest: dict[str, Any] = manifest
         try:
             self.columns = {name: _column(values) for name, values in manifest["columns"].items()}
@@ -106,7 +102,8 @@ class ClipStore:
             raise unknown(f"column of {self.path}", name, self.columns)
         if name not in self._maps:
             column, frames = self.columns[name], sum(e.length for e in self.episodes)
-            self._maps[name] = np.memmap(self._file(name), column.dtype, "r", shape=(frames, *column.shape))
+            mapped = np.memmap(self._file(name), column.dtype, "r", shape=(frames, *column.shape))
+            self._maps[name] = np.asarray(mapped)  # the same memory: slicing a memmap costs more than copying a clip
         return self._maps[name]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -137,7 +134,10 @@ class ClipStore:
 
     def mean_frame(self) -> Array:
         """The mean picture of the training split, floats in [0, 1]: [H, W, C]."""
-        mean: Array = np.load(self.path / "mean_frame.npy", allow_pickle=False)
+        file = self.path / MEAN
+        if not file.is_file() or digest_file(file) != self.manifest["mean_frame"]:
+            raise InputError(f"{file} is missing or not what was written: the store is damaged, make it again")
+        mean: Array = np.load(file, allow_pickle=False)
         return mean
 
     @property

@@ -23,6 +23,7 @@ def validate(store: str | Path) -> dict[str, Any]:
         InputError: not a store, or a column of another size than its manifest says.
     """
     opened = ClipStore(store)
+    opened.mean_frame()
     damaged, read = [], 0
     with progress("validating", len(opened.episodes), "episodes") as advance:
         for episode in opened.episodes:

@@ -5,6 +5,8 @@ Letters: B batch, T frames, C channels, H height, W width, A condition.
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,15 +54,15 @@ class Windows:
                 f"in {store.path} has {longest}: ask for a shorter horizon"
             )
         counts = [(frames - length) // every + 1 for _, frames in room if frames >= length]
-        self._ends = np.cumsum(counts)
+        self._ends = list(itertools.accumulate(counts))
 
     def __len__(self) -> int:
-        return int(self._ends[-1])
+        return self._ends[-1]
 
     def place(self, index: int) -> tuple[Episode, int]:
         """The episode and the first frame in it of window `index`."""
-        number = int(np.searchsorted(self._ends, index, side="right"))
-        first = index - (int(self._ends[number - 1]) if number else 0)
+        number = bisect.bisect_right(self._ends, index)
+        first = index - (self._ends[number - 1] if number else 0)
         return self.episodes[number], first * self.every
 
     def clips(self, indices: Sequence[int]) -> Clip:

@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import digest, read_json, sync, write_json
+from ..files import digest, digest_file, read_json, sync, write_json, write_sealed
 from .recording import Column, Recording
-from .store import MANIFEST, SCHEMA, ClipStore
+from .store import MANIFEST, MEAN, SCHEMA, ClipStore
 
 Array = NDArray[Any]
 
@@ -142,8 +142,9 @@ class StoreWriter:
             if column.role in ("action", "state"):
                 manifest["statistics"][name] = _measure(values[training])
             elif column.role == "frames":
-                np.save(self.folder / "mean_frame.npy", _mean_picture(values, training))
-        write_json(self.folder / MANIFEST, manifest)
+                np.save(self.folder / MEAN, _mean_picture(values, training))
+                manifest["mean_frame"] = digest_file(self.folder / MEAN)
+        write_sealed(self.folder / MANIFEST, manifest)
         (self.folder / _JOURNAL).unlink()
         (self.folder / "source.json").unlink()
         os.replace(self.folder, self.out)

@@ -7,14 +7,20 @@ has pictures in it says `GENERAL = True` and stands back where another knows the
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib
 import pkgutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from ...errors import InputError, unknown
+from numpy.typing import NDArray
+
+from ...errors import ForeframeError, InputError, unknown
+from ..recording import Column, Recording, Source
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,61 @@ def recognise(path: Path) -> str:
             f"{path} looks like none of the known formats ({', '.join(names())}); if it is one of them, say --format"
         )
     return next((name for name in found if not getattr(named(name), "GENERAL", False)), found[0])
+
+
+def open_source(name: str, path: Path, choice: Choice) -> Source:
+    """The recordings at `path` as format `name`. Whatever goes wrong in reading them, now or later, is an InputError."""
+    with _door(name, path):
+        return Guarded(named(name).open(path, choice), name, path)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A source whose description may lie: readers say what they can foresee, and this is the door for all the rest."""
+
+    source: Source
+    name: str
+    path: Path
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        with _door(self.name, self.path):
+            return self.source.columns
+
+    @property
+    def frames_per_second(self) -> float | None:
+        with _door(self.name, self.path):
+            return self.source.frames_per_second
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self.source.notes
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def read(self, index: int) -> Recording:
+        with _door(self.name, self.path, index):
+            recording = self.source.read(index)
+        return dataclasses.replace(recording, frames=self._frames(recording, index))
+
+    def _frames(self, recording: Recording, index: int) -> Iterator[NDArray[Any]]:
+        with _door(self.name, self.path, index):
+            yield from recording.frames
+
+
+@contextlib.contextmanager
+def _door(name: str, path: Path, episode: int | None = None) -> Iterator[None]:
+    try:
+        yield
+    except (ForeframeError, GeneratorExit):
+        raise
+    except Exception as error:
+        where = f"{path}" if episode is None else f"{path}, episode {episode}"
+        raise InputError(
+            f"{where} cannot be read as {name} ({type(error).__name__}: {error}); expected recordings as that format has "
+            "them: repair it, say another --format, or --skip-bad if it is one episode (--debug shows where)"
+        ) from error
 
 
 def new_folder(out: Path, what: str) -> None:
