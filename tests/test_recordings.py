@@ -323,3 +323,42 @@ def test_a_record_that_is_no_example_is_named(tmp_path: Path) -> None:
     write_records(source / "softmotion30_44k" / "test" / "traj_0_to_255.tfrecords", [{"0/action": np.zeros(4)}])
     with pytest.raises(InputError, match=r"record at byte 12 has no pictures of image_aux1"):
         foreframe.data.import_recordings(source, tmp_path / "store", workers=1)
+
+
+def test_real_bridge_episodes(samples: Path, tmp_path: Path) -> None:
+    """Cross-checked without the reader: a packed list of floats stands in the record byte for byte, and so does a JPEG."""
+    import io
+
+    source = samples / "bridge_rlds"
+    store = foreframe.data.import_recordings(source, tmp_path / "store", size=(64, 64))
+    assert len(store.episodes) == 25
+    raw = next(source.glob("*tfrecord*")).read_bytes()
+    for episode, actions in zip(store.episodes, rows_of(store, "action"), strict=True):
+        offset = int(episode.name.split("/")[-1])
+        length = int.from_bytes(raw[offset - 12 : offset - 4], "little")
+        record = raw[offset : offset + length]
+        assert actions.astype("<f4").tobytes() in record
+        assert rows_of(store, "state")[0].shape[1] == 7
+    record = raw[12 : 12 + int.from_bytes(raw[:8], "little")]
+    jpegs = [record[at:] for at in range(len(record) - 3) if record[at : at + 3] == b"\xff\xd8\xff"]
+    decoded = [
+        np.asarray(Image.open(io.BytesIO(j)).convert("RGB").resize((64, 64), Image.Resampling.BOX)) for j in jpegs
+    ]
+    first = rows_of(store, "frames")[0]
+    assert all(any(np.array_equal(frame, picture) for picture in decoded) for frame in first)
+    assert first.mean() > 8
+
+
+def test_real_metaworld_episodes(samples: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "metaworld"
+    folder.mkdir()
+    for file in samples.glob("metaworld_*.npz"):
+        (folder / file.name).symlink_to(file)
+    store = foreframe.data.import_recordings(folder, tmp_path / "store")
+    with np.load(samples / "metaworld_coffee-push.npz") as archive:
+        number = next(i for i, e in enumerate(store.episodes) if "coffee" in e.name)
+        np.testing.assert_array_equal(
+            rows_of(store, "frames")[number], archive["observation"][:, 6:].transpose(0, 2, 3, 1)
+        )
+        np.testing.assert_array_equal(rows_of(store, "action")[number], archive["action"])
+    assert store.columns["action"].lag == 0  # its first row is zeros: row k led to frame k

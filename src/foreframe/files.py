@@ -64,31 +64,51 @@ def read_json(path: Path, what: str) -> Any:
         raise InputError(f"{path} cannot be read ({error}); expected {what}: restore it or make it again") from None
 
 
-def write_sealed(path: Path, value: Mapping[str, Any]) -> Path:
-    """Write JSON with a digest of itself in it, whole or not at all."""
+def sealed(value: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values with a digest of themselves among them."""
     plain = json.loads(json.dumps(value))  # as it will be read
-    return write_json(path, {**plain, _SEAL: _seal(plain)})
+    return {**plain, _SEAL: _seal(plain)}
+
+
+def unsealed(found: Any, where: str, what: str, schema: str) -> dict[str, Any]:
+    """What `sealed` sealed, of this `schema`; an error if a single value is another."""
+    if not isinstance(found, dict) or found.get("schema") != schema:
+        got = repr(found.get("schema")) if isinstance(found, dict) else f"none, it is a {type(found).__name__}"
+        raise InputError(f"{where} has schema {got}; expected {schema!r}, {what}: make it again with this version")
+    plain = {key: value for key, value in found.items() if key != _SEAL}
+    if found.get(_SEAL) != _seal(plain):
+        raise InputError(
+            f"{where} is not what was written (its digest differs); expected {what}: restore it or make it again"
+        )
+    return plain
+
+
+def write_sealed(path: Path, value: Mapping[str, Any]) -> Path:
+    """Write sealed JSON, whole or not at all."""
+    return write_json(path, sealed(value))
 
 
 def read_sealed(path: Path, what: str, schema: str) -> dict[str, Any]:
-    """Read JSON that `write_sealed` wrote, of this `schema`; an error if a single character of a value is another."""
-    found = read_json(path, what)
-    if not isinstance(found, dict) or found.get("schema") != schema:
-        got = repr(found.get("schema")) if isinstance(found, dict) else f"none, it is a {type(found).__name__}"
-        raise InputError(f"{path} has schema {got}; expected {schema!r}, {what}: make it again with this version")
-    seal = found.pop(_SEAL, None)
-    if seal != _seal(found):
-        raise InputError(
-            f"{path} is not what was written (its digest differs); expected {what}: restore it or make it again"
-        )
-    return found
+    """Read JSON that `write_sealed` wrote."""
+    return unsealed(read_json(path, what), str(path), what, schema)
 
 
 _SEAL = "digest"
 
 
 def _seal(value: Mapping[str, Any]) -> str:
-    return digest(json.dumps(value, sort_keys=True, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    return digest(json.dumps(value, sort_keys=True).encode())
+
+
+def save_tensors(tensors: Mapping[str, Any], file: Path) -> None:
+    """Write safetensors. What goes wrong on the disk is an OSError, as with every other file."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    try:
+        save_file(dict(tensors), file)
+    except SafetensorError as error:
+        raise OSError(f"{file.name} cannot be written ({error}): is the disk full?") from None
 
 
 @contextlib.contextmanager

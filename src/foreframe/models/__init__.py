@@ -5,6 +5,7 @@ A model's module holds one subclass of `Model`; what its constructor takes besid
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import inspect
 import json
@@ -13,12 +14,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from ..clips import ClipSpec
 from ..errors import InputError, unknown
-from ..files import read_json, write_json, write_whole
+from ..files import sealed, unsealed, write_json, write_whole
 from ..model import Model
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+_SCHEMA, _IN_WEIGHTS = "foreframe.model/1", "config"
 
 
 def names() -> list[str]:
@@ -60,56 +66,78 @@ def save(model: Model, name: str, options: Mapping[str, Any], folder: Path, note
     from safetensors.torch import save as to_bytes
 
     described = {
-        "schema": "foreframe.model/1",
+        "schema": _SCHEMA,
         "model": name,
         "options": dict(options),
         "spec": model.spec.to_dict(),
         "notes": dict(notes),
     }
     weights = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    write_whole(folder / WEIGHTS, to_bytes(weights, {"config": json.dumps(described)}))
-    write_json(folder / CONFIG, described)
+    described = sealed({**described, "tensors": _digest_of(weights)})
+    write_whole(folder / WEIGHTS, to_bytes(weights, {_IN_WEIGHTS: json.dumps(described)}))
+    write_json(
+        folder / CONFIG, described
+    )  # the same, for people; the weights' own copy counts, it cannot be of another model
 
 
 def describe(folder: str | Path) -> dict[str, Any]:
-    """What `config.json` of a run or model folder says: model, options, spec, notes."""
-    folder = Path(folder)
-    if not (folder / CONFIG).is_file():
-        what = "does not exist" if not folder.exists() else f"has no {CONFIG}"
-        raise InputError(f"{folder} is not a run: it {what}; expected a folder that `foreframe train` wrote with --out")
-    found = read_json(folder / CONFIG, "a model's configuration")
-    if not isinstance(found, dict) or found.get("schema") != "foreframe.model/1":
+    """What the weights in a run or model folder say of themselves: model, options, spec, notes.
+
+    Raises:
+        InputError: not a run, no weights yet, or not what was written.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    folder, file = Path(folder), Path(folder) / WEIGHTS
+    if not file.is_file():
+        what = "does not exist" if not folder.exists() else f"has no {WEIGHTS}"
         raise InputError(
-            f"{folder / CONFIG} is not a foreframe model's configuration; expected a folder that `foreframe train` wrote"
+            f"{folder} is not a run with a model: it {what}; expected a folder that `foreframe train` wrote with --out, "
+            "validated at least once"
         )
-    return found
+    try:
+        with safe_open(file, "pt") as opened:
+            found = json.loads((opened.metadata() or {}).get(_IN_WEIGHTS, "null"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{file} cannot be read ({error}); expected whole safetensors: train again or restore it"
+        ) from None
+    return unsealed(found, str(file), "a foreframe model", _SCHEMA)
 
 
 def load(folder: str | Path) -> Model:
     """The model of a run folder, with its best weights, in evaluation mode.
 
     Raises:
-        InputError: not a run; weights of another model, with what differs.
+        InputError: not a run; weights of another model, with what differs; not what was written.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    folder = Path(folder)
-    described = describe(folder)
+    file, described = Path(folder) / WEIGHTS, describe(folder)
     model = build(described["model"], ClipSpec.from_dict(described["spec"]), described["options"])
     try:
-        weights = load_file(folder / WEIGHTS)
-    except FileNotFoundError:
+        weights = load_file(file)
+    except (SafetensorError, OSError) as error:
         raise InputError(
-            f"{folder} has no {WEIGHTS} yet; expected a run that was validated at least once: train it further"
+            f"{file} cannot be read ({error}); expected whole safetensors: train again or restore it"
         ) from None
-    except SafetensorError as error:
+    check_fits(model, weights, str(file))
+    if _digest_of(weights) != described["tensors"]:
         raise InputError(
-            f"{folder / WEIGHTS} cannot be read ({error}); expected whole safetensors: train again or restore it"
-        ) from None
-    check_fits(model, weights, str(folder / WEIGHTS))
+            f"{file} is not what was written (the digest of its tensors differs): train again or restore it"
+        )
     model.load_state_dict(weights)
     return model.eval()
+
+
+def _digest_of(weights: Mapping[str, Tensor]) -> str:
+    """A digest of all tensors; safetensors has no checksum of its own."""
+    state = hashlib.blake2b(digest_size=16)
+    for key, value in sorted(weights.items()):
+        state.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        state.update(memoryview(value.view(-1).view(torch.uint8).numpy()))
+    return state.hexdigest()
 
 
 def check_fits(model: Model, weights: Mapping[str, Any], where: str) -> None:

@@ -6,7 +6,6 @@ and a digest of each file. Schedules, the order of the data and all noise are fu
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..files import digest_file, read_json, whole_folder
+from ..files import digest_file, read_sealed, save_tensors, whole_folder, write_sealed
 
-_SCHEMA = "foreframe.state/1"
+_SCHEMA, _DESCRIBED = "foreframe.state/1", "state.json"
 
 
 @dataclass
@@ -35,15 +34,13 @@ class TrainingState:
 
 def save_state(state: TrainingState, run: Path, keep: int) -> Path:
     """Write the state and drop all but the newest `keep`."""
-    from safetensors.torch import save_file
-
     folder = run / "state" / f"step-{state.step:07d}"
     parts = {"model": dict(state.model.state_dict()), "average": state.average, "optimiser": _optimiser_tensors(state)}
     with whole_folder(folder) as temporary:
         digests = {}
         for name, tensors in parts.items():
             file = temporary / f"{name}.safetensors"
-            save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, file)
+            save_tensors({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, file)
             digests[file.name] = digest_file(file)
         described = {
             "schema": _SCHEMA,
@@ -54,7 +51,7 @@ def save_state(state: TrainingState, run: Path, keep: int) -> Path:
             "torch": torch.__version__,
             "digests": digests,
         }
-        (temporary / "state.json").write_text(json.dumps(described, indent=1))
+        write_sealed(temporary / _DESCRIBED, described)
     for old in _folders(run)[keep:]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
@@ -71,7 +68,7 @@ def restore_state(state: TrainingState, run: Path) -> str:
         if fault:
             broken.append(f"{folder.name}: {fault}")
             continue
-        described = json.loads((folder / "state.json").read_text())
+        described = read_sealed(folder / _DESCRIBED, "a training state", _SCHEMA)
         state.model.load_state_dict(load_file(folder / "model.safetensors"))
         device = next(state.model.parameters()).device
         state.average.update({k: v.to(device) for k, v in load_file(folder / "average.safetensors").items()})
@@ -98,7 +95,7 @@ def whole_state(source: Path) -> Path:
     Raises:
         InputError: there is none.
     """
-    states = [source] if (source / "state.json").is_file() else _folders(source)
+    states = [source] if (source / _DESCRIBED).is_file() else _folders(source)
     whole = [folder for folder in states if not _fault(folder)]
     if not whole:
         why = f" ({_fault(states[0])})" if states else ""
@@ -123,9 +120,7 @@ def _folders(run: Path) -> list[Path]:
 
 def _fault(folder: Path) -> str:
     try:
-        described = read_json(folder / "state.json", "a training state")
-        if described["schema"] != _SCHEMA:
-            return f"schema {described['schema']}, expected {_SCHEMA}"
+        described = read_sealed(folder / _DESCRIBED, "a training state", _SCHEMA)
         wrong = [name for name, right in described["digests"].items() if digest_file(folder / name) != right]
         return f"{', '.join(wrong)} changed" if wrong else ""
     except (InputError, OSError, KeyError, TypeError) as error:
