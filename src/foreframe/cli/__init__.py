@@ -29,12 +29,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("foreframe: interrupted; the same command goes on where it was", file=sys.stderr)
         raise SystemExit(130) from None
+    except (MemoryError, RuntimeError) as error:
+        if debug or not _of_memory(error):
+            raise
+        print(
+            "foreframe: too little memory; take a smaller batch (--training.batch), fewer --samples or --workers, "
+            "or smaller pictures (--size); what was finished is kept",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None
     except OSError as error:
         if debug:
             raise
         where = f"{error.filename}: " if error.filename else ""
         print(f"foreframe: {where}{error.strerror or error}; what was finished is kept", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _of_memory(error: BaseException) -> bool:
+    """Whether memory is what was lacking: Python's own error, or those of torch on a CPU or a GPU."""
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error) or "out of memory" in str(error)
 
 
 def _run(words: list[str]) -> None:

@@ -7,6 +7,7 @@ and the truth of a world are further columns), and `mean_frame.npy`. A window of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,8 @@ SCHEMA = "foreframe.clips/1"
 SPLITS = ("train", "validate", "test")
 MANIFEST = "manifest.json"
 MEAN = "mean_frame.npy"
+
+_DTYPES = ("uint8", "float32", "float64", "int32", "int64", "bool")
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class ClipStore:
         manifest = read_sealed(self.path / MANIFEST, "a clip store's manifest", SCHEMA)
         self.manifest: dict[str, Any] = manifest
         try:
-            self.columns = {name: _column(values) for name, values in manifest["columns"].items()}
+            self.columns = {name: _column(name, values) for name, values in manifest["columns"].items()}
             self.episodes = [Episode(**values) for values in manifest["episodes"]]
             self.source: dict[str, Any] = manifest["source"]
             self.frames_per_second: float | None = manifest["frames_per_second"]
@@ -188,5 +191,7 @@ class ClipStore:
         return list(dict.fromkeys(chosen))
 
 
-def _column(values: Mapping[str, Any]) -> Column:
+def _column(name: str, values: Mapping[str, Any]) -> Column:
+    if not re.fullmatch(r"\w[\w.-]*", name) or values["dtype"] not in _DTYPES:
+        raise KeyError(f"column {name!r} of {values['dtype']}")
     return Column(values["role"], values["dtype"], tuple(values["shape"]), tuple(values["names"]), values["lag"])

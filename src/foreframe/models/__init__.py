@@ -115,18 +115,25 @@ def load(folder: str | Path) -> Model:
     from safetensors.torch import load_file
 
     file, described = Path(folder) / WEIGHTS, describe(folder)
-    model = build(described["model"], ClipSpec.from_dict(described["spec"]), described["options"])
     try:
+        spec, options = ClipSpec.from_dict(described["spec"]), dict(described["options"])
+        with torch.device("meta"):  # its shape without its weights: what it says of itself may be of any size
+            shape = build(described["model"], spec, options)
         weights = load_file(file)
+    except InputError:
+        raise
     except (SafetensorError, OSError) as error:
         raise InputError(
             f"{file} cannot be read ({error}); expected whole safetensors: train again or restore it"
         ) from None
-    check_fits(model, weights, str(file))
-    if _digest_of(weights) != described["tensors"]:
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(f"{file} describes a model that cannot be built ({error}): train it again") from None
+    check_fits(shape, weights, str(file))
+    if _digest_of(weights) != described.get("tensors"):
         raise InputError(
             f"{file} is not what was written (the digest of its tensors differs): train again or restore it"
         )
+    model = build(described["model"], spec, options)
     model.load_state_dict(weights)
     return model.eval()
 
@@ -136,7 +143,7 @@ def _digest_of(weights: Mapping[str, Tensor]) -> str:
     state = hashlib.blake2b(digest_size=16)
     for key, value in sorted(weights.items()):
         state.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
-        state.update(memoryview(value.view(-1).view(torch.uint8).numpy()))
+        state.update(value.view(-1).view(torch.uint8).numpy().data)
     return state.hexdigest()
 
 

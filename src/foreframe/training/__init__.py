@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from .. import hardware, models
 from ..data.mixtures import MixedWindows, Mixture, open_stores
 from ..errors import InputError
-from ..files import claim_output, digest_file, read_json, write_json, write_whole
+from ..files import claim_output, digest_file, only_one, read_json, write_json, write_whole
 from ..objective import sigma_of_beta
 from .config import Config, recipes, resolve
 from .state import adopt_state, whole_state
@@ -35,6 +36,7 @@ def train(
     devices: int = 1,
     nodes: int = 1,
     resume_from: str | Path | None = None,
+    fresh: bool = False,
     dry_run: bool = False,
 ) -> dict[str, Any]:
     """Train a recipe on a store. Called again with the same arguments it goes on from the last saved state.
@@ -52,6 +54,7 @@ def train(
         nodes: machines, started by torchrun or Slurm with this same command on each.
         resume_from: another run, or one of its saved states, to go on from in `out`: weights, averages, optimiser and
             step are taken over, the configuration may be another.
+        fresh: start over; a run that is in `out` is moved aside, to `out`.1 or the next free number.
         dry_run: resolve and describe everything, train nothing, write nothing.
 
     Returns:
@@ -94,6 +97,8 @@ def train(
     }
     if dry_run:
         return described
+    if fresh:
+        _move_aside(out)
     claim_output(out, "run", (_IDENTITY, "data/manifest.json"))  # a demo keeps its data inside
     begun = whole_state(Path(resume_from)) if resume_from else None
     origin = digest_file(begun / "state.json") if begun else None
@@ -112,6 +117,15 @@ def _validation(stores: Mixture, config: Config) -> MixedWindows | None:
         return stores.windows("validate", clip.length, clip.conditions, every=clip.length, apart=clip.apart)
     except InputError:
         return None
+
+
+def _move_aside(run: Path) -> None:
+    """Rename a run, if there is one, so that another can begin in its place. Whatever else is there stays and is refused."""
+    if not (run / _IDENTITY).exists():
+        return
+    with only_one(run, "run"):  # not under the feet of one that is training
+        number = next(n for n in itertools.count(1) if not run.with_name(f"{run.name}.{n}").exists())
+        run.rename(run.with_name(f"{run.name}.{number}"))
 
 
 def _claim(out: Path, identity: dict[str, Any]) -> None:
