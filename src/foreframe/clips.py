@@ -74,7 +74,7 @@ def to_float(frames: Tensor) -> Tensor:
     >>> to_float(torch.tensor([0, 255], dtype=torch.uint8))
     tensor([0., 1.])
     """
-    return frames.float() / 255
+    return frames.to(torch.float32, copy=True).div_(255)  # in place: half the time of a second copy
 
 
 def to_uint8(frames: Tensor) -> Tensor:

@@ -68,13 +68,17 @@ class Windows:
     def clips(self, indices: Sequence[int]) -> Clip:
         """Windows as a batch: frames uint8 [B, T, C, H, W] (channels last in memory), conditions float32 [B, T, *A]."""
         frames = self.store.column("frames")
-        pictures, conditions = [], []
-        for index in indices:
+        pictures = np.empty((len(indices), self.length, *frames.shape[1:]), frames.dtype)
+        conditions = []
+        for row, index in enumerate(indices):
             episode, spans = self._spans(index)
-            parts = [frames[episode.start + first : episode.start + first + count] for first, count in spans]
-            pictures.append(np.concatenate(parts) if len(parts) > 1 else parts[0])
-            conditions.append(np.concatenate([self._conditions(episode, first, count) for first, count in spans]))
-        return Clip(torch.from_numpy(np.stack(pictures)).movedim(-1, 2), torch.from_numpy(np.stack(conditions)))
+            at = 0
+            for first, count in spans:
+                pictures[row, at : at + count] = frames[episode.start + first : episode.start + first + count]
+                at += count
+            known = [self._conditions(episode, first, count) for first, count in spans]
+            conditions.append(known[0] if len(known) == 1 else np.concatenate(known))
+        return Clip(torch.from_numpy(pictures).movedim(-1, 2), torch.from_numpy(np.stack(conditions)))
 
     def _spans(self, index: int) -> tuple[Episode, list[tuple[int, int]]]:
         """The episode of a window, and the pieces of it that the window is made of: first frame and length of each."""
@@ -91,7 +95,7 @@ class Windows:
             return np.zeros((count, 0), np.float32)
         if len(parts) == 1 and parts[0].ndim == 4:  # a label image, bytes -> [0, 1], channels first
             return np.ascontiguousarray(np.moveaxis(parts[0], -1, 1), np.float32) / 255
-        return np.concatenate(parts, axis=1).astype(np.float32)
+        return np.concatenate(parts, axis=1, dtype=np.float32) if len(parts) > 1 else parts[0].astype(np.float32)
 
     def _known(self, name: str, column: Column, episode: Episode, first: int, count: int) -> Array:
         """Row t is what is known before frame first + t is seen; zeros where the recording had not begun."""
