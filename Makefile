@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types bench-data clean
+.PHONY: demo test lint types bench-data soak clean
 
 demo: $(VENV)/.run
 	$(BIN)/foreframe demo
@@ -21,6 +21,9 @@ types: $(VENV)/.dev
 
 bench-data: $(VENV)/.dev  # loading clips beside a PNG + CSV loader; writes results/bench-data.json
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/data.py
+
+soak: $(VENV)/.dev  # kills, full disks, rotten bits, damaged files by the thousand; writes results/reliability.json
+	$(BIN)/python benchmarks/soak.py
 
 clean:
 	rm -rf $(VENV)

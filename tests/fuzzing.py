@@ -194,3 +194,51 @@ def _address_space() -> int:
 def tally(outcomes: list[Outcome]) -> str:
     kinds = [o.kind for o in outcomes]
     return json.dumps({kind: kinds.count(kind) for kind in sorted(set(kinds))})
+
+
+def fuzzed(count: int, seed: int = 1) -> dict[str, Any]:
+    """Figures over every importer and the store, as many cases for each."""
+    from conftest import squares_store
+    from small_recordings import WRITERS
+
+    readers: dict[str, Callable[[Path, Path], str]] = {name: importing(name) for name in WRITERS} | {
+        "store": read_store
+    }
+    figures: dict[str, Any] = {"cases": 0, "findings": []}
+    for name, read in readers.items():
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            source = squares_store(root / "src", 6).path if name == "store" else WRITERS[name](root / "src")
+            outcomes = list(cases(source, read, count // len(readers) + 1, seed))
+        figures["cases"] += len(outcomes)
+        figures[name] = tally(outcomes)
+        figures["findings"] += [f"{name}: {o}" for o in outcomes if o.is_finding]
+    return figures
+
+
+def importing(name: str) -> Callable[[Path, Path], str]:
+    import foreframe
+
+    def read(source: Path, scratch: Path) -> str:
+        return foreframe.data.import_recordings(source, scratch, format=name, workers=1).content
+
+    return read
+
+
+def read_store(source: Path, scratch: Path) -> str:
+    """Everything that is read of a store, with a digest of it."""
+    import foreframe
+
+    store = foreframe.data.ClipStore(source)
+    found = foreframe.data.validate(source)
+    foreframe.data.inspect(source)
+    foreframe.data.Windows(store, "train", 6, ("action", "state")).clips([0])
+    return f"{found['content']} {found['damaged']}"
+
+
+if __name__ == "__main__":
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=500)
+    print(json.dumps(fuzzed(parser.parse_args().count)))

@@ -11,21 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import foreframe
 from conftest import squares_store
 from foreframe.data import formats
-from foreframe.data.store import ClipStore
-from fuzzing import Outcome, cases, tally
+from fuzzing import Outcome, cases, importing, read_store, tally
 from small_recordings import WRITERS
 
 CASES = int(os.environ.get("FOREFRAME_FUZZ", "500")) // (len(WRITERS) + 1) + 1
-
-
-def import_it(name: str):  # type: ignore[no-untyped-def]
-    def read(source: Path, scratch: Path) -> str:
-        return foreframe.data.import_recordings(source, scratch, format=name, workers=1).content
-
-    return read
 
 
 def findings(outcomes: list[Outcome]) -> list[str]:
@@ -34,18 +25,9 @@ def findings(outcomes: list[Outcome]) -> list[str]:
 
 @pytest.mark.parametrize("name", formats.names())
 def test_damaged_recordings(name: str, tmp_path: Path) -> None:
-    outcomes = list(cases(WRITERS[name](tmp_path / "src"), import_it(name), CASES, seed=0))
+    outcomes = list(cases(WRITERS[name](tmp_path / "src"), importing(name), CASES, seed=0))
     assert not findings(outcomes), "\n\n".join(findings(outcomes)) + tally(outcomes)
     assert any(o.kind == "error" for o in outcomes)
-
-
-def read_store(source: Path, scratch: Path) -> str:
-    store = ClipStore(source)
-    found = foreframe.data.validate(source)
-    foreframe.data.inspect(source)
-    assert np.isfinite(store.mean_frame()).all()
-    foreframe.data.Windows(store, "train", 6, ("action", "state")).clips([0])
-    return f"{found['content']} {found['damaged']}"
 
 
 def test_damaged_stores(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def as_pictures(frames: Array, where: str) -> Array:
 
     Numbers are bytes, or floats in [0, 1] or [0, 255].
     """
-    if frames.ndim != 4 or (frames.shape[-1] != 3 and frames.shape[1] % 3):
+    if frames.ndim != 4 or (frames.shape[-1] != 3 and (frames.shape[1] % 3 or not frames.shape[1])):
         raise InputError(f"{where} has frames of shape {list(frames.shape)}; expected [T, H, W, 3] or [T, 3 K, H, W]")
     if frames.shape[-1] != 3:
         frames = np.moveaxis(frames[:, -3:], 1, -1)

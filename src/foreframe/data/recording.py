@@ -85,7 +85,7 @@ def names_of(column: str, width: int) -> tuple[str, ...]:
 
 def finite(values: Array, where: str) -> Array:
     """`values`, if every number is finite; an error that names the first bad row otherwise."""
-    bad = ~np.isfinite(values.reshape(len(values), -1)).all(axis=1)
+    bad = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     if bad.any():
         raise InputError(
             f"{where}: row {int(bad.argmax())} holds NaN or infinity; expected finite numbers: mend or leave out the episode"
@@ -95,7 +95,8 @@ def finite(values: Array, where: str) -> Array:
 
 def one_a_frame(values: Array, frames: int, where: str) -> Array:
     """Finite float32 rows [frames, K]; n - 1 rows for n frames get a last row of zeros, which leads nowhere."""
-    rows = finite(np.asarray(values, np.float32).reshape(len(values), -1), where)
+    rows = np.asarray(values, np.float32)
+    rows = finite(rows.reshape(len(rows), int(np.prod(rows.shape[1:], dtype=int))), where)
     if len(rows) not in (frames, frames - 1):
         raise InputError(f"{where} has {len(rows)} rows; expected {frames}, one a frame")
     return rows if len(rows) == frames else np.concatenate([rows, np.zeros((1, rows.shape[1]), np.float32)])

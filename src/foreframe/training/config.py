@@ -241,6 +241,8 @@ def _parse(cls: type, values: Mapping[str, Any], where: str, skip: set[str] | No
     for key in values:
         if key not in known:
             raise unknown("option", f"{where}.{key}", [f"{where}.{name}" for name in known])
+        if values[key] is None:
+            raise InputError(f"{where}.{key} is empty; expected a value, or leave it out")
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(cls, skip=skip & set(inspect.signature(cls).parameters))
     try:
