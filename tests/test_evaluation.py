@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,7 +110,7 @@ def test_baselines_on_a_still_world_are_perfect(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"run": "nowhere"}, "nowhere is not a run: it does not exist"),
+        ({"run": "nowhere"}, "nowhere is not a run with a model: it does not exist"),
         ({"data": "nowhere"}, "nowhere is not a clip store"),
         ({"split": "tset"}, "unknown split 'tset'; did you mean test"),
         ({"protocol": "lab_svg"}, "did you mean lab-svg"),
@@ -131,3 +132,28 @@ def test_wrong_arguments_are_named(
 def test_clips_of_another_kind_are_refused(run: Path, push_store: ClipStore) -> None:
     with pytest.raises(InputError, match=r"has pictures of 64x64, the run .* takes 32x64: import with --size 32 64"):
         foreframe.evaluate(run, push_store.path)
+
+
+def test_a_stopped_evaluation_goes_on_where_it_was(
+    run: Path, store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scores, "_FRAMES_AT_ONCE", 1)  # a clip at a time
+    whole = foreframe.evaluate(run, store.path, samples=2, out=tmp_path / "whole.json")
+    batch, calls = scores._batch, []
+
+    def stopping(*arguments: Any) -> Any:
+        calls.append(arguments[3])
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return batch(*arguments)
+
+    monkeypatch.setattr(scores, "_batch", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        foreframe.evaluate(run, store.path, samples=2, out=tmp_path / "halves.json")
+    assert len(calls) == 3
+    halves = foreframe.evaluate(run, store.path, samples=2, out=tmp_path / "halves.json")
+    assert calls[:4] == [[0], [1], [2], [2]]
+    assert {k: v for k, v in whole.items() if k != "environment"} == {
+        k: v for k, v in halves.items() if k != "environment"
+    }
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["halves.json", "halves.svg", "whole.json", "whole.svg"]

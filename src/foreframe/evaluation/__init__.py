@@ -16,6 +16,7 @@ from ..model import Model
 from ..progress import progress
 from ..viz import curves
 from . import protocols
+from .keeping import Kept
 from .scores import score
 from .submission import write_submission
 
@@ -35,6 +36,8 @@ def evaluate(
     submission: str | Path | None = None,
 ) -> dict[str, Any]:
     """Score a run on every clip of a split, beside its baselines on the same clips, and draw the scores per frame.
+
+    The same call goes on where it was stopped.
 
     Args:
         run: a run folder.
@@ -72,8 +75,12 @@ def evaluate(
     windows, n_past = clip_windows(described, store, split, chosen)
     baselines = {"copy_last": models.build("copy_last", model.spec, {}), "mean_frame": _mean_frame(model, store)}
     still = {name: baseline.eval().to(device) for name, baseline in baselines.items()}
+    identity = {"model": described["tensors"], "data": store.content, "split": split, "samples": count, "seed": seed}
+    how = {"protocol": chosen.name, "threads": torch.get_num_threads(), "device": str(device)}
+    file = result_file(run, protocol, out)
+    kept = Kept(file.parent, identity | how)
     with progress("evaluating", len(windows), "clips") as advance:
-        found = score(model, still, windows, chosen, n_past, count, seed, device, advance)
+        found = score(model, still, windows, chosen, n_past, count, seed, device, kept, advance)
     result = {
         "protocol": {
             "name": chosen.name,
@@ -95,9 +102,9 @@ def evaluate(
         **handed_in,
         "environment": hardware.info(),
     }
-    file = result_file(run, protocol, out)
     write_json(file, result)
     draw_per_frame(result, file.with_suffix(".svg"))
+    kept.forget()
     return result
 
 

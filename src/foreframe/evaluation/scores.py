@@ -5,8 +5,8 @@ Letters: B clips of a batch, M clips in all, N samples, S predicted frames, C ch
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from ..metrics.ssim import ssim
 from ..model import Model
 from ..noise import Noise
 from ..rollouts import Rollout
+from .keeping import Kept
 from .predicting import clip_seeds, reconstructed, sampled
 from .protocols import Metric, Protocol
 
@@ -29,22 +30,22 @@ Array = NDArray[Any]
 _FRAMES_AT_ONCE = 192  # of all clips that are scored together, at least one clip
 _ACTIVE_NATS = 0.01  # a latent dimension whose mean KL is above this is in use
 _ROUNDED = 4
+_NATS = "nats"
 
 
-@dataclass
 class Tally:
-    """Per-clip, per-frame scores [B, N, S], gathered batch by batch under a name."""
+    """Per-clip, per-frame scores [B, N, S] of each batch under a name."""
 
-    values: dict[str, list[Array]] = field(default_factory=dict)
-
-    def add(self, name: str, scores: Tensor) -> None:
-        self.values.setdefault(name, []).append(scores.cpu().double().numpy())
+    def __init__(self, batches: Sequence[Mapping[str, Array]]) -> None:
+        self.batches = batches
 
     def of(self, name: str) -> Array:
-        return np.concatenate(self.values[name])
+        return np.concatenate([batch[name] for batch in self.batches])
+
+    def names(self) -> list[str]:
+        return list(self.batches[0])
 
 
-@torch.no_grad()
 def score(
     model: Model,
     baselines: dict[str, Model],
@@ -54,6 +55,7 @@ def score(
     samples: int,
     seed: int,
     device: torch.device,
+    kept: Kept,
     advance: Callable[[int], None] = lambda count: None,
 ) -> dict[str, Any]:
     """Scores as JSON values: `scores`, `best_of`, `baselines`, `controls`, `latent`, `per_clip`. Every window counts once.
@@ -67,33 +69,21 @@ def score(
         samples: N, futures drawn for each clip.
         seed: of the noise.
         device: where to compute.
+        kept: where scores of batches that are done stay until all are.
         advance: told the number of clips after each batch.
     """
-    tally, nats = Tally(), Nats()
-    at_once = max(1, _FRAMES_AT_ONCE // windows.length)
+    at_once, batches = max(1, _FRAMES_AT_ONCE // windows.length), []
     for begin in range(0, len(windows), at_once):
         indices = list(range(begin, min(begin + at_once, len(windows))))
-        clip = windows.clips(indices).to(device)
-        truth = to_float(clip.frames[:, n_past:])
-        seeds = clip_seeds(seed, indices)
-        futures = sampled(model, clip, n_past, Noise(seeds, samples))
-        _compare(tally, "model", futures, truth, protocol.psnr)
-        for name, other in baselines.items():
-            _compare(tally, name, sampled(other, clip, n_past, Noise(seeds)), truth, protocol.psnr)
-        tally.add("deviation", futures.var(1).flatten(2).mean(2).sqrt() if samples > 1 else torch.zeros(1, 1))
-        if protocol.controls:
-            given, made = reconstructed(model, clip, n_past, Noise(seeds))
-            _compare(tally, "posterior", given[:, None], truth, protocol.psnr)
-            nats.add(made, n_past)
-            for name, conditions in _controls(clip.conditions, windows, indices).items():
-                blind = sampled(model, Clip(clip.frames, conditions.to(device)), n_past, Noise(seeds))
-                tally.add(f"{name} psnr", protocol.psnr(blind, truth[:, None]))
+        work = functools.partial(_batch, model, baselines, windows, indices, protocol, n_past, samples, seed, device)
+        batches.append(kept.get(f"{begin:07d}", work))
         advance(len(indices))
+    tally = Tally(batches)
     found = _summary(tally, samples, list(baselines))
     if protocol.controls:
         found["baselines"]["posterior"] = {m: figure(tally.of(f"posterior {m}")) for m in ("psnr", "ssim")}
         gap = float(tally.of("posterior psnr").mean() - tally.of("model psnr").mean())
-        found["latent"] |= {**nats.summary(), "posterior_minus_prior_psnr": round(gap, _ROUNDED)}
+        found["latent"] |= {**_latent(tally.of(_NATS)), "posterior_minus_prior_psnr": round(gap, _ROUNDED)}
     places = [windows.place(index) for index in range(len(windows))]
     per_clip = tally.of("model psnr").mean((1, 2))
     found["per_clip"] = [
@@ -103,9 +93,38 @@ def score(
     return found
 
 
-def _compare(tally: Tally, name: str, futures: Tensor, truth: Tensor, psnr: Metric) -> None:
-    tally.add(f"{name} psnr", psnr(futures, truth[:, None]))
-    tally.add(f"{name} ssim", ssim(futures, truth[:, None]))
+@torch.no_grad()
+def _batch(
+    model: Model,
+    baselines: dict[str, Model],
+    windows: Windows,
+    indices: list[int],
+    protocol: Protocol,
+    n_past: int,
+    samples: int,
+    seed: int,
+    device: torch.device,
+) -> dict[str, Array]:
+    """All that is measured of some clips: scores [B, N, S] by name, and the KL of each future step [R, Z]."""
+    clip, seeds = windows.clips(indices).to(device), clip_seeds(seed, indices)
+    truth = to_float(clip.frames[:, n_past:])
+    futures = sampled(model, clip, n_past, Noise(seeds, samples))
+    found = _compared("model", futures, truth, protocol.psnr)
+    for name, other in baselines.items():
+        found |= _compared(name, sampled(other, clip, n_past, Noise(seeds)), truth, protocol.psnr)
+    found["deviation"] = futures.var(1).flatten(2).mean(2).sqrt() if samples > 1 else torch.zeros(1, 1)
+    if protocol.controls:
+        given, made = reconstructed(model, clip, n_past, Noise(seeds))
+        found |= _compared("posterior", given[:, None], truth, protocol.psnr)
+        found[_NATS] = _nats(made, n_past)
+        for name, conditions in _controls(clip.conditions, windows, indices).items():
+            blind = sampled(model, Clip(clip.frames, conditions.to(device)), n_past, Noise(seeds))
+            found[f"{name} psnr"] = protocol.psnr(blind, truth[:, None])
+    return {name: scores.cpu().double().numpy() for name, scores in found.items()}
+
+
+def _compared(name: str, futures: Tensor, truth: Tensor, psnr: Metric) -> dict[str, Tensor]:
+    return {f"{name} psnr": psnr(futures, truth[:, None]), f"{name} ssim": ssim(futures, truth[:, None])}
 
 
 def _controls(conditions: Tensor, windows: Windows, indices: list[int]) -> dict[str, Tensor]:
@@ -120,28 +139,23 @@ def _controls(conditions: Tensor, windows: Windows, indices: list[int]) -> dict[
     }
 
 
-class Nats:
-    """The KL of future steps, summed up for each latent dimension."""
+def _nats(made: Rollout, n_past: int) -> Tensor:
+    """The KL of each future step of each clip, by latent dimension, from a rollout that saw its clips whole: [R, Z]."""
+    rows = []
+    for posterior, prior in list(zip(made.posteriors, made.priors, strict=True))[n_past - 1 :]:
+        levels = [q.kl_per_dimension(p).flatten(1) for q, p in zip(posterior or (), prior, strict=True)]
+        rows += [torch.cat(levels, 1)] if levels else []
+    return torch.cat(rows) if rows else torch.zeros(1, 0)
 
-    def __init__(self) -> None:
-        self.total, self.steps = np.zeros(0), 0
 
-    def add(self, made: Rollout, n_past: int) -> None:
-        """A rollout that saw its clips whole."""
-        for posterior, prior in list(zip(made.posteriors, made.priors, strict=True))[n_past - 1 :]:
-            levels = [q.kl_per_dimension(p).flatten(1) for q, p in zip(posterior or (), prior, strict=True)]
-            if levels:
-                rows = torch.cat(levels, 1).cpu().double().numpy()
-                self.total = rows.sum(0) + (self.total if len(self.total) else 0.0)
-                self.steps += len(rows)
-
-    def summary(self) -> dict[str, Any]:
-        mean = self.total / max(self.steps, 1)
-        return {
-            "rate_nats_per_frame": round(float(mean.sum()), _ROUNDED),
-            "active_dimensions": int((mean > _ACTIVE_NATS).sum()),
-            "dimensions": len(mean),
-        }
+def _latent(nats: Array) -> dict[str, Any]:
+    """How much the latent is used, from the KL of steps [R, Z]."""
+    mean = nats.mean(0)
+    return {
+        "rate_nats_per_frame": round(float(mean.sum()), _ROUNDED),
+        "active_dimensions": int((mean > _ACTIVE_NATS).sum()),
+        "dimensions": len(mean),
+    }
 
 
 def _summary(tally: Tally, samples: int, baselines: list[str]) -> dict[str, Any]:
@@ -153,7 +167,7 @@ def _summary(tally: Tally, samples: int, baselines: list[str]) -> dict[str, Any]
         "baselines": {n: {m: figure(tally.of(f"{n} {m}")) for m in ("psnr", "ssim")} for n in baselines},
         "controls": {
             name.removesuffix(" psnr"): {"psnr": figure(tally.of(name))}
-            for name in tally.values
+            for name in tally.names()
             if name.startswith("conditions")
         },
         "latent": {"deviation_of_samples": round(float(tally.of("deviation").mean()), _ROUNDED + 2)},
