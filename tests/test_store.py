@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ import torch
 from conftest import Squares, squares_store
 from foreframe.data.building import assign_splits, build
 from foreframe.data.inspecting import inspect
+from foreframe.data.recording import Recording
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Order, Windows
 from foreframe.data.writing import StoreWriter
@@ -280,3 +282,18 @@ def test_a_context_from_anywhere_is_of_the_same_episode_with_its_own_conditions(
         assert episode.name in owners
         places.append(found[0])
     assert len(set(places)) > len(places) / 2
+
+
+class Deadly(Squares):
+    """Its last episode costs the worker its life, as a system that runs out of memory would."""
+
+    def read(self, index: int) -> Recording:
+        if index == self.count - 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().read(index)
+
+
+def test_a_worker_that_dies_is_reported_not_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a worker process died .* with fewer --workers"):
+        build(Deadly(8), tmp_path / "out", {}, (32, 64, 3), ["train"] * 8, 2, "squares")
+    assert multiprocessing.active_children() == []

@@ -15,12 +15,11 @@ from ..errors import InputError
 from ..files import claim_output, digest_file, only_one, read_json, write_json, write_whole
 from ..objective import sigma_of_beta
 from .config import Config, recipes, resolve
-from .state import adopt_state, whole_state
+from .state import IDENTITY, adopt_state, whole_state
 
 __all__ = ["Config", "recipes", "resolve", "train"]
 
 _SETTINGS = "recipe.yaml"
-_IDENTITY = "identity.json"
 _FREE = ("training.save_every:", "training.keep:")  # may differ when a run goes on: the result does not depend on them
 
 
@@ -99,7 +98,7 @@ def train(
         return described
     if fresh:
         _move_aside(out)
-    claim_output(out, "run", (_IDENTITY, "data/manifest.json"))  # a demo keeps its data inside
+    claim_output(out, "run", (IDENTITY, "data/manifest.json"))  # a demo keeps its data inside
     begun = whole_state(Path(resume_from)) if resume_from else None
     origin = digest_file(begun / "state.json") if begun else None
     _claim(out, {"config": resolved.to_dict(), "data": stores.content, "begun_from": origin})
@@ -121,7 +120,7 @@ def _validation(stores: Mixture, config: Config) -> MixedWindows | None:
 
 def _move_aside(run: Path) -> None:
     """Rename a run, if there is one, so that another can begin in its place. Whatever else is there stays and is refused."""
-    if not (run / _IDENTITY).exists():
+    if not (run / IDENTITY).exists():
         return
     with only_one(run, "run"):  # not under the feet of one that is training
         number = next(n for n in itertools.count(1) if not run.with_name(f"{run.name}.{n}").exists())
@@ -132,8 +131,8 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
     """Write what the run is, or check that the folder's run is this one."""
     import yaml
 
-    if (out / _IDENTITY).exists():
-        begun = read_json(out / _IDENTITY, "what a run is made of")
+    if (out / IDENTITY).exists():
+        begun = read_json(out / IDENTITY, "what a run is made of")
         differ = [d for d in _differences(begun, identity) if not d.startswith(_FREE)]
         if differ:
             raise InputError(
@@ -141,7 +140,7 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
             )
         return
     out.mkdir(parents=True, exist_ok=True)
-    write_json(out / _IDENTITY, identity)
+    write_json(out / IDENTITY, identity)
     write_whole(out / _SETTINGS, yaml.safe_dump(identity["config"], sort_keys=False))
     write_json(out / "environment.json", hardware.info())
 

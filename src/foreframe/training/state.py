@@ -14,8 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import __version__
 from ..errors import InputError
-from ..files import digest_file, read_sealed, save_tensors, whole_folder, write_sealed
+from ..files import digest_file, read_json, read_sealed, save_tensors, whole_folder, write_sealed
+
+IDENTITY = "identity.json"  # of a run: its configuration and its data
 
 _SCHEMA, _DESCRIBED = "foreframe.state/1", "state.json"
 
@@ -49,6 +52,8 @@ def save_state(state: TrainingState, run: Path, keep: int) -> Path:
             "skipped_steps": state.skipped_steps,
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
+            "foreframe": __version__,
+            "run": read_json(run / IDENTITY, "what a run is made of"),
             "digests": digests,
         }
         write_sealed(temporary / _DESCRIBED, described)
