@@ -91,7 +91,7 @@ def test_each_part_of_the_state_counts(store: ClipStore, tmp_path: Path, part: s
     """The negative control: with one part of the saved state spoilt (and its digest made right), the end is another."""
     from safetensors.torch import save_file
 
-    from foreframe.files import digest_file
+    from foreframe.files import digest_file, read_sealed, write_sealed
 
     changes = RECIPES["push-tiny"]
     foreframe.train("push-tiny", store.path, tmp_path / "whole", changes=changes)
@@ -99,9 +99,9 @@ def test_each_part_of_the_state_counts(store: ClipStore, tmp_path: Path, part: s
     folder = max((tmp_path / "spoilt" / "state").iterdir())
     file = folder / f"{part}.safetensors"
     save_file({k: v if k.endswith(".step") else v * 0.5 for k, v in load_file(file).items()}, file)
-    described = json.loads((folder / "state.json").read_text())
+    described = read_sealed(folder / "state.json", "a training state", "foreframe.state/1")
     described["digests"][file.name] = digest_file(file)
-    (folder / "state.json").write_text(json.dumps(described))
+    write_sealed(folder / "state.json", described)
     foreframe.train("push-tiny", store.path, tmp_path / "spoilt", changes=changes)
     whole, spoilt = state_of(tmp_path / "whole"), state_of(tmp_path / "spoilt")
     assert not all(torch.equal(whole[k], spoilt[k]) for k in whole)
