@@ -23,7 +23,7 @@ from foreframe.data.store import ClipStore
 from foreframe.data.windows import Order
 from foreframe.errors import InputError, TrainingError
 from foreframe.training import resolve
-from foreframe.training.step import forced_steps
+from foreframe.training.step import forced_steps, steps_ahead
 
 SVG = {
     "model.code": 8,
@@ -379,3 +379,57 @@ def test_another_run_is_gone_on_from_with_other_settings(store: ClipStore, tmp_p
         foreframe.train("push-tiny", store.path, tmp_path / "c", changes=more)
     with pytest.raises(InputError, match="holds no whole training state"):
         foreframe.train("push-tiny", store.path, tmp_path / "d", changes=more, resume_from=tmp_path)
+
+
+def test_steps_ahead_are_drawn_over_the_orders_of_magnitude() -> None:
+    config = resolve("pose-dance-short", changes={"clip.pushforward": 63})
+    draws = [steps_ahead(config, step) for step in range(4000)]
+    assert draws[7] == steps_ahead(config, 7)
+    assert min(draws) == 0
+    assert max(draws) == 63
+    for low, high in ((2, 4), (8, 16), (32, 64)):  # each doubling as often as the next
+        assert sum(low <= d < high for d in draws) / len(draws) == pytest.approx(1 / 6, abs=0.03)
+    assert {steps_ahead(resolve("push-tiny"), step) for step in range(50)} == {0}
+
+
+def test_a_clip_goes_on_from_the_models_own_frames() -> None:
+    """Ahead by hand and by `Bound` is the same loss, and no gradient flows through what was ahead."""
+    from foreframe.clips import to_uint8
+    from foreframe.noise import Noise
+    from foreframe.objective import elbo
+    from foreframe.rollouts import rollout
+    from foreframe.training.step import Bound
+    from small_models import label_spec, small
+
+    model = small("pose", label_spec()).float().eval()
+    spec = model.spec
+    frames = to_uint8(torch.rand(2, 6, *spec.frame))
+    conditions = torch.rand(2, 6, *spec.condition)
+    found = Bound(model, 1, False)(frames, conditions, [1, 2], 1e-3, (), ahead=3)
+    noise, truth = Noise([1, 2]), frames.float() / 255
+    with torch.no_grad():
+        ahead = (
+            rollout(model, truth[:, :1], conditions[:, :4], 1, noise=noise, decode_from=1).frames[:, -1:].clamp(0, 1)
+        )
+    clip = torch.cat([ahead, truth[:, 4:]], 1)
+    expected = elbo(rollout(model, clip, conditions[:, 3:], 1, noise=noise, decode_from=1), clip, 1e-3)
+    torch.testing.assert_close(found.loss, expected.loss)
+    assert not torch.equal(found.loss, Bound(model, 1, False)(frames[:, 3:], conditions[:, 3:], [1, 2], 1e-3, ()).loss)
+
+
+def test_fresh_moves_a_run_aside_and_nothing_else(store: ClipStore, run: Path, tmp_path: Path) -> None:
+    import shutil
+
+    changes = {**TINY, "training.steps": 2}
+    shutil.copytree(run, tmp_path / "run")
+    with pytest.raises(InputError, match="is another run"):
+        foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
+    assert foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, fresh=True)["steps"] == 2
+    assert (tmp_path / "run.1" / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
+    foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, fresh=True)
+    assert (tmp_path / "run.2").is_dir()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="holds something else"):
+        foreframe.train("push-tiny", store.path, tmp_path / "other", changes=changes, fresh=True)
+    assert (tmp_path / "other" / "thesis.tex").read_text() == "years of work"
