@@ -37,7 +37,8 @@ class Outcome:
 
     @property
     def is_finding(self) -> bool:
-        silent = self.kind == "changed" and (self.file.endswith(_CHECKED) or "tfrecord" in self.file)
+        name = Path(self.file).name
+        silent = self.kind == "changed" and (name.endswith(_CHECKED) or "tfrecord" in name)
         return self.kind in ("traceback", "crash", "timeout") or silent
 
 

@@ -87,7 +87,8 @@ def _explained(store: ClipStore, name: str) -> float | None:
         if rows.stop - rows.start > _SHORTEST:
             changes = changes_of(frames[rows], _FRAMES_AN_EPISODE)
             pairs.append(pair(np.asarray(values[rows], float), changes))
-    return round(explained(pairs, column.lag), 3) if pairs else None
+    found = explained(pairs, column.lag) if pairs else None
+    return None if found is None else round(found, 3)
 
 
 def _share(store: ClipStore, test: Callable[[Array], Array]) -> float:

@@ -203,8 +203,11 @@ class Taken:
         broken: InputError | None = None
         for index in range(len(self)):
             try:
-                height, width, channels = next(iter(self.source.read(index).frames)).shape
-                return (*(self.size or (height, width)), channels)
+                recording = self.source.read(index)
+                first = next(iter(recording.frames), None)
+                if first is None:
+                    raise InputError(f"episode {recording.name} has no pictures; expected at least one")
+                return (*(self.size or first.shape[:2]), first.shape[2])
             except InputError as error:
                 broken = broken or error
         raise broken or InputError("the source has no episodes")

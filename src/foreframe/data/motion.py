@@ -18,6 +18,7 @@ Pair = tuple[Array, Array]  # what was done [T, 3 A], and how much the picture c
 
 _THUMBNAIL = (32, 32)
 _ROWS_A_NUMBER = 10
+_LARGEST = 1e12
 
 
 def changes_of(frames: Iterable[Array], at_most: int) -> Array:
@@ -42,16 +43,19 @@ def pair(values: Array, changes: Array) -> Pair:
     return _smooth(np.concatenate([values, sizes, moves], 1)), _smooth(changes[:, None])[:, 0]
 
 
-def explained(pairs: Sequence[Pair], offset: int) -> float:
+def explained(pairs: Sequence[Pair], offset: int) -> float | None:
     """The correlation of the picture's change into frame t + offset with what the conditions of frame t say of it.
 
-    A linear regression over all episodes; with few rows for many numbers these count together.
+    A linear regression over all episodes; with few rows for many numbers these count together. None if there are numbers
+    that no regression can bear.
     """
     done = np.concatenate([doings[: len(changes) - offset] for doings, changes in pairs])
     late = np.concatenate([changes[offset:] for _, changes in pairs])
     if len(late) < _ROWS_A_NUMBER * done.shape[1]:
         done = (done / np.maximum(done.std(0), 1e-9)).sum(1, keepdims=True)
     design = np.concatenate([done, np.ones((len(done), 1))], 1)
+    if not np.abs(design).max() < _LARGEST:  # NaN included
+        return None
     told = design @ np.linalg.lstsq(design, late, rcond=None)[0]
     if told.std() < 1e-9 or late.std() < 1e-9:
         return 0.0

@@ -66,5 +66,5 @@ def suggest(source: Source) -> Suggestion:
     if not pairs:
         raise InputError(f"--suggest-offset found no episode of more than {_SHORTEST} frames; say --action-offset")
     longest = min(_LONGEST, max(1, min(len(changes) for _, changes in pairs) // 3))
-    found = tuple(explained(pairs, offset) for offset in range(1, longest + 1))
+    found = tuple(explained(pairs, offset) or 0.0 for offset in range(1, longest + 1))
     return Suggestion(found, sum(len(changes) for _, changes in pairs))

@@ -6,6 +6,7 @@ Source: Chi et al. 2023 (arXiv 2303.04137).
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,7 @@ Array = NDArray[Any]
 
 _ENDS = "meta/episode_ends"
 _STATES = ("state", "agent_pos", "robot_eef_pose")
+_BLOSC_HEAD = struct.Struct("<4B3I")  # versions, flags, item size; bytes before, block size, bytes after
 
 
 def recognises(path: Path) -> bool:
@@ -44,6 +46,10 @@ def open(path: Path, choice: Choice) -> Replay:  # noqa: A001 - the word every w
         "state": choice.some("states", numbers, [name for name in _STATES if name in numbers][:1], path),
     }
     labels = choice.one("labels", pictures, (), path)
+    for key in (camera, labels, *keys["action"], *keys["state"]):
+        if key:
+            _whole_chunks(path / "data" / key)
+    _whole_chunks(path / _ENDS)
     ends = _read(path, root, _ENDS, slice(None)).astype(int)
     if not len(ends) or (np.diff([0, *ends]) < 1).any() or any(shape[0] < ends[-1] for shape in shapes.values()):
         raise InputError(f"{path}: {_ENDS} does not fit the data ({ends[:3]}... of {shapes}); expected rising numbers")
@@ -109,6 +115,22 @@ def _opened(path: Path) -> Any:
         return zarr.open_group(str(path), mode="r")
     except Exception as error:  # zarr and its codecs raise many kinds; this and the next are the door
         raise InputError(f"{path} cannot be opened ({error}); expected a zarr group") from None
+
+
+def _whole_chunks(folder: Path) -> None:
+    """An error if a chunk is cut off: Blosc writes each one's length into its head, and its decoder dies of a shorter one."""
+    described = next((folder / name for name in (".zarray", "zarr.json") if (folder / name).is_file()), None)
+    if described is None or '"blosc"' not in described.read_text(errors="replace"):
+        return
+    for file in folder.rglob("*"):
+        if file.is_file() and not file.name.startswith((".", "zarr.json")):
+            with file.open("rb") as opened:
+                head = opened.read(_BLOSC_HEAD.size)
+            size = file.stat().st_size
+            if len(head) < _BLOSC_HEAD.size or _BLOSC_HEAD.unpack(head)[-1] != size:
+                raise InputError(
+                    f"{file} is cut off or damaged ({size} bytes are not what its head says): fetch it again"
+                )
 
 
 def _arrays(root: Any, path: Path) -> dict[str, Any]:
