@@ -122,6 +122,8 @@ def comparison(
                 _line(axis, lines, key, colours[arm], arm if number == 0 else None)
         if key in ("loss", "distortion"):
             axis.set_yscale("log")
+        if key == "beta":
+            axis.set_yscale("symlog", linthresh=1e-7)  # from 0 up over the orders of magnitude
     last = places[-1]
     last.set_title("test PSNR of each frame (dB)")
     last.set_xlabel("frame of the clip")
