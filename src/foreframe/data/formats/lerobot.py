@@ -52,14 +52,14 @@ def open(path: Path, choice: Choice) -> LeRobot:  # noqa: A001 - the word every 
 
 
 @dataclass(frozen=True)
-class LeRobot:
-    """The episodes that are there, of those that are listed."""
+class Listed:
+    """The episodes that are there, of those that are listed: what both versions have in common."""
 
     root: Path
     info: Mapping[str, Any]
     camera: str
     keys: Keys
-    episodes: tuple[int, ...]
+    episodes: tuple[Any, ...]
     listed: int
 
     @property
@@ -68,7 +68,10 @@ class LeRobot:
 
     @property
     def notes(self) -> Sequence[str]:
-        return notes_on(self.camera, self.keys, self.listed, len(self.episodes))
+        taken = "; ".join(f"{role}s {', '.join(names) or 'none'}" for role, names in self.keys.items())
+        missing = self.listed - len(self.episodes)
+        skipped = f"{missing} of {self.listed} listed episodes have no table or no video here and were left out"
+        return (f"camera {self.camera}; {taken}", *((skipped,) if missing else ()))
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -76,6 +79,11 @@ class LeRobot:
 
     def __len__(self) -> int:
         return len(self.episodes)
+
+
+@dataclass(frozen=True)
+class LeRobot(Listed):
+    """Episodes by their number."""
 
     def files(self, episode: int) -> list[Path]:
         """Table and video of an episode."""
@@ -123,12 +131,6 @@ def chosen(path: Path, info: Mapping[str, Any], choice: Choice) -> tuple[str, Ke
     if camera is None or not actions:
         raise InputError(f"{path} has features {', '.join(features)}; expected a camera and an action among them")
     return camera, {"action": actions, "state": choice.some("states", numbers, ("observation.state",), path)}
-
-
-def notes_on(camera: str, keys: Keys, listed: int, there: int) -> tuple[str, ...]:
-    taken = "; ".join(f"{role}s {', '.join(names) or 'none'}" for role, names in keys.items())
-    skipped = f"{listed - there} of {listed} listed episodes have no table or no video here and were left out"
-    return (f"camera {camera}; {taken}", *((skipped,) if listed > there else ()))
 
 
 def is_video(info: Mapping[str, Any], camera: str) -> bool:

@@ -6,17 +6,16 @@ is not there are left out and counted. Needs PyAV and pyarrow (extra `lerobot`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..recording import Column, Recording
+from ..recording import Recording
 from ..videos import decoded
 from . import Choice
-from .lerobot import Keys, chosen, columns_of, described, inside, is_video, notes_on, read_parquet, read_rows, version
+from .lerobot import Listed, chosen, described, inside, is_video, read_parquet, read_rows, version
 
 _TABLE = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 _VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
@@ -55,30 +54,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class LeRobotV3:
-    """The episodes that are there, of those that are listed."""
-
-    root: Path
-    info: Mapping[str, Any]
-    camera: str
-    keys: Keys
-    places: tuple[Place, ...]
-    listed: int
-
-    @property
-    def frames_per_second(self) -> float | None:
-        return float(self.info["fps"])
-
-    @property
-    def notes(self) -> Sequence[str]:
-        return notes_on(self.camera, self.keys, self.listed, len(self.places))
-
-    @cached_property
-    def columns(self) -> Mapping[str, Column]:
-        return columns_of(self.info, self.keys)
-
-    def __len__(self) -> int:
-        return len(self.places)
+class LeRobotV3(Listed):
+    """Episodes by their place."""
 
     def files(self, place: Place) -> list[Path]:
         """Table and video of an episode."""
@@ -91,7 +68,7 @@ class LeRobotV3:
         ]
 
     def read(self, index: int) -> Recording:
-        place = self.places[index]
+        place: Place = self.episodes[index]
         table, *video = self.files(place)
         values, pictures = read_rows(table, self.info, self.keys, None if video else self.camera, place.episode)
         got = len(next(iter(values.values())))
