@@ -18,8 +18,8 @@ import numpy as np
 from ...errors import InputError
 from ..pictures import read_picture
 from ..recording import Column, Recording, finite, side_by_side
+from ..table_roles import gaps_in_time
 from . import Choice
-from .images import gaps_in_time
 
 _CAMERA, _ACTIONS = "cam/image_array", ("user/angle", "user/throttle")
 _SHORTEST = 2  # frames; a lone picture shows no movement

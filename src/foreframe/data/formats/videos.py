@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..recording import Column, Recording, Role
+from ..table_roles import columns_of, roles, said, split_of, table_of, values_of
 from ..tables import read_table
 from ..videos import VIDEOS, pictures, rate
 from . import Choice
-from .images import columns_of, roles, said, split_of, table_of, values_of
 
 Array = NDArray[Any]
 
