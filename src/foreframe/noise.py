@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -17,8 +18,12 @@ class Noise:
     """N(0, I), drawn step after step for B clips x `samples`, clip-major: row b * samples + n."""
 
     def __init__(self, seeds: Sequence[int], samples: int = 1, temperature: float = 1.0) -> None:
-        """`seeds[b]` belongs to clip b; `temperature` scales every draw (0: the Gaussians' means)."""
-        self.samples, self.temperature = samples, temperature
+        """`seeds[b]` belongs to clip b; `temperature` scales every draw (0: the Gaussians' means).
+
+        While `frozen` is set, every step is given the numbers of the step before it.
+        """
+        self.samples, self.temperature, self.frozen = samples, temperature, False
+        self._last: list[NDArray[np.float32]] = []
         self._streams = [
             np.random.Generator(np.random.Philox(key=np.array([seed, sample], np.uint64)))
             for seed in seeds
@@ -30,10 +35,28 @@ class Noise:
 
     def draw(self, shapes: Sequence[tuple[int, ...]], device: torch.device) -> tuple[Tensor, ...]:
         """The next step's noise: one tensor [B * N, *Z] for each shape."""
-        drawn = []
-        for shape in shapes:
-            rows = np.empty((len(self._streams), *shape), np.float32)
-            for row, stream in zip(rows, self._streams, strict=True):
-                stream.standard_normal(dtype=np.float32, out=row)
-            drawn.append(torch.from_numpy(rows).to(device, non_blocking=True) * self.temperature)
-        return tuple(drawn)
+        if not (self.frozen and self._last):
+            self._last = [self._fresh(shape) for shape in shapes]
+        return tuple(torch.from_numpy(rows).to(device, non_blocking=True) * self.temperature for rows in self._last)
+
+    def _fresh(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        rows = np.empty((len(self._streams), *shape), np.float32)
+        for row, stream in zip(rows, self._streams, strict=True):
+            stream.standard_normal(dtype=np.float32, out=row)
+        return rows
+
+
+class JoinedNoise(Noise):
+    """The noise of several, one after the other: what it draws they have drawn."""
+
+    def __init__(self, parts: Sequence[Noise]) -> None:
+        super().__init__((), parts[0].samples)
+        self._parts = parts
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self._parts)
+
+    def draw(self, shapes: Sequence[tuple[int, ...]], device: torch.device) -> tuple[Tensor, ...]:
+        """The next step's noise of all of them: one tensor [B * N, *Z] for each shape."""
+        drawn = [part.draw(shapes, device) for part in self._parts]
+        return tuple(torch.cat(level) for level in zip(*drawn, strict=True))

@@ -111,3 +111,19 @@ def side_by_side(role: Role, parts: Mapping[str, int], lag: int = 1) -> Column:
     named = [(role if len(parts) == 1 and width > 1 else key, width) for key, width in parts.items()]
     names = [name for key, width in named for name in ([key] if width == 1 else names_of(key, width))]
     return Column(role, "float32", (len(names),), tuple(names), lag)
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Episodes at hand, as a source."""
+
+    columns: Mapping[str, Column]
+    frames_per_second: float | None
+    episodes: Sequence[Recording]
+    notes: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.episodes)
+
+    def read(self, index: int) -> Recording:
+        return self.episodes[index]

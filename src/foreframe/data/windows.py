@@ -76,7 +76,7 @@ class Windows:
             for first, count in spans:
                 pictures[row, at : at + count] = frames[episode.start + first : episode.start + first + count]
                 at += count
-            known = [self._conditions(episode, first, count) for first, count in spans]
+            known = [self.conditions(episode, first, count) for first, count in spans]
             conditions.append(known[0] if len(known) == 1 else np.concatenate(known))
         return Clip(torch.from_numpy(pictures).movedim(-1, 2), torch.from_numpy(np.stack(conditions)))
 
@@ -88,7 +88,7 @@ class Windows:
         elsewhere = int(index * _GOLDEN % 1 * (episode.seen - self.apart + 1))
         return episode, [(elsewhere, self.apart), (first + self.apart, self.length - self.apart)]
 
-    def _conditions(self, episode: Episode, first: int, count: int) -> Array:
+    def conditions(self, episode: Episode, first: int, count: int) -> Array:
         """What is known before frames `first` ... of an episode are seen: [count, *A]."""
         parts = [self._known(name, self.store.columns[name], episode, first, count) for name in self.columns]
         if not parts:

@@ -42,7 +42,7 @@ def sample(
     split: str = "test",
     protocol: str = "foreframe",
     seed: int = 0,
-    format: Literal["webp", "gif"] = "webp",  # noqa: A002 - the option's name
+    format: Literal["webp", "gif", "mp4"] = "webp",  # noqa: A002 - the option's name
 ) -> list[Path]:
     """Draw futures of clips: for each an animation and a strip of frames (.png).
 
@@ -60,7 +60,7 @@ def sample(
         split: train, validate or test.
         protocol: whose clips: foreframe, lab-svg or lab-pose.
         seed: of the noise.
-        format: of the animations: webp (every colour) or gif.
+        format: of the animations: webp (every colour), gif or mp4 (needs PyAV).
 
     Raises:
         InputError: not a run, not a store, a clip that does not exist.

@@ -10,10 +10,13 @@ from typing import Any
 import torch
 
 from .. import hardware, models
+from ..clips import ClipSpec
 from ..data.mixtures import MixedWindows, Mixture, open_stores
+from ..data.windows import Array, Windows
 from ..errors import InputError
 from ..files import claim_output, digest_file, only_one, read_json, write_json, write_whole
 from ..objective import sigma_of_beta
+from ..states import StateHead
 from .config import Config, recipes, resolve
 from .state import IDENTITY, adopt_state, whole_state
 
@@ -101,12 +104,39 @@ def train(
     claim_output(out, "run", (IDENTITY, "data/manifest.json"))  # a demo keeps its data inside
     begun = whole_state(Path(resume_from)) if resume_from else None
     origin = digest_file(begun / "state.json") if begun else None
-    _claim(out, {"config": resolved.to_dict(), "data": stores.content, "begun_from": origin})
+    where = str(Path(data).absolute()) if len(stores.stores) == 1 else str(data)
+    _claim(out, {"config": resolved.to_dict(), "data": stores.content, "begun_from": origin}, where)
     if begun:
         adopt_state(begun, out)
     from .loop import fit
 
-    return {**described, **fit(spec, resolved, windows, _validation(stores, resolved), out, max_steps, devices, nodes)}
+    fitted = fit(spec, resolved, windows, _validation(stores, resolved), out, max_steps, devices, nodes)
+    if fitted["rank"] == 0 and fitted["steps"] == resolved.training.steps:
+        _fit_states(stores, spec, out)
+    return {**described, **fitted}
+
+
+def _fit_states(stores: Mixture, spec: ClipSpec, out: Path) -> None:
+    """Beside a model that is given states: what predicts them where nobody can know them, that is when it is driven."""
+    columns, end = stores.stores[0].columns, 0
+    numbers: list[int] = []
+    for name in spec.columns if spec.uses_future_state else ():
+        width = columns[name].shape[0]
+        numbers += range(end, end + width) if columns[name].role == "state" else ()
+        end += width
+    if 0 < len(numbers) < end:
+        train, held_out = (_episodes(stores, split, spec) for split in ("train", "validate"))
+        StateHead.fit(train, held_out, numbers).save(out)
+
+
+def _episodes(stores: Mixture, split: str, spec: ClipSpec) -> list[Array]:
+    """The conditions of every episode of a split, each [T, A]."""
+    found = []
+    for store in stores.stores:
+        episodes = [episode for episode in store.episodes if episode.split == split and episode.length > 2]
+        windows = Windows(store, split, 1, spec.columns, given=0) if episodes else None
+        found += [windows.conditions(episode, 0, episode.length) for episode in episodes if windows]
+    return found
 
 
 def _validation(stores: Mixture, config: Config) -> MixedWindows | None:
@@ -127,8 +157,8 @@ def _move_aside(run: Path) -> None:
         run.rename(run.with_name(f"{run.name}.{number}"))
 
 
-def _claim(out: Path, identity: dict[str, Any]) -> None:
-    """Write what the run is, or check that the folder's run is this one."""
+def _claim(out: Path, identity: dict[str, Any], data: str) -> None:
+    """Write what the run is and where its data were, or check that the folder's run is this one."""
     import yaml
 
     if (out / IDENTITY).exists():
@@ -142,7 +172,7 @@ def _claim(out: Path, identity: dict[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / IDENTITY, identity)
     write_whole(out / _SETTINGS, yaml.safe_dump(identity["config"], sort_keys=False))
-    write_json(out / "environment.json", hardware.info())
+    write_json(out / "environment.json", hardware.info() | {"data": data})
 
 
 def _differences(a: Any, b: Any, where: str = "") -> list[str]:

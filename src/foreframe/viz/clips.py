@@ -21,7 +21,7 @@ Array = NDArray[Any]
 _TITLE, _BORDER, _GAP = 16, 3, 4
 _FULL_DEVIATION, _FULL_ERROR = 0.25, 0.5  # what the brightest colour stands for
 _STRIP_FRAMES = 24
-SUFFIXES = (".webp", ".gif", ".png")
+SUFFIXES = (".webp", ".gif", ".mp4", ".png")
 
 
 class Track(NamedTuple):
@@ -43,20 +43,28 @@ def error(truth: Array, prediction: Array) -> Array:
 
 
 def animate(tracks: Sequence[Track], path: Path, frames_per_second: float, zoom: int = 2) -> Path:
-    """Write an animation with one column a track (.webp or .gif), or the strip of all frames (.png)."""
+    """Write an animation with one column a track (.webp, .gif or .mp4), or the strip of all frames (.png)."""
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path} ends in {path.suffix!r}; expected one of {', '.join(SUFFIXES)}")
     if path.suffix == ".png":
         return save(strip(tracks, zoom), path)
+    return write_whole(path, animation(tracks, path.suffix, frames_per_second, zoom))
+
+
+def animation(tracks: Sequence[Track], suffix: str, frames_per_second: float, zoom: int = 2) -> bytes:
+    """The content of an animation's file: `.webp` (every colour), `.gif`, or `.mp4` (H.264, needs PyAV)."""
+    pictures = [_columns(tracks, t, zoom) for t in range(len(tracks[0].frames))]
+    if suffix == ".mp4":
+        return _film(pictures, frames_per_second)
     from PIL import Image
 
-    pictures = [Image.fromarray(_columns(tracks, t, zoom)) for t in range(len(tracks[0].frames))]
-    durations = [round(1000 / frames_per_second)] * len(pictures)
+    images = [Image.fromarray(picture) for picture in pictures]
+    durations = [round(1000 / frames_per_second)] * len(images)
     durations[-1] += 800  # a rest before it begins anew
-    options: dict[str, Any] = {"save_all": True, "append_images": pictures[1:], "duration": durations, "loop": 0}
-    if path.suffix == ".webp":
+    options: dict[str, Any] = {"save_all": True, "append_images": images[1:], "duration": durations, "loop": 0}
+    if suffix == ".webp":
         options |= {"lossless": True, "method": 4}
-    return _write(pictures[0], path, options)
+    return _encoded(images[0], suffix, options)
 
 
 def strip(tracks: Sequence[Track], zoom: int = 1) -> Array:
@@ -89,15 +97,35 @@ def save(picture: Array, path: Path) -> Path:
     """Write one picture [H, W, 3]."""
     from PIL import Image
 
-    return _write(Image.fromarray(picture), path, {})
+    return write_whole(path, _encoded(Image.fromarray(picture), path.suffix, {}))
 
 
-def _write(image: Any, path: Path, options: dict[str, Any]) -> Path:
+def _encoded(image: Any, suffix: str, options: dict[str, Any]) -> bytes:
     import io
 
     content = io.BytesIO()
-    image.save(content, path.suffix.removeprefix("."), **options)
-    return write_whole(path, content.getvalue())
+    image.save(content, suffix.removeprefix("."), **options)
+    return content.getvalue()
+
+
+def _film(pictures: Sequence[Array], frames_per_second: float) -> bytes:
+    import io
+    from fractions import Fraction
+
+    try:
+        import av
+    except ImportError:
+        raise InputError("writing MP4 needs PyAV; install it with: pip install 'foreframe[video]'") from None
+    content = io.BytesIO()
+    height, width = (size - size % 2 for size in pictures[0].shape[:2])  # what H.264 can hold
+    with av.open(content, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=Fraction(frames_per_second).limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for picture in pictures:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return content.getvalue()
 
 
 def _coloured(shares: Array) -> Array:

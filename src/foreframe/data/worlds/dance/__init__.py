@@ -20,13 +20,15 @@ from ...attempts import first_sound
 from ...raycast import AreaLight, Camera, RayCaster
 from ...recording import Column, Recording
 from . import skeleton
-from .figure import JOINTS, build, clothes
+from .figure import BONES, JOINTS, build, clothes
 from .simulation import Simulation
 
 Array = NDArray[Any]
 
 TRAJECTORIES = 60
 FRAMES = 630
+STEERING = {"joints": list(JOINTS), "bones": [list(bone) for bone in BONES]}
+label = skeleton.draw
 _FRAMES_PER_SECOND = 15
 _ROOM = 0x0D  # the room's random stream, beside those of the sequences
 _LIGHT_TIME_S = 25.0  # the lamp wanders this slowly

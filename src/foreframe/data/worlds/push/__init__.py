@@ -26,6 +26,12 @@ Array = NDArray[Any]
 TRAJECTORIES = 300
 FRAMES = 30
 FRAMES_PER_COMMAND = 2
+STEERING = {
+    "right": "dy_m",
+    "down": "dx_m",
+    "keys": {"g": "close_frames", "l": "lift_frames"},
+    "held_frames": FRAMES_PER_COMMAND,
+}
 _REACH_M = 0.1
 _FUTURE_STEP = 10  # two futures are compared this many frames after a context of two
 _LAMP = AreaLight((1.0, -0.7, 1.5), 0.12, 4, 0.38, 0.85)

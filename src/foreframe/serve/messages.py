@@ -1,0 +1,163 @@
+"""What a page may say, and what it is told: every message has a type, and what does not fit one is refused by name.
+
+Letters: U steered numbers, J joints, N samples, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError, unknown
+
+MOST_BYTES = 64 << 10  # of one message
+SAMPLES = (1, 4, 9)
+_MOST_NUMBERS = 4096
+_LARGEST = 1e6
+
+
+@dataclass(frozen=True)
+class Begin:
+    """Start anew, in `simulator`, from clip `start`."""
+
+    simulator: str
+    start: int = 0
+    samples: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Act:
+    """One act, given in one of three ways: the steered numbers, the places of a skeleton's joints, or a row of the recording.
+
+    `seen` is the number of the last picture that arrived: who falls behind is sent nothing new.
+    """
+
+    seen: int
+    action: tuple[float, ...] | None = None
+    joints: tuple[tuple[float, float], ...] | None = None
+    row: int | None = None
+
+
+@dataclass(frozen=True)
+class Undo:
+    """Go back."""
+
+    steps: int = 1
+
+
+@dataclass(frozen=True)
+class Renew:
+    """Draw another future from here on."""
+
+
+@dataclass(frozen=True)
+class Choose:
+    """Go on from one sample, with so many futures of it."""
+
+    sample: int = 0
+    samples: int = 1
+
+
+@dataclass(frozen=True)
+class Chance:
+    """How far z is drawn from its mean, and whether each step gets the same noise."""
+
+    temperature: float = 1.0
+    frozen: bool = False
+
+
+Said = Begin | Act | Undo | Renew | Choose | Chance
+_KINDS: dict[str, type[Said]] = {kind.__name__.lower(): kind for kind in (Begin, Act, Undo, Renew, Choose, Chance)}
+
+
+def understood(text: str) -> Said:
+    """A message of a page: JSON with `do`, the kind, and its fields.
+
+    >>> understood('{"do": "act", "seen": 3, "action": [0, 0.5]}')
+    Act(seen=3, action=(0.0, 0.5), joints=None, row=None)
+
+    Raises:
+        InputError: anything else.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError("a message is not JSON; expected an object with 'do'") from None
+    if not isinstance(found, dict) or not isinstance(found.get("do"), str):
+        raise InputError(f"a message is {type(found).__name__} without 'do'; expected an object with 'do'")
+    kind = _KINDS.get(found.pop("do"))
+    if kind is None:
+        raise InputError(f"a message asks for something unknown; expected 'do' to be one of {', '.join(_KINDS)}")
+    known = {field.name: str(field.type) for field in fields(kind)}
+    for name in found:
+        if name not in known:
+            raise unknown(f"field of {kind.__name__.lower()}", str(name)[:40], known)
+    try:
+        said = kind(**{name: _READERS[known[name]](value) for name, value in found.items()})
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{kind.__name__.lower()}: {error}"[:200]) from None
+    if isinstance(said, Begin | Choose) and said.samples not in SAMPLES:
+        raise InputError(f"{said.samples} samples were asked for; expected one of {', '.join(map(str, SAMPLES))}")
+    if isinstance(said, Chance) and not 0 <= said.temperature <= 4:
+        raise InputError(f"temperature is {said.temperature}; expected 0 to 4")
+    if isinstance(said, Act) and sum(x is not None for x in (said.action, said.joints, said.row)) != 1:
+        raise InputError("an act needs exactly one of action, joints and row")
+    return said
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 53:
+        raise ValueError(f"got {str(value)[:40]!r}, expected a whole number from 0 on")
+    return value
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float) or not abs(value) <= _LARGEST:
+        raise ValueError(f"got {str(value)[:40]!r}, expected a number of at most {_LARGEST:g}")
+    return float(value)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 200:
+        raise ValueError("expected a short text")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("expected true or false")
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list) or len(value) > _MOST_NUMBERS:
+        raise ValueError(f"expected a list of at most {_MOST_NUMBERS}")
+    return value
+
+
+def _pair(value: Any) -> tuple[float, float]:
+    x, y = (_number(v) for v in _list(value))
+    return x, y
+
+
+_READERS: dict[str, Any] = {
+    "int": _integer,
+    "float": _number,
+    "bool": _flag,
+    "str": _text,
+    "int | None": _integer,
+    "tuple[float, ...] | None": lambda value: tuple(_number(v) for v in _list(value)),
+    "tuple[tuple[float, float], ...] | None": lambda value: tuple(_pair(v) for v in _list(value)),
+}
+
+
+def picture(head: dict[str, Any], parts: list[NDArray[np.uint8]]) -> bytes:
+    """A binary message: the length of a JSON head (4 bytes, big-endian), the head, then pictures as plain bytes."""
+    text = json.dumps(head).encode()
+    return b"".join([struct.pack(">I", len(text)), text, *(part.tobytes() for part in parts)])
