@@ -98,7 +98,7 @@ def dance_store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     """Short sequences: four to train on, one to validate, one to test."""
     source = Dance(6, seed=3, frames=DANCE_FRAMES)
     out = tmp_path_factory.mktemp("dance") / "store"
-    return build(source, out, {"dance": 6}, (32, 64, 3), assign_splits(6, 0), None, "dancing")
+    return build(source, out, {"world": "dance"}, (32, 64, 3), assign_splits(6, 0), None, "dancing")
 
 
 @pytest.fixture(scope="session")

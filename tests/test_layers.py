@@ -11,13 +11,13 @@ ROOT = Path(foreframe.__file__).parent
 
 # Lower may not import higher. Rooms on one line are neighbours: they may use each other, but not in a circle.
 FLOORS = [
-    {"errors", "files", "progress", "clips", "distributions", "schedules", "hardware"},
+    {"errors", "files", "progress", "clips", "distributions", "schedules", "hardware", "states"},
     {"model", "noise", "rollouts", "objective", "session", "nn", "data", "metrics", "viz"},
     {"models"},
     {"evaluation"},
     {"training"},
-    {"reporting"},
-    {"demonstration", "experiments"},
+    {"reporting", "driving", "shipped"},
+    {"demonstration", "experiments", "publishing", "serve", "env"},
     {"cli", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -247,6 +247,18 @@ def test_a_damaged_length_loses_the_rest_of_its_file_alone(tmp_path: Path) -> No
     assert any("left out the rest" in note for note in store.source["chosen"])
 
 
+def test_a_file_cut_off_between_two_records_is_missed_by_their_number(tmp_path: Path) -> None:
+    source = WRITERS["rlds"](tmp_path / "src")
+    file = source / "toy-train.tfrecord-00000-of-00001"
+    content = file.read_bytes()
+    file.write_bytes(content[: int.from_bytes(content[:8], "little") + 16])  # the first record, whole
+    with pytest.raises(InputError, match=rf"holds 1 records, dataset_info.json says {EPISODES}"):
+        foreframe.data.import_recordings(source, tmp_path / "store")
+    store = foreframe.data.import_recordings(source, tmp_path / "store", skip_bad=True, workers=1)
+    assert len(store.episodes) == 1
+    assert any("left out the rest" in note for note in store.source["chosen"])
+
+
 def test_a_stopped_import_goes_on_past_what_it_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = WRITERS["npz"](tmp_path / "src")
     flip_byte(source / "episode_1.npz", 0.5)

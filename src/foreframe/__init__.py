@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     from .models import load as load
     from .noise import Noise as Noise
     from .objective import elbo as elbo
+    from .publishing import publish as publish
     from .reporting import plot as plot
     from .reporting import report as report
     from .rollouts import Rollout as Rollout
     from .rollouts import rollout as rollout
+    from .serve import play as play
     from .session import Session as Session
     from .training import train as train
 
@@ -55,7 +57,9 @@ _HOMES = {
     "experiment": "experiments",
     "info": "hardware",
     "load": "models",
+    "play": "serve",
     "plot": "reporting",
+    "publish": "publishing",
     "report": "reporting",
     "rollout": "rollouts",
     "sample": "evaluation.drawing",

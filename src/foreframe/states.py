@@ -98,4 +98,6 @@ def load_head(folder: Path) -> StateHead | None:
             found["indices"], np.asarray(found["scale"]), np.asarray(found["weights"]), found["error_deviations"]
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{folder / FILE} lacks or garbles {error}; expected what foreframe wrote: train again") from None
+        raise InputError(
+            f"{folder / FILE} lacks or garbles {error}; expected what foreframe wrote: train again"
+        ) from None

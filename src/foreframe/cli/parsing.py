@@ -105,8 +105,10 @@ def _spelt_out(verb: Verb, words: list[str], function: Callable[..., Any]) -> li
         if not values or (not equals and values[0].startswith("--")):
             raise InputError(f"{option} has no value; expected {option} VALUE")
         spelt.append(f"--{name}={_listed(values) if _is_tuple(kind) else values[0]}")
-    if positionals and not any(word.startswith("--config") for word in words):
-        raise InputError(f"{verb.name} needs {positionals[0].upper()}; expected: foreframe {verb.name} {verb.usage}")
+    parameters = inspect.signature(function).parameters
+    needed = [name for name in positionals if parameters[name].default is inspect.Parameter.empty]
+    if needed and not any(word.startswith("--config") for word in words):
+        raise InputError(f"{verb.name} needs {needed[0].upper()}; expected: foreframe {verb.name} {verb.usage}")
     return spelt
 
 

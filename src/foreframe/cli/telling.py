@@ -197,6 +197,15 @@ def reported(path: Path, given: Arguments) -> None:
     _next(f"open {path} in a browser")
 
 
+def played(result: None, given: Arguments) -> None:
+    print("the page is closed; saved drives are in", given["out"])
+
+
+def published(card: Path, given: Arguments) -> None:
+    print(f"wrote {card.parent}: weights, clips to begin from, scores, and {card.name}")
+    _next(f"foreframe play {card.parent}")
+
+
 def compared(result: dict[str, Any], given: Arguments) -> None:
     folder = Path(result["folder"])
     print(f"{result['question']}\n{result['seeds']} seeds, {result['clips']} test clips, {result['samples']} samples\n")

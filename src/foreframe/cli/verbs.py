@@ -36,7 +36,7 @@ _TABLE = (
     Verb(
         "data make",
         "WORLD OUT [--trajectories N] [--seed S] [--workers W]",
-        "make a clip store from an embedded world (push, dance)",
+        "make a clip store from an embedded world (push, shove, dance)",
         "data:make",
         telling.made,
         ("world", "out"),
@@ -110,6 +110,22 @@ _TABLE = (
         "plot", "RUN... --out DIR", "training curves and scores per frame", "reporting:plot", telling.plotted, ("runs",)
     ),
     Verb("report", "RUN", "one page that shows a run", "reporting:report", telling.reported, ("run",)),
+    Verb(
+        "play",
+        "[RUN] [--data STORE] [--port 8765] [--no-browser]",
+        "steer a model in the browser; without RUN those that come with foreframe",
+        "serve:play",
+        telling.played,
+        ("run",),
+    ),
+    Verb(
+        "publish",
+        "RUN OUT --data STORE [--protocol P]",
+        "a model folder to hand on: rounded weights, clips, card",
+        "publishing:publish",
+        telling.published,
+        ("run", "out"),
+    ),
     Verb(
         "experiment",
         "NAME --data STORE [--seeds 3] [--out DIR] [--any.field VALUE]",

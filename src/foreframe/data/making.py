@@ -36,9 +36,9 @@ def make(
     """Make a store from an embedded world. The same command goes on where a stopped one was.
 
     Args:
-        world: name of the world: push or dance.
+        world: name of the world: push, shove or dance.
         out: the new store's folder.
-        trajectories: how many episodes; by default 300 of push (30 frames each), 60 of dance (630 frames each).
+        trajectories: how many episodes; by default 300 of push and 800 of shove (30 frames each), 60 of dance (630 frames).
         seed: trajectory i depends on (seed, i) alone.
         shard: K/N makes the K-th of N equal shares, for several machines; train on all with --data S1,S2,...
         workers: processes; one a core by default.

@@ -18,7 +18,7 @@ from ..noise import Noise
 from ..session import Session
 from .starts import Start
 
-_UNDO_BYTES = 16 << 20  # of states that can be come back to
+_UNDO_BYTES = 32 << 20  # of states that can be come back to
 _UNDO_STEPS = 500
 RECORDED_STEPS = 1500  # after so many the recording is full; the drive goes on
 

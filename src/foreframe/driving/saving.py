@@ -56,8 +56,6 @@ def save_clip(simulator: Simulator, drive: Drive, out: Path) -> ClipStore:
     height, width, channels = (simulator.spec.frame[i] for i in (1, 2, 0))
     frames = [np.ascontiguousarray(picture.movedim(0, -1).numpy()) for picture in drive.pictures]
     facts = {"begun_from": drive.start.name, "imagined_from_frame": drive.n_past}
-    source = Recordings(
-        columns, simulator.spec.frames_per_second, [Recording("drive", frames, values, "test", facts)]
-    )
+    source = Recordings(columns, simulator.spec.frames_per_second, [Recording("drive", frames, values, "test", facts)])
     identity = {"drive": simulator.name, "begun_from": drive.start.name, "steps": len(frames) - drive.n_past}
     return build(source, out, identity, (height, width, channels), ["test"], 1, "saving the drive")

@@ -100,7 +100,9 @@ class Simulator:
         """
         expected = len(self.steering.get("joints", ()))
         if not expected or joints.shape != (expected, 2) or not np.isfinite(joints).all():
-            raise InputError(f"got joints of shape {list(joints.shape)}; {self.name} expects {[expected, 2]} finite numbers")
+            raise InputError(
+                f"got joints of shape {list(joints.shape)}; {self.name} expects {[expected, 2]} finite numbers"
+            )
         _, height, width = self.spec.condition
         drawn = self._world.label(joints.clip(-width, 2 * width), height, width)  # type: ignore[union-attr]
         return torch.from_numpy(drawn).movedim(-1, 0).float() / 255
@@ -149,12 +151,21 @@ class Simulator:
         recorded = drive.start.conditions[drive.step]
         return recorded if self.by_pictures else recorded.numpy()[self.steered]
 
-    def _condition(self, drive: Drive, action: Array | Tensor) -> Tensor:
-        """The model's next condition [*A]: what the driver gives, and the states that the head makes of what was."""
+    def checked(self, action: Array | Tensor) -> Tensor:
+        """The action as a tensor.
+
+        Raises:
+            InputError: it has another shape, or holds NaN or infinity.
+        """
         given = torch.as_tensor(action, dtype=torch.float32)
         expected = self.spec.condition if self.by_pictures else (len(self.steered),)
         if given.shape != expected or not torch.isfinite(given).all():
             raise InputError(f"an action has shape {list(given.shape)}; expected {list(expected)} finite numbers")
+        return given
+
+    def _condition(self, drive: Drive, action: Array | Tensor) -> Tensor:
+        """The model's next condition [*A]: what the driver gives, and the states that the head makes of what was."""
+        given = self.checked(action)
         if self.by_pictures or self.head is None:
             return given
         whole = np.zeros(self.spec.condition[0], np.float32)

@@ -61,8 +61,18 @@ def build(name: str, spec: ClipSpec, options: Mapping[str, Any]) -> Model:
     return kind(spec, **{key: tuple(v) if isinstance(v, list) else v for key, v in options.items()})
 
 
-def save(model: Model, name: str, options: Mapping[str, Any], folder: Path, notes: Mapping[str, Any]) -> None:
-    """Weights and what builds the model, in a folder that `load` takes. Each file is written whole or not at all."""
+def save(
+    model: Model,
+    name: str,
+    options: Mapping[str, Any],
+    folder: Path,
+    notes: Mapping[str, Any],
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Weights and what builds the model, in a folder that `load` takes. Each file is written whole or not at all.
+
+    With a `dtype` weights are rounded to it; whoever loads them computes in float32 all the same.
+    """
     from safetensors.torch import save as to_bytes
 
     described = {
@@ -73,6 +83,7 @@ def save(model: Model, name: str, options: Mapping[str, Any], folder: Path, note
         "notes": dict(notes),
     }
     weights = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    weights = {key: value.to(dtype) if dtype and value.is_floating_point() else value for key, value in weights.items()}
     described = sealed({**described, "tensors": _digest_of(weights)})
     write_whole(folder / WEIGHTS, to_bytes(weights, {_IN_WEIGHTS: json.dumps(described)}))
     write_json(

@@ -152,16 +152,21 @@ def _leaves(feature: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping
 
 def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record]], list[str]]:
     info = read_json(root / "dataset_info.json", "the description of a TFDS data set")
-    declared = {str(split.get("name")): len(split.get("shardLengths", ())) for split in info.get("splits", ())}
+    declared = {str(split.get("name")): list(split.get("shardLengths", ())) for split in info.get("splits", ())}
     episodes: list[tuple[str | None, Record]] = []
     notes = []
     splits_there = set()
     for split, shards in declared.items():
         files = sorted(f for f in root.iterdir() if re.search(rf"-{re.escape(split)}\.tfrecord-\d+-of-\d+$", f.name))
-        if len(files) < shards:
-            notes.append(f"split {split}: {shards - len(files)} of {shards} files are not here and were left out")
+        if len(files) < len(shards):
+            notes.append(
+                f"split {split}: {len(shards) - len(files)} of {len(shards)} files are not here and were left out"
+            )
         for file in files:
             found, fault = records(file, skip_bad)
+            fault = fault or _too_few(file, len(found), shards)
+            if fault and not skip_bad:
+                raise InputError(fault)
             episodes += [(_SPLITS.get(split), record) for record in found]
             notes += [f"left out the rest of a file: {fault}"] if fault else []
             splits_there.add(_SPLITS.get(split))
@@ -170,6 +175,15 @@ def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record
     if splits_there == {"train"}:  # nothing to validate on: let the importer draw splits
         episodes = [(None, record) for _, record in episodes]
     return episodes, notes
+
+
+def _too_few(file: Path, found: int, shards: Sequence[Any]) -> str | None:
+    """What is wrong with a file that ends between two records: only the number that was written tells."""
+    number = int(file.name.rpartition("-of-")[0].rpartition("-")[2])
+    written = int(shards[number]) if number < len(shards) and str(shards[number]).isdigit() else found
+    if found == written:
+        return None
+    return f"{file} holds {found} records, dataset_info.json says {written}: fetch the file again, or say --skip-bad"
 
 
 def _live(record: Record, cameras: Sequence[str]) -> list[str]:

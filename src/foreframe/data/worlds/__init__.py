@@ -19,7 +19,7 @@ def names() -> list[str]:
     """The worlds that there are.
 
     >>> names()
-    ['dance', 'push']
+    ['dance', 'push', 'shove']
     """
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 

@@ -7,7 +7,7 @@ each command held for two frames; an action is (dx, dy in metres, frames to clos
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,10 +32,13 @@ STEERING = {
     "keys": {"g": "close_frames", "l": "lift_frames"},
     "held_frames": FRAMES_PER_COMMAND,
 }
-_REACH_M = 0.1
+REACH_M = 0.1
 _FUTURE_STEP = 10  # two futures are compared this many frames after a context of two
 _LAMP = AreaLight((1.0, -0.7, 1.5), 0.12, 4, 0.38, 0.85)
 _UNSEEN = Texture((0, 0, 0), (0, 0, 0))
+
+
+Commands = Callable[[np.random.Generator, Array], tuple[Array, Array]]  # (will, start) -> actions, closed
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Push:
     seed: int = 0
     height: int = 64
     width: int = 64
+    commands: Commands | None = None  # who commands the arm; the random policy of the BAIR recordings if left out
 
     def __post_init__(self) -> None:
         if self.trajectories < 1:
@@ -80,10 +84,11 @@ class Push:
         looks, physics, will, chance = (np.random.default_rng(s) for s in streams)
         scene = build(looks, physics)
         simulation = Simulation(scene, will.uniform(WORKSPACE_LOW, WORKSPACE_HIGH))
-        actions, closed = _commands(will, simulation.desired[:2])
+        actions, closed = (self.commands or _commands)(will, simulation.desired[:2])
         stage = _Stage(simulation, scene.textures, self.height, self.width)
         start = simulation.snapshot()
-        record = _play(stage, actions, closed, chance, drawn=range(FRAMES))
+        walls = self.commands is not None  # the usual policy's commands never lead there
+        record = _play(stage, actions, closed, chance, range(FRAMES), walls)
         trouble = simulation.trouble
         simulation.restore(start)
         other = _play(
@@ -92,6 +97,7 @@ class Push:
             closed,
             np.random.default_rng(streams[3].spawn(1)[0]),
             [_FUTURE_STEP + 1],
+            walls,
         )
         moved = np.linalg.norm(record.poses[-1, :, :3] - record.poses[0, :, :3], axis=1)
         facts = {
@@ -179,7 +185,7 @@ def _commands(will: np.random.Generator, start: Array) -> tuple[Array, Array]:
         kind, held = will.random(), int(will.integers(1, 4))
         rows = slice(first, first + FRAMES_PER_COMMAND)
         if kind < 0.8:
-            goal = np.clip(at + will.uniform(-_REACH_M, _REACH_M, 2), WORKSPACE_LOW, WORKSPACE_HIGH)
+            goal = np.clip(at + will.uniform(-REACH_M, REACH_M, 2), WORKSPACE_LOW, WORKSPACE_HIGH)
             actions[rows, :2] = goal - at
             at = goal
         elif kind < 0.9:
@@ -190,8 +196,13 @@ def _commands(will: np.random.Generator, start: Array) -> tuple[Array, Array]:
     return actions, closed
 
 
-def _play(stage: _Stage, actions: Array, closed: Array, chance: np.random.Generator, drawn: Sequence[int]) -> _Record:
-    """Carry out the actions from the present state. Frame 0 is the present; row k leads from frame k to frame k + 1."""
+def _play(
+    stage: _Stage, actions: Array, closed: Array, chance: np.random.Generator, drawn: Sequence[int], walls: bool
+) -> _Record:
+    """Carry out the actions from the present state. Frame 0 is the present; row k leads from frame k to frame k + 1.
+
+    With `walls` a command that leads out of the workspace leads to its edge.
+    """
     simulation = stage.simulation
     simulation.meet(chance)
     frames = len(actions)
@@ -211,6 +222,9 @@ def _play(stage: _Stage, actions: Array, closed: Array, chance: np.random.Genera
             lifted_until = max(lifted_until, frame + int(actions[frame, 3]))
         raised = frame < lifted_until
         move = actions[frame, :2] if frame % FRAMES_PER_COMMAND == 0 else np.zeros(2)
+        if walls:
+            at = simulation.desired[:2]
+            move = np.clip(at + move, WORKSPACE_LOW, WORKSPACE_HIGH) - at
         simulation.command(move, raised, chance)
         contact[frame + 1] = simulation.advance(bool(closed[frame]), chance)
     return _Record(pictures, segmentation, tips, poses, contact)

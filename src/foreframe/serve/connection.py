@@ -1,0 +1,191 @@
+"""One client's drive over a WebSocket: the newest act wins, pictures never queue up, and nobody is waited for.
+
+Letters: N samples, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from starlette.websockets import WebSocket, WebSocketDisconnect
+from torch import Tensor
+
+from ..clips import to_uint8
+from ..driving import Drive
+from ..errors import InputError
+from .engine import Engine
+from .messages import MOST_BYTES, Act, Begin, Chance, Choose, Renew, Said, Undo, picture, understood
+
+_SEND_S = 2.0  # who does not take a picture for so long is gone
+_IDLE_S = 600.0
+_UNREAD = 3  # pictures on their way; who has not acknowledged so many is sent no more
+_MOST_WAITING = 32  # messages; who sends faster than they are dealt with loses the oldest
+_MOST_ERRORS = 100
+_FULL_SPREAD = 0.25  # the standard deviation that the brightest colour stands for
+
+
+class Connection:
+    """What happens between a client's coming and going.
+
+    Attributes:
+        drive: where the client is; None before its first `begin`.
+    """
+
+    def __init__(self, socket: WebSocket, engines: Mapping[str, Engine], key: str) -> None:
+        self.socket, self.engines, self.key = socket, engines, key
+        self.drive: Drive | None = None
+        self.engine = next(iter(engines.values()))
+        self._said: deque[Said] = deque()
+        self._news = asyncio.Event()
+        self._sent, self._seen, self._errors = 0, 0, 0
+
+    async def serve(self) -> None:
+        """Talk until the client goes, falls silent, or does not listen."""
+        await self._tell({"is": "ready", "key": self.key})
+        listening = asyncio.create_task(self._listen())
+        doing = asyncio.create_task(self._do_what_is_said())
+        done, left = await asyncio.wait({listening, doing}, return_when=asyncio.FIRST_COMPLETED)
+        for task in left:
+            task.cancel()
+        for task in (*done, *left):
+            with contextlib.suppress(
+                asyncio.CancelledError, WebSocketDisconnect, TimeoutError, ConnectionError, OSError
+            ):
+                await task
+
+    async def _listen(self) -> None:
+        while True:
+            message = await asyncio.wait_for(self.socket.receive(), _IDLE_S)
+            if message["type"] == "websocket.disconnect":
+                return
+            try:
+                self._take(understood(_text_of(message)))
+            except InputError as error:
+                self._errors += 1
+                await self._tell({"is": "error", "says": str(error)})
+                if self._errors >= _MOST_ERRORS:
+                    return
+
+    def _take(self, said: Said) -> None:
+        if isinstance(said, Act):
+            self._seen = max(self._seen, min(said.seen, self._sent))
+            if self._said and isinstance(self._said[-1], Act):
+                self._said.pop()  # the newest act wins
+        self._said.append(said)
+        if len(self._said) > _MOST_WAITING:
+            self._said.popleft()
+        self._news.set()
+
+    async def _do_what_is_said(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._said:
+                said, began = self._said.popleft(), time.perf_counter()
+                try:
+                    if await self._do(said):
+                        await self._show(began)
+                except InputError as error:
+                    await self._tell({"is": "error", "says": str(error)})
+
+    async def _do(self, said: Said) -> bool:
+        """Whether there is something new to see."""
+        if isinstance(said, Begin):
+            await self._begin(said)
+            return True
+        if self.drive is None:
+            raise InputError("no drive was begun; expected 'begin' first")
+        drive, engine = self.drive, self.engine
+        if isinstance(said, Act):
+            if self._sent - self._seen >= _UNREAD:
+                return False
+            await engine.act(drive, await engine.do(self._action, said))
+        elif isinstance(said, Undo):
+            await engine.do(drive.undo, said.steps)
+        elif isinstance(said, Renew):
+            drive.renew()
+            return False
+        elif isinstance(said, Choose):
+            if said.sample >= drive.session.samples:
+                raise InputError(f"there is no sample {said.sample}; expected 0 to {drive.session.samples - 1}")
+            await engine.do(drive.choose, said.sample, said.samples)
+        elif isinstance(said, Chance):
+            drive.session.noise.temperature, drive.session.noise.frozen = said.temperature, said.frozen
+            return False
+        return True
+
+    async def _begin(self, said: Begin) -> None:
+        if said.simulator not in self.engines:
+            raise InputError(f"there is no {said.simulator!r} here; expected one of {', '.join(self.engines)}")
+        self.engine = self.engines[said.simulator]
+        self.drive = await self.engine.do(self.engine.simulator.begin, said.start, said.samples, said.seed)
+
+    def _action(self, said: Act) -> NDArray[np.float32] | Tensor:
+        simulator, drive = self.engine.simulator, self.drive
+        assert drive is not None
+        if said.row is not None:
+            if said.row >= len(drive.start):
+                raise InputError(f"the recording has no frame {said.row}; it ends after frame {len(drive.start) - 1}")
+            recorded = drive.start.conditions[said.row]
+            return recorded if simulator.by_pictures else recorded.numpy()[simulator.steered]
+        if said.joints is not None:
+            return simulator.label(np.asarray(said.joints, np.float32).reshape(-1, 2))
+        return simulator.checked(np.asarray(said.action, np.float32))
+
+    async def _show(self, began: float) -> None:
+        assert self.drive is not None
+        head, parts = await self.engine.do(_seen, self.drive)
+        self._sent += 1
+        took = round((time.perf_counter() - began) * 1e3, 2)
+        message = picture({**head, "number": self._sent, "took_ms": took}, parts)
+        await asyncio.wait_for(self.socket.send_bytes(message), _SEND_S)
+
+    async def _tell(self, what: dict[str, Any]) -> None:
+        await asyncio.wait_for(self.socket.send_json(what), _SEND_S)
+
+
+def _text_of(message: Mapping[str, Any]) -> str:
+    text = message.get("text")
+    if text is None or len(text) > MOST_BYTES:
+        raise InputError(f"a message is not text of at most {MOST_BYTES} bytes; expected JSON")
+    return str(text)
+
+
+def _seen(drive: Drive) -> tuple[dict[str, Any], list[NDArray[np.uint8]]]:
+    """What a client is shown: N pictures, how far they disagree, and what was recorded, where the drive keeps to that."""
+    pictures = to_uint8(drive.session.frames[0]).movedim(1, -1).cpu()
+    parts = [_coloured(pictures)]
+    samples, truth = drive.session.samples, drive.truth
+    if samples > 1:
+        spread = drive.session.uncertainty[0].float().cpu() / _FULL_SPREAD
+        parts.append(to_uint8(spread).numpy())
+    if truth is not None:
+        parts.append(_coloured(truth.movedim(0, -1)))
+    head = {
+        "step": drive.step - drive.n_past,
+        "samples": samples,
+        "spread": samples > 1,
+        "truth": truth is not None,
+        "psnr": None if drive.psnr is None else round(drive.psnr, 2),
+        "can_undo": drive.can_undo,
+        "row": drive.step,
+        "rows": len(drive.start),
+        "recorded": len(drive.pictures) == drive.step,
+    }
+    return head, parts
+
+
+def _coloured(pictures: Tensor) -> NDArray[np.uint8]:
+    """[..., H, W, C] as [..., H, W, 3]: grey ones in three equal colours."""
+    if pictures.shape[-1] == 1:
+        pictures = pictures.expand(*pictures.shape[:-1], 3)
+    found: NDArray[np.uint8] = torch.Tensor.contiguous(pictures[..., :3]).numpy()
+    return found

@@ -1,0 +1,51 @@
+// Talking to the server. One picture is asked for at a time: the next act goes out when the last picture has come.
+
+const token = new URLSearchParams(location.search).get("token");
+export const address = (path) => (token ? `${path}?token=${encodeURIComponent(token)}` : path);
+
+export class Wire {
+  /** `heard` has `ready`, `picture`, `error` and `lost`. */
+  constructor(heard) {
+    this.heard = heard;
+    this.seen = 0;
+    this.asked = null;   // when the act was sent whose picture is on its way
+    this.open();
+  }
+
+  open() {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    this.socket = new WebSocket(address(`${scheme}://${location.host}/drive`));
+    this.socket.binaryType = "arraybuffer";
+    this.socket.onmessage = (event) => this.take(event.data);
+    this.socket.onclose = () => { this.asked = null; this.heard.lost(); setTimeout(() => this.open(), 1500); };
+  }
+
+  take(data) {
+    if (typeof data === "string") {
+      const message = JSON.parse(data);
+      if (message.is === "ready") { this.key = message.key; this.seen = 0; this.asked = null; this.heard.ready(); }
+      else if (message.is === "error") { this.asked = null; this.heard.error(message.says); }
+      return;
+    }
+    const length = new DataView(data).getUint32(0);
+    const head = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+    this.seen = head.number;
+    const waited = this.asked === null ? null : performance.now() - this.asked;
+    this.asked = null;
+    this.heard.picture(head, new Uint8Array(data, 4 + length), waited);
+  }
+
+  get free() { return this.asked === null && this.socket.readyState === WebSocket.OPEN; }
+
+  say(message) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  /** Act, unless a picture is still on its way. */
+  act(how) {
+    if (!this.free) return false;
+    this.asked = performance.now();
+    this.say({ do: "act", seen: this.seen, ...how });
+    return true;
+  }
+}

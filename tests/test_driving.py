@@ -1,0 +1,204 @@
+"""Driving: sessions that act together, drives with a way back, simulators of runs with and without states, saved drives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import TINY
+from small_models import NAMES, clip, small
+
+import foreframe
+from foreframe import InputError, Noise, Session
+from foreframe.data.store import ClipStore
+from foreframe.driving import Simulator
+from foreframe.driving.saving import animated, save_clip
+from foreframe.session import act_together
+from foreframe.states import StateHead, load_head
+
+
+@pytest.fixture(scope="module")
+def simulator(run: Path) -> Simulator:
+    return Simulator(run)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sessions_that_act_together_see_what_they_see_alone(name: str) -> None:
+    model = small(name).eval()
+    frames, conditions = clip(model)
+    alone, together = ([Session(model) for _ in range(3)] for _ in range(2))
+    for k in range(3):
+        for sessions in (alone, together):
+            sessions[k].reset(frames[k % 2][None, :2], conditions[k % 2][None, :2], Noise([k], 2))
+    for t in (2, 3, 4):
+        chosen = [conditions[k % 2][None, t] for k in range(3)]
+        apart = [session.act(condition) for session, condition in zip(alone, chosen, strict=True)]
+        for one, other in zip(apart, act_together(together, chosen), strict=True):
+            torch.testing.assert_close(one, other)
+    torch.testing.assert_close(alone[2].uncertainty, together[2].uncertainty)
+
+
+def test_a_fork_goes_on_from_the_chosen_sample() -> None:
+    model = small("svg").eval()
+    frames, conditions = clip(model)
+    session = Session(model)
+    session.reset(frames[:, :2], conditions[:, :2], Noise([1, 2], 3))
+    session.act(conditions[:, 2])
+    chosen = session.fork([2, 2], Noise([5, 6], 2))
+    torch.testing.assert_close(chosen.frames, session.frames[:, [2, 2]])
+    still = session.fork([2], Noise([5, 6], 1, temperature=0.0)).act(conditions[:, 3])
+    other = session.fork([0], Noise([5, 6], 1, temperature=0.0)).act(conditions[:, 3])
+    assert not torch.allclose(still, other)  # z drawn at step 2 lives on
+    assert chosen.act(conditions[:, 3]).shape[1] == 2
+    with pytest.raises(ValueError, match="noise for 3 samples, 2 go on"):
+        session.fork([0, 1])
+
+
+def test_frozen_noise_repeats_itself() -> None:
+    noise, device = Noise([3]), torch.device("cpu")
+    first = noise.draw([(4,)], device)[0]
+    noise.frozen = True
+    torch.testing.assert_close(noise.draw([(4,)], device)[0], first)
+    noise.frozen = False
+    assert not torch.allclose(noise.draw([(4,)], device)[0], first)
+
+
+def test_a_drive_is_the_sampled_rollout(simulator: Simulator) -> None:
+    drive = simulator.begin(0, samples=2, seed=7)
+    clip = drive.start
+    session = Session(simulator.model)
+    session.reset(clip.frames[None, :2].float() / 255, clip.conditions[None, :2], Noise([7], 2))
+    for t in range(2, 6):
+        action = simulator.replayed(drive)
+        assert action is not None
+        seen = simulator.act([drive], [action])[0]
+        torch.testing.assert_close(seen, session.act(clip.conditions[None, t])[0], rtol=1e-2, atol=2e-2)  # bfloat16 perhaps
+    assert drive.on_track
+    assert drive.psnr is not None
+    simulator.act([drive], [np.full(2, 2.5, np.float32)])
+    assert not drive.on_track
+    assert drive.psnr is None
+
+
+def test_undo_leads_back_and_another_future_leads_elsewhere(simulator: Simulator) -> None:
+    drive = simulator.begin(1, seed=3)
+    actions = [np.array([k - 1, 1], np.float32) for k in range(4)]
+    seen = [simulator.act([drive], [action])[0].clone() for action in actions]
+    assert drive.undo(2) == 2
+    assert (drive.step, len(drive.pictures), len(drive.conditions)) == (4, 4, 4)
+    torch.testing.assert_close(simulator.act([drive], [actions[2]])[0], seen[2])
+    drive.undo()
+    drive.renew()
+    assert not torch.equal(simulator.act([drive], [actions[2]])[0], seen[2])
+    assert drive.undo(99) == 3
+    assert drive.can_undo == 0
+    drive.choose(0, 4)
+    assert simulator.act([drive], [actions[0]])[0].shape[0] == 4
+
+
+def test_drives_of_several_kinds_act_in_one_call(simulator: Simulator) -> None:
+    def drives() -> list[foreframe.driving.Drive]:
+        return [simulator.begin(k % 2, samples, seed=k) for k, samples in enumerate((1, 4, 1, 4, 9))]
+
+    actions = [np.array([k, -k], np.float32) / 3 for k in range(5)]
+    apart = [simulator.act([drive], [action])[0] for drive, action in zip(drives(), actions, strict=True)]
+    together = simulator.act(drives(), actions)
+    for one, other in zip(apart, together, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("action", [[0.0], [0.0, float("nan")], [[0.0, 0.0]]])
+def test_a_wrong_action_says_what_is_expected(simulator: Simulator, action: list[float]) -> None:
+    with pytest.raises(InputError, match=r"expected \[2\] finite numbers"):
+        simulator.act([simulator.begin()], [np.array(action, np.float32)])
+
+
+def test_a_saved_drive_is_a_clip_that_eval_and_sample_read(simulator: Simulator, run: Path, tmp_path: Path) -> None:
+    drive = simulator.begin(0, seed=1)
+    for _ in range(6):
+        simulator.act([drive], [np.array([1.0, 2.0], np.float32)])
+    store = save_clip(simulator, drive, tmp_path / "drive")
+    again = foreframe.evaluate(run, store.path, samples=2)
+    assert again["clips"] == 1
+    assert len(foreframe.sample(run, store.path, tmp_path / "pictures", samples=2)) == 1
+    clips = foreframe.data.Windows(store, "test", 8, simulator.spec.columns).clips([0])
+    torch.testing.assert_close(clips.frames[0], torch.stack(drive.pictures))
+    torch.testing.assert_close(clips.conditions[0], torch.stack(drive.conditions))
+    for suffix, magic in ((".gif", b"GIF8"), (".webp", b"RIFF"), (".mp4", b"ftyp")):
+        assert magic in animated(simulator, drive, suffix)[:16]
+
+
+def test_a_pose_model_is_driven_by_pictures_and_joints(dance_store: ClipStore, tmp_path: Path) -> None:
+    changes = {"training.steps": 2, "training.batch": 2, "training.validate_every": 2, "model.channels": [8, 8, 8, 8]}
+    foreframe.train("pose-dance", dance_store.path, tmp_path / "run", changes=changes)
+    simulator = Simulator(tmp_path / "run")
+    assert simulator.by_pictures
+    drive = simulator.begin()
+    assert drive.start.joints is not None
+    label = simulator.label(drive.start.joints[drive.step])
+    torch.testing.assert_close(label, drive.start.conditions[drive.step])  # what is drawn is what was recorded
+    simulator.act([drive], [label])
+    assert drive.on_track
+    with pytest.raises(InputError, match="expects"):
+        simulator.label(np.zeros((3, 2)))
+    store = save_clip(simulator, drive, tmp_path / "drive")
+    assert store.columns["pose"].role == "label"
+
+
+def test_states_are_predicted_and_never_taken_from_the_recording(store: ClipStore, tmp_path: Path) -> None:
+    changes = {**TINY, "training.steps": 4, "clip.conditions": ["action", "position"]}
+    foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
+    head = load_head(tmp_path / "run")
+    assert head is not None
+    assert head.indices == (2, 3)
+    assert max(head.error) < 0.15  # the square goes where the actions say, but for the walls
+    simulator = Simulator(tmp_path / "run")
+    assert simulator.steered == [0, 1]
+    one, other = simulator.begin(0), simulator.begin(0)
+    object.__setattr__(other.start, "conditions", other.start.conditions.clone())
+    other.start.conditions[2:] = 1e3  # another recording after the context
+    for _ in range(3):
+        a, b = (simulator.act([drive], [np.array([1.0, -1.0], np.float32)])[0] for drive in (one, other))
+        torch.testing.assert_close(a, b)
+    before, now = one.latest
+    torch.testing.assert_close(now[2:] - before[2:], torch.tensor([1.0, -1.0]), atol=0.5, rtol=0)
+    (tmp_path / "run" / "states.json").unlink()
+    with pytest.raises(InputError, match="no head"):
+        Simulator(tmp_path / "run")
+
+
+def test_the_head_finds_a_linear_law() -> None:
+    rng = np.random.default_rng(0)
+    episodes = []
+    for _ in range(5):
+        actions, state = rng.normal(size=(20, 1)), np.zeros((20, 1))
+        for t in range(19):
+            state[t + 1] = state[t] + 0.5 * actions[t]
+        episodes.append(np.concatenate([actions, state], 1))
+    head = StateHead.fit(episodes[:4], episodes[4:], [1])
+    assert head.error[0] < 1e-3
+    np.testing.assert_allclose(head.following(episodes[4][3], episodes[4][4]), episodes[4][5, 1:], atol=1e-2)
+
+
+def test_a_run_without_clips_says_what_to_give(run: Path, tmp_path: Path) -> None:
+    import shutil
+
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "environment.json").write_text("{}")
+    with pytest.raises(InputError, match="expected --data STORE"):
+        Simulator(tmp_path / "run")
+
+
+def test_a_published_run_is_driven_as_it_is(run: Path, store: ClipStore, tmp_path: Path) -> None:
+    card = foreframe.publish(run, store.path, tmp_path / "mine", frames=8, samples=2)
+    text = card.read_text()
+    assert "| model |" in text
+    assert str(tmp_path) not in text + (tmp_path / "mine" / "eval.json").read_text()
+    whole, rounded = Simulator(run), Simulator(tmp_path / "mine")
+    assert rounded.name == "mine"
+    assert len(rounded.starts[0]) == 8
+    action = np.array([1.0, 0.0], np.float32)
+    a, b = (s.act([s.begin(0)], [action])[0] for s in (whole, rounded))
+    torch.testing.assert_close(a, b, atol=0.05, rtol=0)
