@@ -105,7 +105,7 @@ class Simulator:
             )
         _, height, width = self.spec.condition
         drawn = self._world.label(joints.clip(-width, 2 * width), height, width)  # type: ignore[union-attr]
-        return torch.from_numpy(drawn).movedim(-1, 0).float() / 255
+        return torch.tensor(drawn).movedim(-1, 0).float() / 255
 
     def begin(self, start: int = 0, samples: int = 1, seed: int = 0) -> Drive:
         """A drive from clip `start` with `samples` futures side by side.

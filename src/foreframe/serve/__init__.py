@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..driving import Simulator
 from ..errors import InputError
-from .app import app
+from .server import app
 from .guard import is_loopback
 from .messages import MOST_BYTES
 
@@ -74,13 +74,13 @@ def play(
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port < 1 << 16:
+        raise InputError(f"--port is {port}; expected 0 to 65535")
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(place)
-    except OverflowError:
-        raise InputError(f"--port is {port}; expected 0 to 65535") from None
     except OSError as error:
         raise InputError(
             f"cannot listen at {host}:{port} ({error.strerror}); choose another --port, or --port 0 for any that is free"
