@@ -30,6 +30,8 @@ COUNTS: dict[str, int | None] = {
     "killed_builds": 50,
     "long_training": 2000,
     "long_rollout": 10_000,
+    "rude_messages": 10_000,
+    "crowded_server": 30,
     "fuzz": 10_000,
 }
 

@@ -7,9 +7,13 @@ import contextlib
 import http.client
 import json
 import random
+import re
 import struct
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +30,24 @@ def get(port: int, path: str, method: str = "GET", headers: Mapping[str, str] | 
     connection.request(method, path, headers=dict(headers or {}))
     answer = connection.getresponse()
     return answer.status, answer.read()
+
+
+@contextlib.contextmanager
+def played(log: Path, *words: str) -> Iterator[int]:
+    """`foreframe play` in a process of its own, at any free port; what it says besides its address goes to `log`."""
+    command = [sys.executable, "-m", "foreframe", "play", *words, "--no-browser", "--port", "0"]
+    with log.open("w") as errors:
+        server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    assert server.stdout is not None
+    try:
+        for line in server.stdout:
+            if found := re.search(r"drive at http://localhost:(\d+)/", line):
+                yield int(found[1])
+                return
+        raise RuntimeError(f"the server did not start: {log.read_text()}")
+    finally:
+        server.terminate()
+        server.wait(10)
 
 
 class Client:

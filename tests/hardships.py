@@ -9,6 +9,7 @@ than one thread before it forks.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import json
 import os
@@ -504,6 +505,46 @@ def long_rollout(frames: int) -> Figures:
     return found
 
 
+def rude_messages(count: int) -> Figures:
+    """Messages that no page sends, 200 a client; after them an honest client is served as before."""
+    import clients
+
+    async def rude(port: int) -> Figures:
+        rng, refused, left = random.Random(1), 0, 0
+        for _ in range(0, count, 200):
+            async with clients.Client.at(port) as client:
+                try:
+                    for _ in range(200):
+                        await client.send(clients.malformed(rng))
+                except Exception:  # it was shown the door after a hundred errors
+                    left += 1
+        async with clients.Client.at(port) as client:
+            await client.begin("push")
+            refused = int((await client.act(action=[0.0] * 4))[0]["step"] == 1)
+        return {"messages": count, "clients shown the door": left, "an honest client is served after them": bool(refused)}
+
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        with clients.played(log) as port:
+            found = asyncio.run(rude(port))
+        return found | {"lines the server said of it": len(log.read_text().splitlines())}
+
+
+def crowded_server(seconds: int) -> Figures:
+    """50 clients that act ten times a second, alone and then beside 20 that act without ever reading."""
+    import clients
+
+    found: Figures = {"seconds": seconds}
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log"
+        with clients.played(log) as port:
+            for name, deaf in (("alone", 0), ("beside 20 that never read", 20)):
+                made = asyncio.run(clients.crowd(port, "push", 50, deaf, seconds))
+                found[name] = made | {"fewest acts of a client": min(made.pop("acts_each"))}
+        found["lines the server said of it"] = len(log.read_text().splitlines())
+    return found
+
+
 def _megabytes() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
@@ -529,6 +570,8 @@ HARDSHIPS: dict[str, Callable[..., Figures]] = {
         killed_builds,
         long_training,
         long_rollout,
+        rude_messages,
+        crowded_server,
     )
 }
 

@@ -15,15 +15,16 @@ _LOGVAR_BOUND = 20.0  # beyond it a variance underflows float32's useful range
 
 @dataclass(frozen=True)
 class Gaussian:
-    """N(mean, exp(logvar)), independent in every dimension; both [B, *Z], float32."""
+    """N(mean, exp(logvar)), independent in every dimension; both [B, *Z], float32 (float64 in a model of doubles)."""
 
     mean: Tensor
     logvar: Tensor
 
     @classmethod
     def from_heads(cls, mean: Tensor, logvar: Tensor) -> Gaussian:
-        """From a network's outputs, in float32 whatever the autocast."""
-        return cls(mean.float(), logvar.float().clamp(-_LOGVAR_BOUND, _LOGVAR_BOUND))
+        """From a network's outputs, in float32 at least whatever the autocast."""
+        dtype = torch.promote_types(mean.dtype, torch.float32)
+        return cls(mean.to(dtype), logvar.to(dtype).clamp(-_LOGVAR_BOUND, _LOGVAR_BOUND))
 
     @classmethod
     def standard(cls, like: Tensor) -> Gaussian:

@@ -40,7 +40,7 @@ def elbo(result: Rollout, truth: Tensor, beta: float) -> Elbo:
     Source: Denton & Fergus 2018 (arXiv 1802.07687), equation 1; Higgins et al. 2017 for beta.
     """
     wanted = truth[:, result.first :]
-    errors = (result.frames.float() - wanted).square().flatten(2)  # [B, S, N]
+    errors = (result.frames.to(wanted.dtype) - wanted).square().flatten(2)  # [B, S, N]
     mse = errors.mean(2)
     rate = _rates(result, mse)
     loss = (mse + beta * rate).sum(1).mean()

@@ -28,7 +28,7 @@ from .guard import Guard
 from .messages import SAMPLES
 
 _PAGE = Path(__file__).with_name("page")
-_MOST_DRIVES = 64
+_MOST_DRIVES = 96
 _THUMBNAIL = 64  # pixels high, at least
 _MIME = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 
