@@ -15,6 +15,7 @@ from foreframe import InputError, Noise, Session
 from foreframe.data.store import ClipStore
 from foreframe.driving import Simulator
 from foreframe.driving.saving import animated, save_clip
+from foreframe.nn.precision import cast_weights
 from foreframe.session import act_together
 from foreframe.states import StateHead, load_head
 
@@ -63,6 +64,21 @@ def test_frozen_noise_repeats_itself() -> None:
     torch.testing.assert_close(noise.draw([(4,)], device)[0], first)
     noise.frozen = False
     assert not torch.allclose(noise.draw([(4,)], device)[0], first)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_cast_once_compute_what_autocast_computes(name: str) -> None:
+    model = small(name).float().eval()
+    frames, conditions = (x.float() for x in clip(model))
+    seen = []
+    for cast in (False, True):
+        if cast:
+            cast_weights(model, torch.bfloat16)
+        with torch.autocast("cpu", torch.bfloat16):
+            session = Session(model)
+            session.reset(frames[:, :2], conditions[:, :2], Noise([1, 2], 2))
+            seen.append(session.play(conditions[:, 2:]))
+    assert torch.equal(*seen)
 
 
 def test_a_drive_is_the_sampled_rollout(simulator: Simulator) -> None:

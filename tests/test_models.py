@@ -114,7 +114,7 @@ def test_a_batched_rollout_equals_a_step_by_step_loop(name: str, forced: Any) ->
         state, step = model.step(state, previous, embedded[:, t], encoded[t].code[:, 0], drawn)
         looked_back = min(t - 1, N_PAST + model.skip_frame)
         skips = tuple(skip[:, 0] for skip in encoded[looked_back].skips)
-        made.append(model.decode(step.code[:, None], embedded[:, t : t + 1], skips))
+        made.append(model.decode(step.code[:, None], embedded[:, t : t + 1], model.still(skips)))
     batched = rollout(model, frames, conditions, N_PAST, forced, noise=noise(2))
     torch.testing.assert_close(batched.frames, torch.cat(made, 1))
 

@@ -8,6 +8,7 @@ import torch
 from foreframe import models
 from foreframe.clips import ClipSpec
 from foreframe.models.svg import JoinLayer
+from foreframe.nn.folding import fold_steps, unfold_steps
 from foreframe.nn.step_batch_norm import StepBatchNorm
 from foreframe.rollouts import rollout
 from small_models import N_PAST, T, clip, noise, small, spec
@@ -35,7 +36,7 @@ def test_batch_norm_of_steps_is_a_loop_over_steps() -> None:
     x = torch.randn(3, 5, 4, 6, 6, dtype=torch.double)
     ours, theirs = StepBatchNorm(4).double(), torch.nn.BatchNorm2d(4).double()
     a, b = x.clone().requires_grad_(), x.clone().requires_grad_()
-    out_a = ours(a)
+    out_a = unfold_steps(ours(fold_steps(a), 5), 5)
     out_b = torch.stack([theirs(b[:, t]) for t in range(5)], 1)
     torch.testing.assert_close(out_a, out_b)
     weights = torch.randn_like(out_a)
@@ -44,15 +45,15 @@ def test_batch_norm_of_steps_is_a_loop_over_steps() -> None:
     torch.testing.assert_close(a.grad, b.grad)
     for key, value in theirs.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[key], value)
-    torch.testing.assert_close(ours.eval()(x), torch.stack([theirs.eval()(x[:, t]) for t in range(5)], 1))
+    torch.testing.assert_close(unfold_steps(ours.eval()(fold_steps(x), 5), 5), torch.stack([theirs.eval()(x[:, t]) for t in range(5)], 1))
 
 
 def test_a_split_skip_is_a_convolution_over_both() -> None:
     layer = JoinLayer(8, 6).double().eval()
     x, skip = torch.randn(2, 3, 4, 8, 8, dtype=torch.double), torch.randn(2, 4, 8, 8, dtype=torch.double)
     both = torch.cat([x, skip[:, None].expand(-1, 3, -1, -1, -1)], 2).flatten(0, 1)
-    expected = torch.nn.functional.leaky_relu(layer.norm(layer.conv(both).unflatten(0, (2, 3))), 0.2)
-    torch.testing.assert_close(layer(x, skip), expected)
+    expected = torch.nn.functional.leaky_relu(layer.norm(layer.conv(both), 3), 0.2).unflatten(0, (2, 3))
+    torch.testing.assert_close(unfold_steps(layer(fold_steps(x), 3, layer.still(skip)), 3), expected)
 
 
 def test_training_in_one_batch_is_training_step_by_step() -> None:
@@ -75,7 +76,7 @@ def test_training_in_one_batch_is_training_step_by_step() -> None:
         drawn = stream.draw(model.latent_shapes, frames.device)
         state, step = model.step(state, encoded[t - 1].code[:, 0], embedded[:, t], encoded[t].code[:, 0], drawn)
         skips = tuple(s[:, 0] for s in encoded[min(t - 1, N_PAST - 1)].skips)
-        loop.append(model.decode(step.code[:, None], embedded[:, t : t + 1], skips))
+        loop.append(model.decode(step.code[:, None], embedded[:, t : t + 1], model.still(skips)))
     (torch.cat(loop, 1) * weights).sum().backward()
     torch.testing.assert_close(made, torch.cat(loop, 1))
     for one, other in zip(batched, (p.grad for p in model.parameters() if p.grad is not None), strict=True):

@@ -79,6 +79,10 @@ class Model(nn.Module, ABC):
         posterior), else None (z comes from the prior); `noise` is N(0, I), one tensor [B, *Z] a latent level.
         """
 
+    def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """What the decoder makes of skips [B, *] alone: done once for all steps that share them. By default nothing."""
+        return skips
+
     @abstractmethod
     def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
-        """Codes [B, S, *] with conditions [B, S, *E] to frames [B, S, C, H, W]; all S share one set of skips [B, *]."""
+        """Codes [B, S, *] with conditions [B, S, *E] to frames [B, S, C, H, W]; all S share what `still` gave [B, *]."""

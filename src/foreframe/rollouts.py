@@ -79,7 +79,9 @@ def rollout(
         index = max(0, min(step - 1, n_past + model.skip_frame))
         return tuple(skip[:, index] for skip in features.skips)
 
-    canvas = Canvas(model, embedded, noise.samples, skips_at, changing=range(2, n_past + 1))
+    canvas = Canvas(
+        model, embedded, noise.samples, lambda step: model.still(skips_at(step)), changing=range(2, n_past + 1)
+    )
     posteriors, priors = [], []
     state = model.initial(codes[0])
 
@@ -112,7 +114,7 @@ class Canvas:
         model: whose codes they are.
         embedded: the conditions of all steps [B, T, *E].
         samples: N.
-        skips_at: the skips for a step.
+        still_at: what `model.still` makes of a step's skips; asked for again at the steps in `changing` alone.
         changing: steps whose skips differ from those of the step before.
     """
 
@@ -121,11 +123,12 @@ class Canvas:
         model: Model,
         embedded: Tensor,
         samples: int,
-        skips_at: Callable[[int], tuple[Tensor, ...]],
+        still_at: Callable[[int], tuple[Tensor, ...]],
         changing: Container[int] = (),
     ) -> None:
         self.model, self.embedded, self.samples = model, embedded, samples
-        self.skips_at, self.changing = skips_at, changing
+        self.still_at, self.changing = still_at, changing
+        self._still: tuple[Tensor, ...] | None = None
         self._waiting: list[tuple[int, Tensor]] = []
         self._done: list[Tensor] = []
 
@@ -133,6 +136,7 @@ class Canvas:
         """The code of the next step [B * N, *]."""
         if step in self.changing:
             self._flush()
+            self._still = None
         self._waiting.append((step, code))
 
     def last(self) -> Tensor:
@@ -166,7 +170,9 @@ class Canvas:
         condition = self.embedded[:, None, first : last + 1].expand(
             -1, self.samples, *self.embedded[:, first : last + 1].shape[1:]
         )
-        frames = self.model.decode(code, condition.flatten(1, 2), self.skips_at(first))
+        if self._still is None:
+            self._still = self.still_at(first)
+        frames = self.model.decode(code, condition.flatten(1, 2), self._still)
         return frames.unflatten(1, (self.samples, len(waiting))).flatten(0, 1)
 
 

@@ -47,7 +47,7 @@ class Session:
         n_past = frames.shape[1]
         begun = rollout(self.model, frames, conditions, n_past, noise=noise, decode_from=n_past)
         self.noise, self.frames = noise, frames[:, -1:].expand(-1, noise.samples, -1, -1, -1)
-        self._state, self._previous, self._skips = begun.state, begun.previous, begun.skips
+        self._state, self._previous, self._still = begun.state, begun.previous, self.model.still(begun.skips)
 
     def act(self, condition: Tensor) -> Tensor:
         """Do `condition` [B, *A] (raw units) and see: N futures of each clip, [B, N, C, H, W], clamped to [0, 1]."""
@@ -62,7 +62,7 @@ class Session:
         if self._state is None:
             raise RuntimeError("the session has no start; call reset(frames, conditions, noise) first")
         embedded = self.model.embed(conditions)
-        canvas = Canvas(self.model, embedded, self.samples, lambda step: self._skips)
+        canvas = Canvas(self.model, embedded, self.samples, lambda step: self._still)
         for step, condition in enumerate(embedded.unbind(1)):
             wide = condition.repeat_interleave(self.samples, 0)
             noise = self.noise.draw(self.model.latent_shapes, conditions.device)
@@ -112,7 +112,7 @@ def act_together(sessions: Sequence[Session], conditions: Sequence[Tensor]) -> l
     joined.noise = JoinedNoise([session.noise for session in sessions])
     joined._state = tree_map(lambda *parts: torch.cat(parts), *(session._state for session in sessions))
     joined._previous = None if first._previous is None else torch.cat([s._previous for s in sessions])  # type: ignore[misc]
-    joined._skips = tuple(torch.cat(parts) for parts in zip(*(s._skips for s in sessions), strict=True))
+    joined._still = tuple(torch.cat(parts) for parts in zip(*(s._still for s in sessions), strict=True))
     seen = joined.act(torch.cat(list(conditions))).split(sizes)
     rows = [size * first.samples for size in sizes]
     end = 0

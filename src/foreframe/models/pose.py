@@ -1,6 +1,6 @@
 """`pose`: the published pose-conditioned model that dances from one frame: full resolution, no memory but the last frame.
 
-Letters: B batch, S steps, R rows (B * S), D channels, H height, W width, Z = 12 latent channels.
+Letters: B batch, S steps, R rows (S * B), D channels, H height, W width, Z = 12 latent channels.
 1,585,620 parameters at the published sizes with a fixed prior. Every convolution works at full resolution; a label image
 says where the limbs are at each step. Corrected against the published code, without a parameter more: the generator is
 trained with z of the posterior, batch normalisation is in evaluation mode at test time, and own frames are clamped before
@@ -20,7 +20,7 @@ from ..distributions import Gaussian
 from ..errors import InputError
 from ..model import Features, Model, Step
 from ..nn.depthwise import DepthwiseBlock, PlainResidualBlock
-from ..nn.folding import fold, unfold
+from ..nn.folding import fold_steps, unfold_steps
 from ..nn.step_batch_norm import StepBatchNorm
 
 _FRAME, _LABEL, _LATENT = 128, 32, 12  # channels of a frame's code, a label's embedding, and the latent
@@ -62,7 +62,7 @@ class Pose(Model):
         self.generator = nn.Sequential(generator(colours), nn.Sigmoid() if output == "sigmoid" else nn.Identity())
 
     def encode(self, frames: Tensor, conditions: Tensor) -> Features:
-        return Features(unfold(self.frame_encoder(fold(frames)), frames.shape[1]), ())
+        return Features(unfold_steps(self.frame_encoder(fold_steps(frames)), frames.shape[1]), ())
 
     def embed(self, conditions: Tensor) -> Tensor:
         return self.label_encoder(conditions)
@@ -88,7 +88,7 @@ class Pose(Model):
     def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
         frame, z = code.split((_FRAME, _LATENT), 2)
         joined = torch.cat([frame, conditions.to(code.dtype), z], 2)
-        return unfold(self.generator(self.fusion(fold(joined))), code.shape[1])
+        return unfold_steps(self.generator(self.fusion(fold_steps(joined))), code.shape[1])
 
 
 class LabelEncoder(nn.Module):
@@ -105,9 +105,8 @@ class LabelEncoder(nn.Module):
         """[B, S, C, H, W] -> [B, S, 32, H, W]."""
         steps = labels.shape[1]
         weights = self.conv.weight
-        x = self.conv(F.pad(fold(labels.to(weights.dtype)), (3, 3, 3, 3), mode="reflect"))
-        x = self.activation(self.norm(unfold(x, steps)))
-        return unfold(self.block(fold(x)), steps)
+        x = self.conv(F.pad(fold_steps(labels.to(weights.dtype)), (3, 3, 3, 3), mode="reflect"))
+        return unfold_steps(self.block(self.activation(self.norm(x, steps))), steps)
 
 
 class GaussianPredictor(nn.Module):

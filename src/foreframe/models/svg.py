@@ -1,6 +1,6 @@
 """`svg`: stochastic video generation with actions, as published: VGG pictures, vector LSTMs, own frames fed back.
 
-Letters: B batch, S steps, D channels, H height, W width, A condition, G code, Z latent.
+Letters: B batch, S steps, R rows (S * B), D channels, H height, W width, A condition, G code, Z latent.
 Denton & Fergus 2018 (arXiv 1802.07687), with the condition given to the frame predictor. 22,241,539 parameters at the
 published sizes with seven conditions and a fixed prior. Corrected against the published code, without a parameter more:
 conditions are standardised, the skips come from the last context frame, and the posterior has seen the first frame.
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ..clips import ClipSpec
 from ..errors import InputError
 from ..model import Features, Model, Step
-from ..nn.folding import fold, unfold
+from ..nn.folding import fold_steps, unfold_steps
 from ..nn.recurrent import FixedPrior, GaussianLstm, LstmStack, LstmState
 from ..nn.standardise import Standardise
 from ..nn.step_batch_norm import StepBatchNorm
@@ -98,34 +98,39 @@ class Svg(Model):
         after = State(posterior_state, prior_state, predictor_state)
         return after, Step(self.predictor_out(hidden), None if posterior is None else (posterior,), (prior,))
 
+    def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return self.decoder.still(skips)
+
     def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
         return self.decoder(code, skips)
 
 
 class VggLayer(nn.Module):
-    """Convolution, batch normalisation of each step, LeakyReLU(0.2): [B, S, D, H, W] -> [B, S, D', H, W]."""
+    """Convolution, batch normalisation of each step, LeakyReLU(0.2): rows step after step [R, D, H, W] -> [R, D', H, W]."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.norm = StepBatchNorm(outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.leaky_relu(self.norm(unfold(self.conv(fold(x)), x.shape[1])), 0.2)
+    def forward(self, x: Tensor, steps: int) -> Tensor:
+        return F.leaky_relu_(self.norm(self.conv(x), steps), 0.2)  # in place: nobody else needs the normalised rows
 
 
 class JoinLayer(VggLayer):
-    """A VGG layer over cat(x, skip), with the skip's half convolved once for all steps that share it.
+    """A VGG layer over cat(x, skip), with the skip's half convolved once (`still`) for all steps that share it.
 
     conv(cat(x, s)) = conv_x(x) + conv_s(s): the same weights, the same function.
     """
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:  # type: ignore[override]
-        """[B, S, D, H, W] with [B, D, H, W] -> [B, S, D', H, W]."""
-        of_x, of_skip = self.conv.weight.chunk(2, 1)
-        moving = unfold(F.conv2d(fold(x), of_x, padding=1), x.shape[1])
-        still = F.conv2d(skip, of_skip, self.conv.bias, padding=1)
-        return F.leaky_relu(self.norm(moving + still[:, None]), 0.2)
+    def still(self, skip: Tensor) -> Tensor:
+        """The skip's half: [B, D, H, W] -> [B, D', H, W]."""
+        return F.conv2d(skip, self.conv.weight.chunk(2, 1)[1], self.conv.bias, padding=1)
+
+    def forward(self, x: Tensor, steps: int, still: Tensor) -> Tensor:  # type: ignore[override]
+        """Rows [S * B, D, H, W] with the skip's half [B, D', H, W] -> [S * B, D', H, W]."""
+        moving = F.conv2d(x, self.conv.weight.chunk(2, 1)[0], padding=1).unflatten(0, (steps, -1))
+        return F.leaky_relu_(self.norm((moving + still).flatten(0, 1), steps), 0.2)
 
 
 class Encoder(nn.Module):
@@ -136,7 +141,7 @@ class Encoder(nn.Module):
         depths = (2, 2, 3, 3)
         inputs = (colours, *channels[:-1])
         self.stages = nn.ModuleList(
-            nn.Sequential(*(VggLayer(i if n == 0 else o, o) for n in range(depth)))
+            nn.ModuleList(VggLayer(i if n == 0 else o, o) for n in range(depth))
             for i, o, depth in zip(inputs, channels, depths, strict=True)
         )
         self.last = nn.Conv2d(channels[-1], code, bottom)
@@ -144,13 +149,14 @@ class Encoder(nn.Module):
 
     def forward(self, frames: Tensor) -> Features:
         """[B, S, C, H, W] -> code [B, S, G], one skip a stage."""
-        steps, x, skips = frames.shape[1], frames, []
+        steps, x, skips = frames.shape[1], fold_steps(frames), []
         for stage in self.stages:
-            x = stage(x)
-            skips.append(x)
-            x = unfold(F.max_pool2d(fold(x), 2), steps)
-        code = torch.tanh(self.norm(unfold(self.last(fold(x)), steps)))
-        return Features(code.flatten(2), tuple(skips))
+            for layer in stage:
+                x = layer(x, steps)
+            skips.append(unfold_steps(x, steps))
+            x = F.max_pool2d(x, 2)
+        code = torch.tanh(self.norm(self.last(x), steps))
+        return Features(unfold_steps(code.flatten(1), steps), tuple(skips))
 
 
 class Decoder(nn.Module):
@@ -164,23 +170,27 @@ class Decoder(nn.Module):
         self.joins = nn.ModuleList([JoinLayer(2 * d, d), JoinLayer(2 * c, c), JoinLayer(2 * b, b), JoinLayer(2 * a, a)])
         self.stages = nn.ModuleList(
             [
-                nn.Sequential(VggLayer(d, d), VggLayer(d, c)),
-                nn.Sequential(VggLayer(c, c), VggLayer(c, b)),
-                nn.Sequential(VggLayer(b, a)),
-                nn.Sequential(),
+                nn.ModuleList([VggLayer(d, d), VggLayer(d, c)]),
+                nn.ModuleList([VggLayer(c, c), VggLayer(c, b)]),
+                nn.ModuleList([VggLayer(b, a)]),
+                nn.ModuleList(),
             ]
         )
         self.last = nn.ConvTranspose2d(a, colours, 3, padding=1)
 
-    def forward(self, code: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
-        """[B, S, G] with skips [B, D, H, W] -> frames [B, S, C, H, W] in (0, 1)."""
+    def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The skips [B, D, H, W] as the joining layers take them, the smallest first."""
+        return tuple(join.still(skip) for join, skip in zip(self.joins, reversed(skips), strict=True))
+
+    def forward(self, code: Tensor, still: tuple[Tensor, ...]) -> Tensor:
+        """[B, S, G] with what `still` made of the skips -> frames [B, S, C, H, W] in (0, 1)."""
         steps = code.shape[1]
-        x = unfold(self.first(fold(code)[:, :, None, None]), steps)
-        x = F.leaky_relu(self.norm(x), 0.2)
-        for join, stage, skip in zip(self.joins, self.stages, reversed(skips), strict=True):
-            x = unfold(F.interpolate(fold(x), scale_factor=2, mode="nearest"), steps)
-            x = stage(join(x, skip))
-        return torch.sigmoid(unfold(self.last(fold(x)), steps))
+        x = F.leaky_relu_(self.norm(self.first(fold_steps(code)[:, :, None, None]), steps), 0.2)
+        for join, stage, background in zip(self.joins, self.stages, still, strict=True):
+            x = join(F.interpolate(x, scale_factor=2, mode="nearest"), steps, background)
+            for layer in stage:
+                x = layer(x, steps)
+        return unfold_steps(torch.sigmoid(self.last(x)), steps)
 
 
 def _bottom(spec: ClipSpec) -> tuple[int, int]:

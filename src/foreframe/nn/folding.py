@@ -1,6 +1,7 @@
 """Batch and time as one dimension, for layers that know of no time.
 
 Letters: B batch, S steps.
+Rows are clip after clip, or step after step: the second where a layer looks at all clips of one step, whose rows then lie together.
 """
 
 from __future__ import annotations
@@ -10,11 +11,24 @@ from torch import Tensor
 
 
 def fold(frames: Tensor) -> Tensor:
-    """[B, S, *] -> [B * S, *]; pictures come out channels-last in memory, which convolutions like best."""
-    folded = frames.flatten(0, 1)
-    return folded.contiguous(memory_format=torch.channels_last) if folded.ndim == 4 else folded
+    """[B, S, *] -> [B * S, *], clip after clip; pictures come out channels-last in memory, which convolutions like best."""
+    return _channels_last(frames.flatten(0, 1))
 
 
 def unfold(rows: Tensor, steps: int) -> Tensor:
     """[B * S, *] -> [B, S, *]."""
     return rows.unflatten(0, (-1, steps))
+
+
+def fold_steps(frames: Tensor) -> Tensor:
+    """[B, S, *] -> [S * B, *], step after step; pictures come out channels-last in memory."""
+    return _channels_last(frames.transpose(0, 1).flatten(0, 1))
+
+
+def unfold_steps(rows: Tensor, steps: int) -> Tensor:
+    """[S * B, *] -> [B, S, *]."""
+    return rows.unflatten(0, (steps, -1)).transpose(0, 1)
+
+
+def _channels_last(rows: Tensor) -> Tensor:
+    return rows.contiguous(memory_format=torch.channels_last) if rows.ndim == 4 else rows
