@@ -122,9 +122,7 @@ class PublishedSvg(nn.Module):
     def predict(self, code: Tensor, z: Tensor, condition: Tensor) -> Tensor:
         return self.predictor_out(self.predictor(torch.cat([code, z, condition], 1)))
 
-    def loss(
-        self, frames: Tensor, conditions: Tensor, noise: Tensor, beta: float, forced: Container[int]
-    ) -> Tensor:
+    def loss(self, frames: Tensor, conditions: Tensor, noise: Tensor, beta: float, forced: Container[int]) -> Tensor:
         """Sum over t = 1 ... T - 1 of MSE + beta KL, for frames [B, T, C, H, W], conditions [B, T, A], noise [T - 1, B, Z]."""
         self.clear(len(frames))
         total = frames.new_zeros(())

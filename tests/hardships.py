@@ -521,7 +521,11 @@ def rude_messages(count: int) -> Figures:
         async with clients.Client.at(port) as client:
             await client.begin("push")
             refused = int((await client.act(action=[0.0] * 4))[0]["step"] == 1)
-        return {"messages": count, "clients shown the door": left, "an honest client is served after them": bool(refused)}
+        return {
+            "messages": count,
+            "clients shown the door": left,
+            "an honest client is served after them": bool(refused),
+        }
 
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"

@@ -90,7 +90,9 @@ def test_a_drive_is_the_sampled_rollout(simulator: Simulator) -> None:
         action = simulator.replayed(drive)
         assert action is not None
         seen = simulator.act([drive], [action])[0]
-        torch.testing.assert_close(seen, session.act(clip.conditions[None, t])[0], rtol=1e-2, atol=2e-2)  # bfloat16 perhaps
+        torch.testing.assert_close(
+            seen, session.act(clip.conditions[None, t])[0], rtol=1e-2, atol=2e-2
+        )  # bfloat16 perhaps
     assert drive.on_track
     assert drive.psnr is not None
     simulator.act([drive], [np.full(2, 2.5, np.float32)])

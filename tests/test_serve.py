@@ -74,7 +74,11 @@ def test_a_client_drives_undoes_and_keeps(port: int, run: Path, tmp_path: Path) 
         return saved
 
     saved = asyncio.run(drive())
-    assert foreframe.evaluate(run, saved["store"], samples=1, out=tmp_path / "e.json")["clips"] == 1 if saved["frames"] > 5 else True
+    assert (
+        foreframe.evaluate(run, saved["store"], samples=1, out=tmp_path / "e.json")["clips"] == 1
+        if saved["frames"] > 5
+        else True
+    )
     assert len(foreframe.data.ClipStore(saved["store"]).episodes) == 1
 
 
@@ -172,9 +176,7 @@ def test_honest_clients_are_served_beside_those_who_never_read(port: int) -> Non
     assert min(found["acts_each"]) > 0
 
 
-def test_seats_are_limited_and_the_idle_are_let_go(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seats_are_limited_and_the_idle_are_let_go(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("foreframe.serve.server._MOST_DRIVES", 2)
     monkeypatch.setattr(connection, "_IDLE_S", 0.5)
     with serving(run, tmp_path) as port:

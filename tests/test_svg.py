@@ -45,7 +45,9 @@ def test_batch_norm_of_steps_is_a_loop_over_steps() -> None:
     torch.testing.assert_close(a.grad, b.grad)
     for key, value in theirs.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[key], value)
-    torch.testing.assert_close(unfold_steps(ours.eval()(fold_steps(x), 5), 5), torch.stack([theirs.eval()(x[:, t]) for t in range(5)], 1))
+    torch.testing.assert_close(
+        unfold_steps(ours.eval()(fold_steps(x), 5), 5), torch.stack([theirs.eval()(x[:, t]) for t in range(5)], 1)
+    )
 
 
 def test_a_split_skip_is_a_convolution_over_both() -> None:

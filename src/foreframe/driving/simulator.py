@@ -73,7 +73,8 @@ class Simulator:
         self.head = self._head(run)
         predicted = set(self.head.indices) if self.head else set()
         self.steered = [i for i in range(self.spec.condition[0]) if i not in predicted] if self.spec.names else []
-        self.precision, self.act_ms = self._fastest()
+        self.precision, self.act_ms = "float32", 0.0
+        self._take_the_fastest()
 
     @property
     def by_pictures(self) -> bool:
@@ -193,22 +194,18 @@ class Simulator:
     def _running(self) -> Any:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
-    def _fastest(self) -> tuple[str, float]:
-        """The precision in which an act is faster, and what it takes in ms; small models are slower in bfloat16.
-
-        The model is left with its weights in that precision.
-        """
-        whole = self.model
-        self.precision, plain_ms = "float32", self._time()
+    def _take_the_fastest(self) -> None:
+        """Time an act in float32 and, where the hardware has it, in bfloat16, and stay with the faster: small models are slower in it."""
+        whole, self.act_ms = self.model, self._time()
         if hardware.precision() != "bf16-mixed":
-            return self.precision, plain_ms
+            return
         self.precision, self.model = "bfloat16", copy.deepcopy(whole)
         cast_weights(self.model, torch.bfloat16)
         halved_ms = self._time()
-        if halved_ms < plain_ms:
-            return self.precision, halved_ms
-        self.model = whole
-        return "float32", plain_ms
+        if halved_ms < self.act_ms:
+            self.act_ms = halved_ms
+        else:
+            self.precision, self.model = "float32", whole
 
     def _time(self) -> float:
         """What an act takes, in ms: the median of a few."""

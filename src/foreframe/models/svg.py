@@ -133,6 +133,15 @@ class JoinLayer(VggLayer):
         return F.leaky_relu_(self.norm((moving + still).flatten(0, 1), steps), 0.2)
 
 
+class Stage(nn.ModuleList):
+    """Layers one after the other."""
+
+    def forward(self, x: Tensor, steps: int) -> Tensor:
+        for layer in self:
+            x = layer(x, steps)
+        return x
+
+
 class Encoder(nn.Module):
     """VGG-like: stages of 2, 2, 3, 3 layers with pooling between, then one convolution over all that is left."""
 
@@ -141,7 +150,7 @@ class Encoder(nn.Module):
         depths = (2, 2, 3, 3)
         inputs = (colours, *channels[:-1])
         self.stages = nn.ModuleList(
-            nn.ModuleList(VggLayer(i if n == 0 else o, o) for n in range(depth))
+            Stage(VggLayer(i if n == 0 else o, o) for n in range(depth))
             for i, o, depth in zip(inputs, channels, depths, strict=True)
         )
         self.last = nn.Conv2d(channels[-1], code, bottom)
@@ -151,8 +160,7 @@ class Encoder(nn.Module):
         """[B, S, C, H, W] -> code [B, S, G], one skip a stage."""
         steps, x, skips = frames.shape[1], fold_steps(frames), []
         for stage in self.stages:
-            for layer in stage:
-                x = layer(x, steps)
+            x = stage(x, steps)
             skips.append(unfold_steps(x, steps))
             x = F.max_pool2d(x, 2)
         code = torch.tanh(self.norm(self.last(x), steps))
@@ -170,26 +178,24 @@ class Decoder(nn.Module):
         self.joins = nn.ModuleList([JoinLayer(2 * d, d), JoinLayer(2 * c, c), JoinLayer(2 * b, b), JoinLayer(2 * a, a)])
         self.stages = nn.ModuleList(
             [
-                nn.ModuleList([VggLayer(d, d), VggLayer(d, c)]),
-                nn.ModuleList([VggLayer(c, c), VggLayer(c, b)]),
-                nn.ModuleList([VggLayer(b, a)]),
-                nn.ModuleList(),
+                Stage([VggLayer(d, d), VggLayer(d, c)]),
+                Stage([VggLayer(c, c), VggLayer(c, b)]),
+                Stage([VggLayer(b, a)]),
+                Stage(),
             ]
         )
         self.last = nn.ConvTranspose2d(a, colours, 3, padding=1)
 
     def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The skips [B, D, H, W] as the joining layers take them, the smallest first."""
-        return tuple(join.still(skip) for join, skip in zip(self.joins, reversed(skips), strict=True))
+        return tuple(join.still(skip) for join, skip in zip(self.joins, reversed(skips), strict=True))  # type: ignore[operator]
 
     def forward(self, code: Tensor, still: tuple[Tensor, ...]) -> Tensor:
         """[B, S, G] with what `still` made of the skips -> frames [B, S, C, H, W] in (0, 1)."""
         steps = code.shape[1]
         x = F.leaky_relu_(self.norm(self.first(fold_steps(code)[:, :, None, None]), steps), 0.2)
         for join, stage, background in zip(self.joins, self.stages, still, strict=True):
-            x = join(F.interpolate(x, scale_factor=2, mode="nearest"), steps, background)
-            for layer in stage:
-                x = layer(x, steps)
+            x = stage(join(F.interpolate(x, scale_factor=2, mode="nearest"), steps, background), steps)
         return unfold_steps(torch.sigmoid(self.last(x)), steps)
 
 
