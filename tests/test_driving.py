@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
-from small_models import NAMES, clip, small
 
 import foreframe
+from conftest import TINY
 from foreframe import InputError, Noise, Session
 from foreframe.data.store import ClipStore
 from foreframe.driving import Simulator
@@ -18,6 +17,7 @@ from foreframe.driving.saving import animated, save_clip
 from foreframe.nn.precision import cast_weights
 from foreframe.session import act_together
 from foreframe.states import StateHead, load_head
+from small_models import NAMES, clip, small
 
 
 @pytest.fixture(scope="module")

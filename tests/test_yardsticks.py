@@ -31,7 +31,8 @@ def svgs(**options: bool) -> tuple[Model, nn.Module]:
     pairs = [
         (ours.encoder, theirs.encoder), (ours.predictor, theirs.predictor), (ours.predictor_out, theirs.predictor_out),
         (ours.posterior.lstm, theirs.posterior), (ours.posterior.mean, theirs.mean), (ours.posterior.logvar, theirs.logvar),
-        (ours.decoder.first, theirs.decoder.up1[0]), (ours.decoder.norm, theirs.decoder.up1[1]), (ours.decoder.last, theirs.decoder.last[0]),
+        (ours.decoder.first, theirs.decoder.up1[0]),
+        (ours.decoder.norm, theirs.decoder.up1[1]), (ours.decoder.last, theirs.decoder.last[0]),
     ]  # fmt: skip
     stages = [theirs.decoder.up2, theirs.decoder.up3, theirs.decoder.up4, theirs.decoder.up5]
     for join, stage, published in zip(ours.decoder.joins, ours.decoder.stages, stages, strict=True):

@@ -23,8 +23,8 @@ class PlainResidualBlock(nn.Module):
         self.shortcut = _shortcut(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = F.leaky_relu(self.conv1(x), 0.01)
-        return F.leaky_relu(self.conv2(hidden), 0.01) + self.shortcut(x)
+        hidden = F.leaky_relu_(self.conv1(x), 0.01)  # in place: nobody else needs what a convolution gave
+        return F.leaky_relu_(self.conv2(hidden), 0.01) + self.shortcut(x)
 
 
 class DepthwiseBlock(nn.Module):
@@ -40,6 +40,11 @@ class DepthwiseBlock(nn.Module):
         self.narrow = nn.Conv2d(2 * outputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.leave(self.depthwise(F.leaky_relu(self.enter(x), 0.01))) + self.shortcut(x)
-        value, gate = self.widen(x).chunk(2, 1)
-        return x + self.narrow(value * F.leaky_relu(gate, 0.1))
+        x = self.leave(self.depthwise(F.leaky_relu_(self.enter(x), 0.01))) + self.shortcut(x)
+        value, gate = self._widened(x)
+        return x + self.narrow(value * F.leaky_relu_(gate, 0.1))
+
+    def _widened(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Both halves of `widen`, each whole in memory: halves of channels-last pictures would be strewn about."""
+        weights, biases = self.widen.weight.chunk(2), self.widen.bias.chunk(2)  # type: ignore[union-attr]
+        return F.conv2d(x, weights[0], biases[0]), F.conv2d(x, weights[1], biases[1])

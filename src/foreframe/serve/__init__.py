@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ..driving import Simulator
 from ..errors import InputError
-from .server import app
 from .guard import is_loopback
 from .messages import MOST_BYTES
+from .server import app
 
 __all__ = ["app", "play"]
 
