@@ -166,12 +166,14 @@ function help() {
   }));
 }
 
-const typing = (target) => /^(INPUT|SELECT|TEXTAREA)$/.test(target.tagName) && target.type !== "checkbox" && target.type !== "radio";
+// Whose key it is: a slider or a list that was reached with the keyboard keeps its arrows; one that was dragged gives them back.
+const keeps = (target, key) => target.tagName === "SELECT" || (["range", "radio"].includes(target.type) && /^(Arrow|Home|End|Page)/.test(key));
+addEventListener("pointerup", (event) => { if (event.target.matches?.("input")) event.target.blur(); });
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (steer && !typing(event.target) && steer.key(event.key, true)) { if ($("replay").checked) $("replay").checked = false; event.preventDefault(); return; }
+  if (steer && !keeps(event.target, event.key) && steer.key(event.key, true)) { if ($("replay").checked) $("replay").checked = false; event.preventDefault(); return; }
   const does = actions[event.key.toLowerCase()];
-  if (!does || typing(event.target) || (event.key === " " && /^(BUTTON|SUMMARY|INPUT)$/.test(event.target.tagName) && event.target.id !== "run")) return;
+  if (!does || keeps(event.target, event.key) || (event.key === " " && /^(BUTTON|SUMMARY|INPUT)$/.test(event.target.tagName) && event.target.id !== "run")) return;
   event.preventDefault();
   does();
 });

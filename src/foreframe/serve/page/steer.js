@@ -9,8 +9,7 @@ export class Steer {
     this.set = [...this.rest];           // where the sliders are
     this.pushed = new Set();             // keys that are down
     this.lean = [0, 0];                  // of the pad, -1 to 1: right and down
-    this.steps = 0;
-    this.held = null;
+    this.begin(0, null);
     this.draw();
   }
 
@@ -60,19 +59,18 @@ export class Steer {
 
   get busy() { return this.pushed.size > 0 || this.lean.some(Boolean); }
 
-  letGo() { this.pushed.clear(); this.lean = [0, 0]; this.held = null; }
+  letGo() { this.pushed.clear(); this.lean = [0, 0]; }
 
   /** Frame `first` comes next; the recording's command for it may be the second half of one that is held. */
-  begin(first, recorded) { this.steps = Math.max(0, first - 1); this.held = recorded ?? null; }
+  begin(first, recorded) { this.first = Math.max(0, first - 1); this.done = []; this.recorded = recorded; }
 
-  back(steps) { this.steps = Math.max(0, this.steps - steps); }
+  back(steps) { this.done.length = Math.max(0, this.done.length - steps); }
 
   /** What is done next. A command is held for as many frames as the data hold one. */
   action() {
-    const held = this.steering.held_frames ?? 1;
-    if (this.held === null || this.steps % held === 0) this.held = this.now();
-    this.steps += 1;
-    return this.held;
+    const anew = (this.first + this.done.length) % (this.steering.held_frames ?? 1) === 0;
+    this.done.push(anew ? this.now() : this.done.at(-1) ?? this.recorded ?? this.now());
+    return this.done.at(-1);
   }
 
   now() {
