@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types bench-data soak clean
+.PHONY: demo test lint types bench bench-data soak clean
 
 demo: $(VENV)/.run
 	$(BIN)/foreframe demo
@@ -13,11 +13,15 @@ test: $(VENV)/.dev lint types
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --durations=8
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
+
+bench: $(VENV)/.dev  # training, sampling and acts beside both systems as published; and what a step costs; writes results/bench-{speed,cost}.json
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/speed.py
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/cost.py
 
 bench-data: $(VENV)/.dev  # loading clips beside a PNG + CSV loader; writes results/bench-data.json
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/data.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -379,6 +380,35 @@ def test_another_run_is_gone_on_from_with_other_settings(store: ClipStore, tmp_p
         foreframe.train("push-tiny", store.path, tmp_path / "c", changes=more)
     with pytest.raises(InputError, match="holds no whole training state"):
         foreframe.train("push-tiny", store.path, tmp_path / "d", changes=more, resume_from=tmp_path)
+
+
+def test_a_batch_in_parts_is_the_batch(store: ClipStore, tmp_path: Path) -> None:
+    """Gradients of the parts add up to those of the whole, and the log tells of the whole."""
+    weights, logs = [], []
+    for parts in (1, 4):
+        changes = {**TINY, "training.steps": 3, "training.batch": 8, "training.accumulate": parts}
+        foreframe.train("push-tiny", store.path, tmp_path / str(parts), changes=changes)
+        weights.append(foreframe.load(tmp_path / str(parts)).state_dict())
+        logs.append([json.loads(line) for line in (tmp_path / str(parts) / "metrics.jsonl").read_text().splitlines()])
+    for key, value in weights[0].items():
+        torch.testing.assert_close(value, weights[1][key], rtol=1e-3, atol=1e-5)
+    for one, other in zip(*logs, strict=True):
+        assert other.get("loss") == pytest.approx(one.get("loss"), rel=1e-4)
+    with pytest.raises(InputError, match=r"training.accumulate 3.*share equally"):
+        foreframe.train(
+            "push-tiny", store.path, tmp_path / "x", changes={"training.batch": 4, "training.accumulate": 3}
+        )
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
+def test_a_compiled_model_trains_to_the_same(store: ClipStore, tmp_path: Path) -> None:
+    weights = []
+    for compiled in (False, True):
+        changes = {**TINY, "training.steps": 1, "training.validate_every": 1, "training.compile": compiled}
+        foreframe.train("push-tiny", store.path, tmp_path / str(compiled), changes=changes)
+        weights.append(foreframe.load(tmp_path / str(compiled)).state_dict())
+    for key, value in weights[0].items():
+        torch.testing.assert_close(value, weights[1][key], rtol=1e-3, atol=1e-5)
 
 
 def test_steps_ahead_are_drawn_over_the_orders_of_magnitude() -> None:

@@ -17,6 +17,7 @@ from .model import Features, Model
 from .noise import Noise
 
 _AT_ONCE = 512  # frames in one encoder or decoder call where no gradient is wanted: bounds memory
+_AT_ONCE_ON_CPU = 64  # where one is wanted, on a CPU: more are slower, they do not stay in its cache
 
 
 @dataclass(frozen=True)
@@ -155,9 +156,7 @@ class Canvas:
     def _flush(self) -> None:
         if not self._waiting:
             return
-        at_once = len(self._waiting)
-        if not torch.is_grad_enabled():
-            at_once = max(1, _AT_ONCE // self._waiting[0][1].shape[0])
+        at_once = _steps_at_once(self._waiting[0][1])
         for begin in range(0, len(self._waiting), at_once):
             self._done.append(self._decode(self._waiting[begin : begin + at_once]))
         self._waiting = []
@@ -177,13 +176,20 @@ class Canvas:
 
 
 def _encoded(model: Model, frames: Tensor, embedded: Tensor) -> Features:
-    """Seen frames [B, K, C, H, W] encoded in one call, or in parts where nothing is trained and memory is what counts."""
-    at_once = frames.shape[1] if torch.is_grad_enabled() else max(1, _AT_ONCE // len(frames))
+    """Seen frames [B, K, C, H, W] encoded in one call, or in a few if they are many."""
+    at_once = _steps_at_once(frames)
     parts = [model.encode(f, e) for f, e in zip(frames.split(at_once, 1), embedded.split(at_once, 1), strict=True)]
     if len(parts) == 1:
         return parts[0]
     code = torch.cat([part.code for part in parts], 1)
     return Features(code, tuple(torch.cat(skips, 1) for skips in zip(*(part.skips for part in parts), strict=True)))
+
+
+def _steps_at_once(rows: Tensor) -> int:
+    """How many steps of so many rows [B, *] go through a network in one call."""
+    if not torch.is_grad_enabled():
+        return max(1, _AT_ONCE // len(rows))
+    return max(1, _AT_ONCE_ON_CPU // len(rows)) if rows.device.type == "cpu" else 1 << 30
 
 
 def _widen(rows: Tensor, samples: int) -> Tensor:

@@ -3,8 +3,8 @@
 Letters: B batch, S steps, R rows (B * S), D channels, H height, W width, G code, Z latent.
 What a frame shows beside its pose - who dances, in what clothes, before which wall - comes from the context frame and the
 label it was seen with. The label of step t says where the limbs are; a latent state says what no label tells: cloth, hair,
-light. The decoder is a U-Net over (context frame, its label, the label of step t), and composes: a mask takes new pixels or
-those of the context frame. As nothing is fed back, frame 629 is as good as frame 1.
+light. What a limb looks like is looked up where the context's label is like the label of step t. The decoder is a U-Net over all
+that, and composes: a mask takes new pixels or those of the context frame. As nothing is fed back, frame 629 is as good as frame 1.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from ..clips import ClipSpec
 from ..errors import InputError
 from ..model import Features, Model, Step
+from ..nn.attention import LookUp
 from ..nn.folding import fold, unfold
 from ..nn.recurrent import GaussianLstm, LstmStack, LstmState
 from ..nn.residual import FilmBlock, ResidualBlock, group_norm
@@ -95,6 +96,9 @@ class PoseCompact(Model):
         after = State(origin, posterior_state, prior_state, predictor_state)
         return after, Step(self.predictor_out(hidden), None if posterior is None else (posterior,), (prior,))
 
+    def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return self.decoder.still(skips)
+
     def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
         return self.decoder(code, conditions, skips)
 
@@ -111,11 +115,11 @@ class Encoder(nn.Module):
         self.leave = nn.Linear(channels[-1] * bottom[0] * bottom[1], code)
 
     def forward(self, frames: Tensor, labels: Tensor) -> Features:
-        """[B, S, C, H, W] with [B, S, D, H/2, W/2] -> code [B, S, G]; skips: the frame itself, then a picture a stage."""
+        """[B, S, C, H, W] with [B, S, D, H/2, W/2] -> code [B, S, G]; skips: the frame itself, its label, a picture a stage."""
         steps = frames.shape[1]
         pixels = F.pixel_unshuffle(fold(frames), _PATCH)
         x = self.blocks[0](self.enter(torch.cat([pixels, fold(labels).to(pixels.dtype)], 1)))
-        skips = [frames, unfold(x, steps)]
+        skips = [frames, labels, unfold(x, steps)]
         for down, block in zip(self.downs, self.blocks[1:], strict=True):
             x = block(down(x))
             skips.append(unfold(x, steps))
@@ -129,7 +133,8 @@ class Decoder(nn.Module):
     def __init__(self, colours: int, label: int, channels: tuple[int, ...], code: int) -> None:
         super().__init__()
         deep = channels[::-1]
-        self.enter = nn.Conv2d(label, channels[0], 1)
+        self.look_up = LookUp(label)
+        self.enter = nn.Conv2d(label + _PATCH**2 * colours, channels[0], 1)
         self.joins = nn.ModuleList(nn.Conv2d(c, c, 1) for c in channels)
         self.down_blocks = nn.ModuleList(FilmBlock(c, code) for c in channels)
         self.downs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels))
@@ -137,12 +142,17 @@ class Decoder(nn.Module):
         self.up_blocks = nn.ModuleList(FilmBlock(c, code) for c in deep[1:])
         self.leave = nn.Conv2d(channels[0], _PATCH**2 * (colours + 1), 3, padding=1)
 
-    def forward(self, code: Tensor, labels: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
-        """[B, S, G] and [B, S, D, H/2, W/2] with skips [B, D, H', W'] -> frames [B, S, C, H, W]."""
+    def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """The context frame, keys of its label, and what each stage down makes of it."""
+        frame, label, *pictures = skips
+        return frame, self.look_up.keys(label), *(join(p) for join, p in zip(self.joins, pictures, strict=True))
+
+    def forward(self, code: Tensor, labels: Tensor, still: tuple[Tensor, ...]) -> Tensor:
+        """[B, S, G] and [B, S, D, H/2, W/2] with what `still` made of the skips -> frames [B, S, C, H, W]."""
         steps, film = code.shape[1], fold(code)
-        frame, *pictures = skips
-        known = [join(picture) for join, picture in zip(self.joins, pictures, strict=True)]
-        x = self.enter(fold(labels).to(code.dtype))
+        frame, keys, *known = still
+        alike = self.look_up(labels, keys, F.pixel_unshuffle(frame, _PATCH))
+        x = self.enter(torch.cat([fold(labels).to(code.dtype), alike.to(code.dtype)], 1))
         across = []
         for stage, (block, context) in enumerate(zip(self.down_blocks, known, strict=True)):
             x = self.downs[stage - 1](x) if stage else x

@@ -76,10 +76,11 @@ def train(
         changes["training.save_every"] = save_every
     resolved = resolve(recipe, config, changes)
     stores, out = open_stores(data), Path(out)
-    if resolved.training.batch % (devices * nodes):
+    loop = resolved.training
+    if loop.batch % (devices * nodes * loop.accumulate):
         raise InputError(
-            f"training.batch is {resolved.training.batch}, devices {devices} on {nodes} machines; "
-            "expected a batch that the devices can share equally"
+            f"training.batch is {loop.batch}, devices {devices} on {nodes} machines, training.accumulate {loop.accumulate}; "
+            "expected a batch that they can share equally"
         )
     clip = resolved.clip
     windows = stores.windows("train", clip.length, clip.conditions, apart=clip.apart)

@@ -92,13 +92,17 @@ class OptimiserConfig:
 class LoopConfig:
     """How long and how often, all in optimiser steps. `batch` is the number of clips over all devices.
 
-    For the first `first_steps` steps only the share `first_clips` of the clips is used.
+    With `accumulate` a device takes its share of the batch in so many parts, one after the other, and adds up the gradients:
+    the same step (but for batch normalisation, whose statistics are a part's) in less memory. `compile` has
+    torch.compile make the model's encoder, step and decoder; it pays on GPUs, after minutes. For the first `first_steps` steps only the share `first_clips` of the clips is used.
     """
 
     steps: int
     batch: int = 16
     seed: int = 0
     precision: Precision = "auto"
+    accumulate: int = 1
+    compile: bool = False
     log_every: int = 20
     validate_every: int = 500
     validation_clips: int = 32
@@ -111,7 +115,7 @@ class LoopConfig:
         if not 0 < self.first_clips <= 1:
             raise InputError(f"training.first_clips is {self.first_clips}; expected a share above 0, at most 1")
         every = ("log_every", "validate_every", "save_every")
-        _at_least_one("training", self, "steps", "batch", "validation_clips", "keep", *every)
+        _at_least_one("training", self, "steps", "batch", "accumulate", "validation_clips", "keep", *every)
 
 
 def _at_least_one(section: str, options: Any, *names: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,13 @@ import torch
 from torch import Tensor
 
 from .. import hardware, models
-from ..clips import ClipSpec
+from ..clips import Clip, ClipSpec
 from ..data.mixtures import MixedWindows
 from ..errors import TrainingError
 from ..evaluation.predicting import clip_seeds
 from ..files import only_one
 from ..model import Model
-from ..objective import sigma_of_beta
+from ..objective import Elbo, sigma_of_beta
 from ..progress import progress
 from .config import Config
 from .log import Log
@@ -52,6 +53,9 @@ def fit(
         model = models.build(config.model, spec, config.model_options)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = optimiser_of(model, config)
+    if config.training.compile:
+        for name in ("encode", "step", "decode"):  # not the loop over time: its length and forced steps change
+            setattr(model, name, torch.compile(getattr(model, name)))
     bound = Bound(model, config.clip.n_past, config.objective.score_context)
     wrapped, optimiser_wrapped = fabric.setup(bound, optimiser)
     average = {key: value.detach().clone() for key, value in model.state_dict().items()}
@@ -135,26 +139,33 @@ class _Trainer:
         learning_rate = config.optimiser.learning_rate(step)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
-        clip, seeds = self._batch(step)
         forced, ahead = forced_steps(config, step), steps_ahead(config, step)
         length = config.clip.n_past + ahead + config.clip.horizon
-        made = self.bound(clip.frames[:, :length], clip.conditions[:, :length], seeds, beta, forced, ahead)
         self.optimiser.zero_grad(set_to_none=True)
-        self.fabric.backward(made.loss)
+        parts = []
+        for number, (clip, seeds) in enumerate(self._batch(step), start=1):
+            last = number == config.training.accumulate
+            with self.fabric.no_backward_sync(self.bound, enabled=not last):
+                part = self.bound(clip.frames[:, :length], clip.conditions[:, :length], seeds, beta, forced, ahead)
+                self.fabric.backward(part.loss / config.training.accumulate)
+            parts.append(Elbo(*(value.detach() for value in part)))
+        made = Elbo(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
         self._apply(made.loss)
         self.state.step += 1
         if self.state.step % config.training.log_every == 0 or self.state.step == 1:
             return self._report(made, beta, learning_rate, len(forced))
         return ""
 
-    def _batch(self, step: int) -> tuple[Any, list[int]]:
-        """This process's share of the step's clips, with the seed of each clip's noise."""
-        size, world, rank = self.config.training.batch, self.fabric.world_size, self.fabric.global_rank
-        share = size // world
-        chosen = self.order.batch(step, size)[rank * share : (rank + 1) * share]
-        first = step * size + rank * share
-        seeds = clip_seeds(self.config.training.seed, range(first, first + share))
-        return self.windows.clips(chosen).to(self.fabric.device), seeds
+    def _batch(self, step: int) -> Iterator[tuple[Clip, list[int]]]:
+        """This process's share of the step's clips, in parts, with the seed of each clip's noise."""
+        loop, world, rank = self.config.training, self.fabric.world_size, self.fabric.global_rank
+        numbers = self.order.batch(step, loop.batch)
+        share = loop.batch // world
+        part = share // loop.accumulate
+        for first in range(rank * share, (rank + 1) * share, part):
+            places = range(step * loop.batch + first, step * loop.batch + first + part)
+            clips = self.windows.clips(numbers[first : first + part])
+            yield clips.to(self.fabric.device), clip_seeds(loop.seed, places)
 
     def _apply(self, loss: Tensor) -> None:
         """Clip, step and average; a step whose gradients are not finite changes nothing, and too many in a row end the run.

@@ -1,0 +1,126 @@
+"""What a training step costs, from measured points: time and memory over batch, frames and picture size; and two processes beside one.
+
+    python benchmarks/cost.py [--quick]
+
+For each model: seconds a step and the peak of its memory at a few points, and the least-squares fit seconds = fixed + per_frame *
+frames in the batch (a frame of that size). Weak scaling: clips a second of two processes with twice the batch over those of one.
+Writes results/bench-cost.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from speed import POSE, SVG, _clips, _ours_step, _resident, _seconds
+
+import foreframe
+from foreframe import models
+from foreframe.clips import ClipSpec
+
+ROOT = Path(__file__).resolve().parents[1]
+POINTS = [(2, 6), (4, 6), (4, 12), (8, 12)]  # clips, frames each
+KINDS: dict[str, tuple[ClipSpec, int]] = {
+    "compact": (SVG, 2),
+    "svg": (SVG, 2),
+    "pose": (POSE, 1),
+    "pose_compact": (POSE, 1),
+}
+
+
+def point(name: str, batch: int, frames: int) -> tuple[float, float]:
+    """Seconds a step, and MB at its peak above the model: in a process of its own."""
+    words = [sys.executable, __file__, "--point", name, str(batch), str(frames)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    seconds, megabytes = json.loads(done.stdout.splitlines()[-1])
+    return seconds, megabytes
+
+
+def measure(name: str, batch: int, frames: int) -> list[float]:
+    spec, n_past = KINDS[name]
+    pictures, conditions = _clips(spec, batch, frames, torch.device("cpu"))
+    step = _ours_step(name, spec, {}, pictures, conditions, n_past, tuple(range(frames)), half=True)
+    step()
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _resident("VmRSS")
+    seconds = min(_seconds(step) for _ in range(3))
+    return [seconds, (_resident("VmHWM") - before) / 1024]
+
+
+def cost(name: str, points: list[tuple[int, int]]) -> dict[str, Any]:
+    spec, _ = KINDS[name]
+    rows = [(batch, frames, *point(name, batch, frames)) for batch, frames in points]
+    count = np.array([batch * frames for batch, frames, *_ in rows], float)
+    seconds, memory = (np.array([row[k] for row in rows]) for k in (2, 3))
+    fits = [np.linalg.lstsq(np.stack([np.ones_like(count), count], 1), y, rcond=None)[0] for y in (seconds, memory)]
+    return {
+        "parameters": sum(p.numel() for p in models.build(name, spec, {}).parameters()),
+        "size": list(spec.frame),
+        "points": [{"clips": b, "frames": f, "seconds": round(s, 4), "peak_mb": round(m, 1)} for b, f, s, m in rows],
+        "seconds": {"fixed": round(fits[0][0], 4), "per_frame": round(fits[0][1], 5)},
+        "peak_mb": {"fixed": round(fits[1][0], 1), "per_frame": round(fits[1][1], 2)},
+    }
+
+
+def weak_scaling(steps: int) -> dict[str, Any]:
+    """Clips a second of one process at batch 4 and of two at batch 8, from the time that later steps take."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "store"
+        with contextlib.redirect_stderr(io.StringIO()):
+            foreframe.data.make("push", store, trajectories=6)
+        for devices in (1, 2):
+            times = []
+            for last in (10, 10 + steps):
+                words = [sys.executable, "-m", "foreframe", "train", "push-tiny", "--data", str(store), "--out"]
+                words += [
+                    f"{folder}/run-{devices}-{last}",
+                    "--devices",
+                    str(devices),
+                    "--training.batch",
+                    str(4 * devices),
+                ]
+                words += ["--training.steps", str(last), "--training.validate_every", "9999"]
+                began = time.perf_counter()
+                subprocess.run(words, capture_output=True, check=True)
+                times.append(time.perf_counter() - began)
+            found[devices] = steps * 4 * devices / (times[1] - times[0])
+    return {
+        "clips a second, one process": round(found[1], 1),
+        "clips a second, two processes": round(found[2], 1),
+        "efficiency": round(found[2] / found[1] / 2, 3),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "bench-cost.json")
+    parser.add_argument("--point", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.point:
+        name, batch, frames = options.point
+        print(json.dumps(measure(name, int(batch), int(frames))))
+        return
+    found: dict[str, Any] = {"machine": foreframe.info()}
+    for name in KINDS:
+        found[name] = cost(name, POINTS[:2] if options.quick else POINTS)
+        print(name, json.dumps(found[name], indent=None))
+    found["weak scaling, push-tiny"] = weak_scaling(10 if options.quick else 60)
+    print(found["weak scaling, push-tiny"])
+    options.out.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
