@@ -271,7 +271,7 @@ def _resident(what: str) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=[*ROWS, "memory"], default=[*ROWS, "memory"])
+    parser.add_argument("--only", nargs="+", choices=[*ROWS, "memory"], default=["memory", *ROWS])
     parser.add_argument("--quick", action="store_true", help="tiny batches: tries the script, measures nothing")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)

@@ -4,7 +4,7 @@ Letters: B batch, S steps, R rows (B * S), D channels, H height, W width, G code
 What a frame shows beside its pose - who dances, in what clothes, before which wall - comes from the context frame and the
 label it was seen with. The label of step t says where the limbs are; a latent state says what no label tells: cloth, hair,
 light. What a limb looks like is looked up where the context's label is like the label of step t. The decoder is a U-Net over all
-that, and composes: a mask takes new pixels or those of the context frame. As nothing is fed back, frame 629 is as good as frame 1.
+that, and composes: masks take new pixels, those that were looked up, or those of the context frame. As nothing is fed back, frame 629 is as good as frame 1.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ class Decoder(nn.Module):
         self.downs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels))
         self.ups = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in pairwise(deep))
         self.up_blocks = nn.ModuleList(FilmBlock(c, code) for c in deep[1:])
-        self.leave = nn.Conv2d(channels[0], _PATCH**2 * (colours + 1), 3, padding=1)
+        self.leave = nn.Conv2d(channels[0], _PATCH**2 * (colours + 2), 3, padding=1)
 
     def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The context frame, keys of its label, and what each stage down makes of it."""
@@ -160,9 +160,12 @@ class Decoder(nn.Module):
             across.append(x)
         for block, up, side in zip(self.up_blocks, self.ups, reversed(across[:-1]), strict=True):
             x = block(F.interpolate(up(x), scale_factor=2, mode="nearest") + side, film)
-        painted = unfold(F.pixel_shuffle(self.leave(F.silu(x)), _PATCH).float(), steps)
-        mask, new = torch.sigmoid(painted[:, :, -1:] + _MASK_BIAS), torch.sigmoid(painted[:, :, :-1])
-        return mask * new + (1 - mask) * frame[:, None].float()
+        painted = F.pixel_shuffle(self.leave(F.silu(x)), _PATCH).float()
+        keep = torch.zeros_like(painted[:, :1])
+        masks = torch.cat([keep, painted[:, :2] + _MASK_BIAS], 1).softmax(1)[:, :, None]  # [R, 3, 1, H, W]
+        kept, found = frame[:, None].float().expand(-1, steps, -1, -1, -1), F.pixel_shuffle(alike, _PATCH)
+        layers = torch.stack([fold(kept), found, torch.sigmoid(painted[:, 2:])], 1)
+        return unfold((masks * layers).sum(1), steps)
 
 
 def _bottom(spec: ClipSpec, factor: int) -> tuple[int, int]:
