@@ -40,7 +40,7 @@ def test_deviation_is_dark_where_samples_agree() -> None:
 
 
 def test_an_unknown_ending_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"ends in '\.mov'; expected one of \.webp, \.gif, \.png"):
+    with pytest.raises(InputError, match=r"ends in '\.mov'; expected one of \.webp, \.gif, \.mp4, \.png"):
         animate([], tmp_path / "a.mov", 5.0)
 
 
