@@ -506,15 +506,15 @@ def long_rollout(frames: int) -> Figures:
 
 
 def rude_messages(count: int) -> Figures:
-    """Messages that no page sends, 200 a client; after them an honest client is served as before."""
+    """Messages that no page sends, 80 a client; after them an honest client is served as before."""
     import clients
 
     async def rude(port: int) -> Figures:
         rng, refused, left = random.Random(1), 0, 0
-        for _ in range(0, count, 200):
+        for _ in range(0, count, 80):
             async with clients.Client.at(port) as client:
                 try:
-                    for _ in range(200):
+                    for _ in range(80):
                         await client.send(clients.malformed(rng))
                 except Exception:  # it was shown the door after a hundred errors
                     left += 1

@@ -41,6 +41,17 @@ def test_sessions_that_act_together_see_what_they_see_alone(name: str) -> None:
     torch.testing.assert_close(alone[2].uncertainty, together[2].uncertainty)
 
 
+def test_sessions_that_cannot_act_together_say_so() -> None:
+    model = small("compact").eval()
+    frames, conditions = clip(model)
+    fresh, acted = Session(model), Session(model)
+    for session in (fresh, acted):
+        session.reset(frames[:1, :2], conditions[:1, :2], Noise([0]))
+    acted.act(conditions[:1, 2])
+    with pytest.raises(ValueError, match="same `company`"):
+        act_together([fresh, acted], [conditions[:1, 2]] * 2)
+
+
 def test_a_fork_goes_on_from_the_chosen_sample() -> None:
     model = small("svg").eval()
     frames, conditions = clip(model)
@@ -118,7 +129,9 @@ def test_undo_leads_back_and_another_future_leads_elsewhere(simulator: Simulator
 
 def test_drives_of_several_kinds_act_in_one_call(simulator: Simulator) -> None:
     def drives() -> list[foreframe.driving.Drive]:
-        return [simulator.begin(k % 2, samples, seed=k) for k, samples in enumerate((1, 4, 1, 4, 9))]
+        found = [simulator.begin(k % 2, samples, seed=k) for k, samples in enumerate((1, 4, 1, 4, 9))]
+        simulator.act(found[:2], [np.array([1, 1], np.float32)] * 2)  # some have acted, others have not
+        return found
 
     actions = [np.array([k, -k], np.float32) / 3 for k in range(5)]
     apart = [simulator.act([drive], [action])[0] for drive, action in zip(drives(), actions, strict=True)]

@@ -37,6 +37,11 @@ class Session:
         return self.noise.samples
 
     @property
+    def company(self) -> tuple[int, bool]:
+        """Sessions of one model that agree in this can act together: as many samples, and whether a frame is fed back next."""
+        return self.samples, self._previous is None
+
+    @property
     def uncertainty(self) -> Tensor:
         """How far the samples disagree: standard deviation over N, mean over channels [B, H, W]. Zero with one sample."""
         return self.frames.std(1, correction=0).mean(1)
@@ -104,9 +109,13 @@ class Session:
 def act_together(sessions: Sequence[Session], conditions: Sequence[Tensor]) -> list[Tensor]:
     """`act` in several sessions of one model at once, each with its own condition [B, *A]: what each of them sees.
 
-    The sessions have the same number of samples and have all acted, or none of them has. One step of the model is made
-    for all together.
+    One step of the model is made for all together.
+
+    Raises:
+        ValueError: they are not each other's `company`.
     """
+    if len({session.company for session in sessions}) != 1:
+        raise ValueError(f"{len(sessions)} sessions differ in samples or feedback; expected all with the same `company`")
     first, sizes = sessions[0], [len(session.frames) for session in sessions]
     joined = copy.copy(first)
     joined.noise = JoinedNoise([session.noise for session in sessions])

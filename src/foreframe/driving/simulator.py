@@ -130,13 +130,13 @@ class Simulator:
     def act(self, drives: Sequence[Drive], actions: Sequence[Array | Tensor]) -> list[Tensor]:
         """One act in each drive: the futures that each sees, floats in [0, 1] [N, C, H, W].
 
-        An action is the steered numbers [U] in raw units, or a label image. Drives with as many samples share one step of
+        An action is the steered numbers [U] in raw units, or a label image. Drives that can (`Session.company`) share one step of
         the model.
         """
         conditions = [self._condition(drive, action) for drive, action in zip(drives, actions, strict=True)]
-        alike: dict[int, list[int]] = {}
+        alike: dict[tuple[int, bool], list[int]] = {}
         for number, drive in enumerate(drives):
-            alike.setdefault(drive.session.samples, []).append(number)
+            alike.setdefault(drive.session.company, []).append(number)
         for numbers in alike.values():
             for number in numbers:
                 drives[number].about_to_act()

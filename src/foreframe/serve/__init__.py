@@ -81,6 +81,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(place)
+        listening.listen(128)  # from here on whoever comes may wait
     except OSError as error:
         raise InputError(
             f"cannot listen at {host}:{port} ({error.strerror}); choose another --port, or --port 0 for any that is free"
