@@ -115,7 +115,9 @@ def act_together(sessions: Sequence[Session], conditions: Sequence[Tensor]) -> l
         ValueError: they are not each other's `company`.
     """
     if len({session.company for session in sessions}) != 1:
-        raise ValueError(f"{len(sessions)} sessions differ in samples or feedback; expected all with the same `company`")
+        raise ValueError(
+            f"{len(sessions)} sessions differ in samples or feedback; expected all with the same `company`"
+        )
     first, sizes = sessions[0], [len(session.frames) for session in sessions]
     joined = copy.copy(first)
     joined.noise = JoinedNoise([session.noise for session in sessions])
