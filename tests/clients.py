@@ -59,7 +59,7 @@ class Client:
     @classmethod
     @contextlib.asynccontextmanager
     async def at(cls, port: int) -> AsyncIterator[Client]:
-        async with websockets.connect(address_of(port), max_size=None, proxy=None) as socket:
+        async with websockets.connect(address_of(port), max_size=None, max_queue=None, proxy=None) as socket:
             yield cls(socket, json.loads(await socket.recv())["key"])
 
     async def send(self, text: str) -> None:

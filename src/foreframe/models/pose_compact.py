@@ -4,7 +4,8 @@ Letters: B batch, S steps, R rows (B * S), D channels, H height, W width, G code
 What a frame shows beside its pose - who dances, in what clothes, before which wall - comes from the context frame and the
 label it was seen with. The label of step t says where the limbs are; a latent state says what no label tells: cloth, hair,
 light. What a limb looks like is looked up where the context's label is like the label of step t. The decoder is a U-Net over all
-that, and composes: masks take new pixels, those that were looked up, or those of the context frame. As nothing is fed back, frame 629 is as good as frame 1.
+that, and composes: masks take new pixels, those that were looked up, or those of the context frame. As nothing is fed back,
+frame 629 is as good as frame 1.
 """
 
 from __future__ import annotations

@@ -94,7 +94,8 @@ class LoopConfig:
 
     With `accumulate` a device takes its share of the batch in so many parts, one after the other, and adds up the gradients:
     the same step (but for batch normalisation, whose statistics are a part's) in less memory. `compile` has
-    torch.compile make the model's encoder, step and decoder; it pays on GPUs, after minutes. For the first `first_steps` steps only the share `first_clips` of the clips is used.
+    torch.compile make the model's encoder, step and decoder. For the first `first_steps` steps only the share `first_clips` of
+    the clips is used.
     """
 
     steps: int
