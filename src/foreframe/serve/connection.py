@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import numpy as np
@@ -56,9 +56,7 @@ class Connection:
         for task in left:
             task.cancel()
         for task in (*done, *left):
-            with contextlib.suppress(
-                asyncio.CancelledError, WebSocketDisconnect, TimeoutError, ConnectionError, OSError
-            ):
+            with contextlib.suppress(asyncio.CancelledError, TimeoutError, ConnectionError):
                 await task
 
     async def _listen(self) -> None:
@@ -146,10 +144,17 @@ class Connection:
         self._sent += 1
         took = round((time.perf_counter() - began) * 1e3, 2)
         message = picture({**head, "number": self._sent, "took_ms": took}, parts)
-        await asyncio.wait_for(self.socket.send_bytes(message), _SEND_S)
+        await self._send(self.socket.send_bytes(message))
 
     async def _tell(self, what: dict[str, Any]) -> None:
-        await asyncio.wait_for(self.socket.send_json(what), _SEND_S)
+        await self._send(self.socket.send_json(what))
+
+    async def _send(self, sending: Coroutine[Any, Any, None]) -> None:
+        """The one door to the client. Whoever went away meanwhile, or does not listen, is gone."""
+        try:
+            await asyncio.wait_for(sending, _SEND_S)
+        except (RuntimeError, WebSocketDisconnect, OSError, TimeoutError) as error:
+            raise ConnectionError("the client is gone") from error
 
 
 def _text_of(message: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
 import secrets
@@ -112,7 +113,8 @@ class _Hall:
         key = secrets.token_urlsafe(12)
         self.there[key] = Connection(socket, self.engines, key)
         try:
-            await self.there[key].serve()
+            with contextlib.suppress(ConnectionError):
+                await self.there[key].serve()
         finally:
             del self.there[key]
 
