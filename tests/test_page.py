@@ -138,6 +138,12 @@ def test_the_recording_is_followed_and_shown_beside(page: Any) -> None:
 
 def test_the_dancer_follows_a_dragged_joint_and_the_recording(page: Any) -> None:
     choose(page, "dance")
+    page.keyboard.press(" ")
+    page.wait_for_function("Number(document.body.dataset.step) >= 4")
+    assert float(page.inner_text("#psnr").removesuffix(" dB")) > 15  # drawn from the joints, the labels are the recorded ones
+    page.keyboard.press(" ")
+    choose(page, "push")
+    choose(page, "dance")
     before, box = seen(page), page.locator("#skeleton").bounding_box()
     simulators = page.evaluate("fetch('simulators').then(a => a.json())")["simulators"]
     joints = next(s for s in simulators if s["name"] == "dance")["steering"]["joints"]

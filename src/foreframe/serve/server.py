@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -82,7 +81,7 @@ class _Hall:
         simulator, number = self._start(request)
         start = simulator.starts[number]
         if start.joints is not None:
-            return JSONResponse({"joints": np.round(start.joints.astype(float), 3).tolist()})
+            return JSONResponse({"joints": start.joints.tolist()})  # unrounded: the same label is drawn of them again
         actions = [] if simulator.by_pictures else start.conditions.numpy()[:, simulator.steered].tolist()
         return JSONResponse({"actions": actions})
 

@@ -39,6 +39,7 @@ function choose(name) {
   $("replay-row").hidden = !steer;
   $("replay").checked = false;
   $("pace").value = Math.round(simulator.frames_per_second ? Math.max(8, simulator.frames_per_second) : 10);
+  $("pace").dispatchEvent(new Event("input"));
   $("what").textContent = "Everything here is imagined by a neural network that learned from recordings: no simulator runs behind it. "
     + (steer ? "The arrow keys are the robot's actions; the network draws what the camera would see." : "The skeleton is the condition; the network draws the dancer.");
   $("states").hidden = !simulator.predicted_states.length;
