@@ -140,7 +140,9 @@ def test_the_dancer_follows_a_dragged_joint_and_the_recording(page: Any) -> None
     choose(page, "dance")
     page.keyboard.press(" ")
     page.wait_for_function("Number(document.body.dataset.step) >= 4")
-    assert float(page.inner_text("#psnr").removesuffix(" dB")) > 15  # drawn from the joints, the labels are the recorded ones
+    assert (
+        float(page.inner_text("#psnr").removesuffix(" dB")) > 15
+    )  # drawn from the joints, the labels are the recorded ones
     page.keyboard.press(" ")
     choose(page, "push")
     choose(page, "dance")
