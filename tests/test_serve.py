@@ -52,7 +52,7 @@ def port(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield port
 
 
-def test_a_client_drives_undoes_and_keeps(port: int, run: Path, tmp_path: Path) -> None:
+def test_a_client_drives_undoes_and_keeps(port: int) -> None:
     async def drive() -> dict[str, Any]:
         async with Client.at(port) as client:
             head, pixels = await client.begin("run", samples=4)
@@ -77,11 +77,7 @@ def test_a_client_drives_undoes_and_keeps(port: int, run: Path, tmp_path: Path) 
         raise AssertionError("the drive is still there")
 
     saved = asyncio.run(drive())
-    assert (
-        foreframe.evaluate(run, saved["store"], samples=1, out=tmp_path / "e.json")["clips"] == 1
-        if saved["frames"] > 5
-        else True
-    )
+    assert saved["frames"] == 3  # two given, one imagined; a whole one is scored in test_driving.py
     assert len(foreframe.data.ClipStore(saved["store"]).episodes) == 1
 
 

@@ -150,10 +150,18 @@ class Simulator:
 
     def replayed(self, drive: Drive) -> Array | Tensor | None:
         """The action that the recording has for the drive's next step; None where it has ended."""
-        if drive.step >= len(drive.start):
-            return None
-        recorded = drive.start.conditions[drive.step]
-        return recorded if self.by_pictures else recorded.numpy()[self.steered]
+        return self.recorded(drive.start, drive.step) if drive.step < len(drive.start) else None
+
+    def recorded(self, start: Start, row: int) -> Array | Tensor:
+        """The action that leads to frame `row` of a recording.
+
+        Raises:
+            InputError: the recording ends before it.
+        """
+        if row >= len(start):
+            raise InputError(f"the recording has no frame {row}; it ends after frame {len(start) - 1}")
+        condition = start.conditions[row]
+        return condition if self.by_pictures else condition.numpy()[self.steered]
 
     def checked(self, action: Array | Tensor) -> Tensor:
         """The action as a tensor.

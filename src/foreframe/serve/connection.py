@@ -130,10 +130,7 @@ class Connection:
         simulator, drive = self.engine.simulator, self.drive
         assert drive is not None
         if said.row is not None:
-            if said.row >= len(drive.start):
-                raise InputError(f"the recording has no frame {said.row}; it ends after frame {len(drive.start) - 1}")
-            recorded = drive.start.conditions[said.row]
-            return recorded if simulator.by_pictures else recorded.numpy()[simulator.steered]
+            return simulator.recorded(drive.start, said.row)
         if said.joints is not None:
             return simulator.label(np.asarray(said.joints, np.float32).reshape(-1, 2))
         return simulator.checked(np.asarray(said.action, np.float32))
