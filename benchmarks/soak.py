@@ -28,6 +28,7 @@ COUNTS: dict[str, int | None] = {
     "races": 50,
     "rotten_bits": 1000,
     "killed_builds": 50,
+    "killed_experiments": 50,
     "long_training": 2000,
     "long_rollout": 10_000,
     "rude_messages": 10_000,

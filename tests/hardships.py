@@ -462,6 +462,44 @@ def killed_builds(count: int, seed: int = 0) -> Figures:
     return {"kills": hits, "stores": builds, "stores that ended otherwise": different}
 
 
+def killed_experiments(count: int, seed: int = 0) -> Figures:
+    """Random SIGKILLs of an experiment, every fifth with two workers: it ends in the figures of one that was never killed."""
+    chance = random.Random(seed)
+    hits = experiments = different = 0
+    changes = {key: value for key, value in SMALL.items() if not key.startswith(("training.save", "training.valid"))}
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        _, data, _ = _jobs(root)[0]
+
+        def experiment(out: Path, workers: int) -> Callable[[], None]:
+            return lambda: void(foreframe.experiment("learning-rate", data, out, 1, workers, changes))
+
+        def found(out: Path) -> Any:
+            return json.loads((out / "experiment.json").read_text())["arms"]
+
+        seconds = {}
+        for workers in (1, 2):
+            began = time.monotonic()
+            assert _status(_fork(experiment(root / f"whole{workers}", workers))) == 0
+            seconds[workers] = time.monotonic() - began
+        whole = found(root / "whole1")
+        different += found(root / "whole2") != whole
+        while hits < count:
+            out, workers = root / f"experiment{experiments}", 2 if experiments % 5 == 0 else 1
+            experiments += 1
+            status = -9
+            while status == -9:
+                child = _fork(experiment(out, workers))
+                if hits < count:
+                    time.sleep(chance.random() * seconds[workers])
+                    os.kill(child, signal.SIGKILL)
+                status = _status(child)
+                hits += status == -9
+            different += status != 0 or found(out) != whole
+            shutil.rmtree(out)
+    return {"kills": hits, "experiments": experiments, "experiments that ended otherwise": different}
+
+
 def long_training(steps: int) -> Figures:
     """Memory, open files and processes over many steps."""
     with tempfile.TemporaryDirectory() as folder:
@@ -572,6 +610,7 @@ HARDSHIPS: dict[str, Callable[..., Figures]] = {
         races,
         rotten_bits,
         killed_builds,
+        killed_experiments,
         long_training,
         long_rollout,
         rude_messages,

@@ -83,7 +83,7 @@ def test_protocols_are_pinned() -> None:
     made = (
         truth + torch.from_numpy(rng.normal(0, 0.05, truth.shape)) * torch.tensor([1.0, 0.3, 2.0]).view(3, 1, 1)
     ).clamp(0, 1)
-    pinned = {"foreframe": 24.0241, "lab-pose": 24.0241, "lab-svg": 27.6926}
+    pinned = {"foreframe": 24.0241, "long": 24.0241, "lab-pose": 24.0241, "lab-svg": 27.6926}
     for name, value in pinned.items():
         protocol = protocols.named(name)
         assert float(protocol.psnr(made, truth).mean()) == pytest.approx(value, abs=1e-4), name
@@ -96,6 +96,12 @@ def test_protocols_are_pinned() -> None:
     ) == (2, 10, 1, 0)
     lab_pose = frozen["lab-pose"]
     assert (lab_pose.n_past, lab_pose.horizon, lab_pose.samples, lab_pose.every) == (1, 629, 1, 0)
+    assert (frozen["long"].n_past, frozen["long"].horizon, frozen["long"].samples, frozen["long"].every) == (
+        None,
+        60,
+        5,
+        None,
+    )
     assert (frozen["foreframe"].n_past, frozen["foreframe"].samples, frozen["foreframe"].every) == (None, 10, None)
 
 

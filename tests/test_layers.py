@@ -11,7 +11,7 @@ ROOT = Path(foreframe.__file__).parent
 
 # Lower may not import higher. Rooms on one line are neighbours: they may use each other, but not in a circle.
 FLOORS = [
-    {"errors", "files", "progress", "clips", "distributions", "schedules", "hardware", "states"},
+    {"errors", "files", "progress", "clips", "distributions", "schedules", "hardware", "states", "workers"},
     {"model", "noise", "rollouts", "objective", "session", "nn", "data", "metrics", "viz"},
     {"models"},
     {"evaluation"},

@@ -78,6 +78,12 @@ def test_killed_builds_end_as_others() -> None:
     assert found["stores that ended otherwise"] == 0
 
 
+def test_killed_experiments_end_as_others() -> None:
+    found = endure("killed_experiments", 1)
+    assert found["kills"] >= 1
+    assert found["experiments that ended otherwise"] == 0
+
+
 def test_long_runs_stay_flat() -> None:
     """A coarse bound on memory; the measured slopes are in the documentation."""
     training, rollout = endure("long_training", 80), endure("long_rollout", 500)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -76,38 +78,56 @@ def test_a_stopped_build_goes_on_where_it_was(store: ClipStore, tmp_path: Path) 
     same_content(store.path, tmp_path / "store")
 
 
-def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(tmp_path: Path) -> None:
-    """Two interrupts to the whole group, as a person does who presses twice: it ends at once, and can go on."""
+@pytest.fixture
+def building(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A store that two workers build under `tmp_path`, the leader of its own group, when it has kept two episodes."""
     words = [sys.executable, "-m", "foreframe", "data", "make", "push", str(tmp_path / "out"), "--workers", "2"]
     process = subprocess.Popen(
         [*words, "--trajectories", "60"], start_new_session=True, stderr=subprocess.PIPE, text=True
     )
-    journal = tmp_path / "out.partial" / "episodes.jsonl"
-    for _ in range(300):
-        if journal.exists() and journal.read_text().count("\n") >= 2:
-            break
+    while len(kept_in(tmp_path)) < 2:
+        assert process.poll() is None
         time.sleep(0.1)
+    yield process
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def kept_in(folder: Path) -> list[str]:
+    journal = folder / "out.partial" / "episodes.jsonl"
+    lines = journal.read_text().splitlines(keepends=True) if journal.exists() else []
+    return [json.loads(line)["name"] for line in lines if line.endswith("\n")]
+
+
+def no_process_is_left(group: int) -> bool:
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(building: subprocess.Popen[str], tmp_path: Path) -> None:
+    """Two interrupts to the whole group, as a person does who presses twice: it ends at once, says so, and can go on."""
     for _ in range(2):
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(building.pid, signal.SIGINT)
         time.sleep(0.05)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode in (130, -signal.SIGINT), said
-    kept = [json.loads(line)["name"] for line in journal.read_text().splitlines()]
+    _, said = building.communicate(timeout=60)
+    assert building.returncode in (130, -signal.SIGINT), said
+    assert "Traceback" not in said
+    kept = kept_in(tmp_path)
     assert kept == [f"{i:06d}" for i in range(len(kept))]
     assert len(kept) >= 2
-    for _ in range(100):
-        if not group_lives(process.pid):
-            return
-        time.sleep(0.1)
-    pytest.fail("workers are still there")
+    assert no_process_is_left(building.pid)
 
 
-def group_lives(number: int) -> bool:
-    try:
-        os.killpg(number, 0)
-    except ProcessLookupError:
-        return False
-    return True
+def test_no_worker_outlives_a_parent_that_is_killed(building: subprocess.Popen[str]) -> None:
+    """SIGKILL to the parent alone: nobody is told, and still the workers end."""
+    building.kill()
+    building.communicate(timeout=60)
+    assert no_process_is_left(building.pid)
 
 
 def test_a_finished_store_is_not_made_twice(store: ClipStore) -> None:

@@ -96,6 +96,8 @@ def _spelt_out(verb: Verb, words: list[str], function: Callable[..., Any]) -> li
         if option.replace("_", "-") not in known:
             raise unknown(f"option of {verb.name}", option, known)
         name = known[option.replace("_", "-")]
+        if name in positionals:
+            positionals.remove(name)
         kind = kinds.get(name, str)
         if kind is bool and not equals:
             values = [waiting.pop(0)] if waiting and waiting[0] in ("true", "false") else ["true"]

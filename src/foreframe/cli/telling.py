@@ -30,8 +30,13 @@ def made(store: Any, given: Arguments) -> None:
         print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
     _next(
         f"foreframe data preview {store.path} {store.path}.png",
-        f"foreframe train push-tiny --data {store.path} --out runs/first",
+        _first_training(store.path, {column.role for column in store.columns.values()}),
     )
+
+
+def _first_training(store: str | Path, roles: set[str]) -> str:
+    """The command that trains on a store for the first time: label images take another recipe than numbers."""
+    return f"foreframe train {'pose-dance' if 'label' in roles else 'push-tiny'} --data {store} --out runs/first"
 
 
 def exported(count: int, given: Arguments) -> None:
@@ -69,7 +74,7 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     _audit(found["notes"])
     for warning in _warnings(found):
         print(f"  NOTE       {warning}")
-    _next(f"foreframe train push-tiny --data {found['store']} --out runs/first")
+    _next(_first_training(found["store"], {condition["role"] for condition in found["conditions"].values()}))
 
 
 def _warnings(found: dict[str, Any]) -> list[str]:

@@ -14,9 +14,9 @@ import numpy as np
 
 from ..errors import InputError
 from ..progress import progress
+from ..workers import in_order
 from .recording import Column, Recording, Source
 from .store import MANIFEST, SPLITS, ClipStore
-from .workers import in_order
 from .writing import StoreWriter
 
 SHARES = (0.8, 0.1, 0.1)  # of the episodes, for train, validate, test

@@ -43,7 +43,7 @@ def evaluate(
         run: a run folder.
         data: a clip store.
         split: train, validate or test.
-        protocol: foreframe, lab-svg or lab-pose.
+        protocol: foreframe, long, lab-svg or lab-pose.
         samples: futures drawn for each clip; the protocol's number by default.
         seed: of the noise.
         out: where to write the JSON; in the run by default, `eval.json` or, by another protocol, `eval-PROTOCOL.json`.

@@ -58,7 +58,7 @@ def sample(
         clips: numbers of the split's clips, as `eval` counts them; an even spread of six by default.
         samples: futures drawn for each clip.
         split: train, validate or test.
-        protocol: whose clips: foreframe, lab-svg or lab-pose.
+        protocol: whose clips: foreframe, long, lab-svg or lab-pose.
         seed: of the noise.
         format: of the animations: webp (every colour), gif or mp4 (needs PyAV).
 

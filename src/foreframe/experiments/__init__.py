@@ -1,16 +1,15 @@
 """Experiments: one question, several arms that differ in one thing, several seeds, one page.
 
 An experiment is a YAML file here: its `question`; a recipe with changes for stores whose conditions are `vectors` and for
-those that have `labels`; and `arms`, each a name with further changes. A new file is a new experiment.
+those that have `labels`, with the `protocol` that scores it if it is not ours; and `arms`, each a name with further changes.
+A new file is a new experiment.
 """
 
 from __future__ import annotations
 
-import concurrent.futures
-import multiprocessing
+import functools
 import os
-import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -18,12 +17,13 @@ from typing import Any
 
 from ..data.store import ClipStore
 from ..errors import InputError, unknown
-from ..evaluation import EVAL, evaluate
+from ..evaluation import evaluate, result_file
 from ..files import claim_output, only_one, read_json, write_json
 from ..metrics.seeds import over_seeds
 from ..progress import progress
 from ..reporting.comparison import compare
 from ..training import resolve, train
+from ..workers import in_order
 
 _SAMPLES = 5
 _RESULT = "experiment.json"
@@ -37,6 +37,7 @@ class Experiment:
     question: str
     about: str
     recipe: str
+    protocol: str
     arms: Mapping[str, Mapping[str, Any]]
 
 
@@ -83,13 +84,17 @@ def experiment(
     chosen = _read(name, store, changes or {})
     folder = Path(out) if out else Path("runs") / f"{name}-{store.path.name}"
     described = {"experiment": name, "recipe": chosen.recipe, "arms": chosen.arms, "data": store.content}
+    described |= {"protocol": chosen.protocol}
     claim_output(folder, "experiment", ("arms.json",))
     folder.mkdir(parents=True, exist_ok=True)
     with only_one(folder, "experiment"):
         _claim(folder, described)
         jobs = [_Job(chosen, arm, seed, str(data), folder) for seed in range(seeds) for arm in chosen.arms]
         with progress(f"experiment {name}", len(jobs), "runs") as advance:
-            for job in _finished(jobs, workers or os.cpu_count() or 1):
+            cores = os.cpu_count() or 1
+            count = min(workers or cores, len(jobs))
+            threads = max(1, cores // count) if count > 1 else None
+            for job in in_order(functools.partial(_do, threads), jobs, count, start="spawn"):
                 advance(1, f"{job.arm}, seed {job.seed}")
         result = _summary(chosen, store, folder, seeds)
         write_json(folder / _RESULT, result)
@@ -110,7 +115,8 @@ def _read(name: str, store: ClipStore, changes: Mapping[str, Any]) -> Experiment
     for arm in arms.values():
         steps = resolve(base["recipe"], None, arm).training.steps
         arm.update({f"training.{key}": max(1, steps // 6) for key in ("validate_every", "save_every")} | arm)
-    return Experiment(name, values["question"], " ".join(values["about"].split()), base["recipe"], arms)
+    about, protocol = " ".join(values["about"].split()), base.get("protocol", "foreframe")
+    return Experiment(name, values["question"], about, base["recipe"], protocol, arms)
 
 
 def _claim(folder: Path, described: Mapping[str, Any]) -> None:
@@ -132,44 +138,33 @@ class _Job:
     def run(self) -> Path:
         return self.folder / self.arm.replace(" ", "-").replace(",", "") / f"seed-{self.seed}"
 
+    @property
+    def scores(self) -> Path:
+        return result_file(self.run, self.experiment.protocol, None)
+
     def do(self) -> _Job:
         """Train to the end and score, unless that was done."""
         changes = {**self.experiment.arms[self.arm], "training.seed": self.seed}
         train(self.experiment.recipe, self.data, self.run, changes=changes)
-        if not (self.run / EVAL).exists():
-            evaluate(self.run, self.data, samples=_SAMPLES)
+        if not self.scores.exists():
+            evaluate(self.run, self.data, protocol=self.experiment.protocol, samples=_SAMPLES)
         return self
 
 
-def _finished(jobs: list[_Job], workers: int) -> Iterator[_Job]:
-    """Jobs as they get done, several at a time, each with its share of the cores."""
-    if workers == 1:
-        yield from (job.do() for job in jobs)
-        return
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    spawning = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(min(workers, len(jobs)), spawning, _prepare, (threads,)) as pool:
-        try:
-            for done in concurrent.futures.as_completed([pool.submit(job.do) for job in jobs]):
-                yield done.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in multiprocessing.active_children():
-                os.kill(worker.pid or 0, signal.SIGTERM)  # they save what they have
-            raise
-
-
-def _prepare(threads: int) -> None:
+def _do(threads: int | None, job: _Job) -> _Job:
+    """In a worker: one job with its share of the cores."""
     import torch
 
-    torch.set_num_threads(threads)
+    if threads:
+        torch.set_num_threads(threads)
+    return job.do()
 
 
 def _summary(chosen: Experiment, store: ClipStore, folder: Path, seeds: int) -> dict[str, Any]:
     found: dict[str, dict[str, list[float]]] = {}
     clips = 0
     for arm in chosen.arms:
-        scores = [read_json(_Job(chosen, arm, seed, "", folder).run / EVAL, "scores") for seed in range(seeds)]
+        scores = [read_json(_Job(chosen, arm, seed, "", folder).scores, "scores") for seed in range(seeds)]
         found[arm] = {name: [pick(score) for score in scores] for name, pick in _FIGURES.items()}
         clips = scores[0]["clips"]
     first = next(iter(found.values()))
@@ -190,6 +185,7 @@ def _summary(chosen: Experiment, store: ClipStore, folder: Path, seeds: int) -> 
         "question": chosen.question,
         "about": chosen.about,
         "recipe": chosen.recipe,
+        "protocol": chosen.protocol,
         "changes": {arm: dict(values) for arm, values in chosen.arms.items()},
         "data": {"store": str(store.path), "content": store.content, "source": store.source},
         "seeds": seeds,

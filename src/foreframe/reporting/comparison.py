@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..evaluation import EVAL
+from ..evaluation import result_file
 from ..files import read_json, write_whole
 from ..viz import curves
 from . import inline, log_of, page
@@ -29,7 +29,8 @@ def compare(result: Mapping[str, Any], runs: Mapping[str, Sequence[Path]], out: 
     titles = [psnr, f"against {first} (dB)", *others]
     rows = [(arm, _cells(figures)) for arm, figures in result["arms"].items()]
     logs = {arm: [log_of(run) for run in folders] for arm, folders in runs.items()}
-    scores = {arm: [read_json(run / EVAL, "scores") for run in folders] for arm, folders in runs.items()}
+    scored = {arm: [result_file(run, result["protocol"], None) for run in folders] for arm, folders in runs.items()}
+    scores = {arm: [read_json(file, "scores") for file in files] for arm, files in scored.items()}
     per_frame = {arm: [s["scores"]["psnr"]["per_frame"] for s in found] for arm, found in scores.items()}
     n_past = next(iter(scores.values()))[0]["protocol"]["n_past"]
     drawn = curves.comparison(logs, per_frame, n_past, out / "curves.svg")

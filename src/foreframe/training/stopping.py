@@ -16,7 +16,7 @@ class Stop:
 
 @contextlib.contextmanager
 def stopping() -> Iterator[Stop]:
-    """Note the first SIGTERM or SIGINT; a second one ends the process at once."""
+    """Note the first SIGTERM or SIGINT; a second one ends the process at once. What is ignored stays ignored (nohup, workers)."""
     stop = Stop()
 
     def note(number: int, frame: Any) -> None:
@@ -27,7 +27,8 @@ def stopping() -> Iterator[Stop]:
     before = {}
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(ValueError):  # not in the main thread
-            before[number] = signal.signal(number, note)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, note)
     try:
         yield stop
     finally:

@@ -45,7 +45,7 @@ def names() -> list[str]:
     """The protocols that there are.
 
     >>> names()
-    ['foreframe', 'lab-pose', 'lab-svg']
+    ['foreframe', 'lab-pose', 'lab-svg', 'long']
     """
     return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
 

@@ -1,18 +1,21 @@
 """Work shared out to processes, its results in order.
 
 Every worker has a pipe of its own and nothing else in common with the others, so any of them can be ended at any moment:
-after an error, after an impatient Ctrl-C, or by a system that runs out of memory. Nobody waits for one that is gone.
+after an error, after an impatient Ctrl-C, or by a system that runs out of memory. Nobody waits for one that is gone, and
+none goes on when the process that began it is gone, even if that was killed.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Sequence
 from multiprocessing.connection import wait
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from ..errors import InputError
+from .errors import InputError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -20,8 +23,22 @@ Result = TypeVar("Result")
 _AHEAD = 2  # results a worker may be ahead of the one that is waited for: bounds memory
 
 
-def in_order(function: Callable[[Item], Result], items: Sequence[Item], count: int) -> Generator[Result, None, None]:
+def in_order(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    count: int,
+    start: Literal["fork", "spawn"] = "fork",
+) -> Generator[Result, None, None]:
     """`function(item)` for each item, in order, worked out by `count` processes; in this one if it is 1.
+
+    Workers are ended by SIGTERM; a function that answers to it (training saves its state) is waited for.
+
+    Args:
+        function: what is to be done; at the top of a module if workers are spawned.
+        items: what it is done to.
+        count: of workers.
+        start: forked workers begin at once; spawned ones import everything anew, and may use torch, which must not be forked
+            once it has threads. Where nothing can be forked, all are spawned.
 
     Raises:
         InputError: a worker died.
@@ -31,7 +48,8 @@ def in_order(function: Callable[[Item], Result], items: Sequence[Item], count: i
     if count <= 1:
         yield from map(function, items)
         return
-    context: Any = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else "spawn")
+    possible = start in multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context(start if possible else "spawn")
     pipes: dict[Any, Any] = {}
     try:
         for _ in range(count):
@@ -43,7 +61,7 @@ def in_order(function: Callable[[Item], Result], items: Sequence[Item], count: i
         yield from _shared_out(list(pipes), items)
     finally:
         for worker in pipes.values():
-            worker.kill()
+            worker.terminate()
         for pipe, worker in pipes.items():
             worker.join()
             pipe.close()
@@ -85,6 +103,7 @@ def _work(pipe: Any, function: Callable[[Any], Any]) -> None:
     """A worker's life: until the parent is gone or ends it. The parent alone answers to Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
             number, item = pipe.recv()
@@ -95,3 +114,11 @@ def _work(pipe: Any, function: Callable[[Any], Any]) -> None:
         except Exception as error:
             answer = (number, None, error)
         pipe.send(answer)
+
+
+def _end_with_parent() -> None:
+    """Wait until the parent is gone, and end this process as the parent would have done."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)

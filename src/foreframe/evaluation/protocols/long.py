@@ -1,0 +1,14 @@
+"""Ours, far beyond what a run was trained on: sixty frames from its own context, to see what drifts."""
+
+from ...metrics.psnr import psnr
+from . import Protocol
+
+PROTOCOL = Protocol(
+    name="long",
+    n_past=None,
+    horizon=60,
+    every=None,
+    samples=5,
+    psnr=psnr,
+    about="60 predicted frames whatever the run was trained on, mean over them of each frame's PSNR; mean and best of N prior samples",
+)
