@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from foreframe import models
 from foreframe.clips import ClipSpec
 from foreframe.models.svg import JoinLayer
 from foreframe.nn.folding import fold_steps, unfold_steps
 from foreframe.nn.step_batch_norm import StepBatchNorm
+from foreframe.nn.upsampling import UpConv2d
 from foreframe.rollouts import rollout
 from small_models import N_PAST, T, clip, noise, small, spec
 
@@ -51,11 +53,27 @@ def test_batch_norm_of_steps_is_a_loop_over_steps() -> None:
 
 
 def test_a_split_skip_is_a_convolution_over_both() -> None:
-    layer = JoinLayer(8, 6).double().eval()
-    x, skip = torch.randn(2, 3, 4, 8, 8, dtype=torch.double), torch.randn(2, 4, 8, 8, dtype=torch.double)
-    both = torch.cat([x, skip[:, None].expand(-1, 3, -1, -1, -1)], 2).flatten(0, 1)
-    expected = torch.nn.functional.leaky_relu(layer.norm(layer.conv(both), 3), 0.2).unflatten(0, (2, 3))
+    layer = JoinLayer(4, 6).double().eval()
+    x, skip = torch.randn(2, 3, 4, 4, 4, dtype=torch.double), torch.randn(2, 4, 8, 8, dtype=torch.double)
+    large = F.interpolate(x.flatten(0, 1), scale_factor=2, mode="nearest").unflatten(0, (2, 3))
+    both = torch.cat([large, skip[:, None].expand(-1, 3, -1, -1, -1)], 2).flatten(0, 1)
+    whole = torch.cat([layer.moving.conv.weight, layer.still.weight], 1)
+    convolved = F.conv2d(both, whole, layer.still.bias, padding=1)
+    expected = F.leaky_relu(layer.norm(convolved, 3), 0.2).unflatten(0, (2, 3))
     torch.testing.assert_close(unfold_steps(layer(fold_steps(x), 3, layer.still(skip)), 3), expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 4), (128, 4, 4)], ids=["few pixels", "many pixels"])
+def test_a_transposed_convolution_is_one_of_the_enlarged_picture(shape: tuple[int, int, int]) -> None:
+    """Values and gradients, whichever way is taken."""
+    layer = UpConv2d(5, 3).double()
+    x = torch.randn(shape[0], 5, *shape[1:], dtype=torch.double, requires_grad=True)
+    expected = layer.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+    wanted = [x, *layer.parameters()]
+    weights = torch.randn_like(expected)
+    torch.testing.assert_close(layer(x), expected)
+    for a, b in zip(*(torch.autograd.grad((y * weights).sum(), wanted) for y in (layer(x), expected)), strict=True):
+        torch.testing.assert_close(a, b)
 
 
 def test_training_in_one_batch_is_training_step_by_step() -> None:

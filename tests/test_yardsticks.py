@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from foreframe import Model, Noise, Session, elbo, models, rollout
 from foreframe.clips import ClipSpec
 from foreframe.models.pose import Pose
-from foreframe.models.svg import Svg
+from foreframe.models.svg import JoinLayer, Svg
 
 B, T, BETA = 2, 7, 0.01
 SIZES = {"code": 6, "latent": 3, "width": 8, "channels": (4, 4, 6, 6)}
@@ -54,13 +54,24 @@ def poses() -> tuple[Model, nn.Module]:
 def same_weights(theirs: nn.Module, pairs: list[tuple[nn.Module, nn.Module]]) -> nn.Module:
     taken = 0
     for a, b in pairs:
-        for ours, copy in zip(a.parameters(), b.parameters(), strict=True):
-            assert ours.shape == copy.shape
-            copy.data.copy_(ours.data)
+        for ours, copy in zip(parameters_of(a), b.parameters(), strict=True):
+            whole = torch.cat([part.data for part in ours], 1) if len(ours) > 1 else ours[0].data
+            assert whole.shape == copy.shape
+            copy.data.copy_(whole)
             copy.ours = ours  # type: ignore[attr-defined]
             taken += 1
     assert taken == len(list(theirs.parameters()))
     return theirs
+
+
+def parameters_of(module: nn.Module) -> list[tuple[nn.Parameter, ...]]:
+    """One entry for each of the published parameters: those of ours that it is made of, side by side."""
+    if isinstance(module, JoinLayer):
+        bias = module.still.bias
+        assert bias is not None
+        halves = (module.moving.conv.weight, module.still.weight)
+        return [halves, (bias,), *((parameter,) for parameter in module.norm.parameters())]
+    return [(parameter,) for parameter in module.parameters()]
 
 
 class Given(Noise):
@@ -93,7 +104,9 @@ def test_the_same_loss_and_gradients(kind: str, forced: range | tuple[int, ...])
     a.backward()
     b.backward()
     for copy in theirs.parameters():
-        torch.testing.assert_close(copy.grad, copy.ours.grad, rtol=1e-7, atol=1e-11)  # type: ignore[attr-defined]
+        ours_grad = [part.grad for part in copy.ours]  # type: ignore[attr-defined]
+        whole = torch.cat(ours_grad, 1) if len(ours_grad) > 1 else ours_grad[0]
+        torch.testing.assert_close(copy.grad, whole, rtol=1e-7, atol=1e-11)
 
 
 def test_the_same_futures() -> None:

@@ -22,6 +22,7 @@ from ..nn.folding import fold_steps, unfold_steps
 from ..nn.recurrent import FixedPrior, GaussianLstm, LstmStack, LstmState
 from ..nn.standardise import Standardise
 from ..nn.step_batch_norm import StepBatchNorm
+from ..nn.upsampling import UpConv2d
 
 _STAGES = 4  # poolings: H and W are divided by 16
 
@@ -117,20 +118,22 @@ class VggLayer(nn.Module):
         return F.leaky_relu_(self.norm(self.conv(x), steps), 0.2)  # in place: nobody else needs the normalised rows
 
 
-class JoinLayer(VggLayer):
-    """A VGG layer over cat(x, skip), with the skip's half convolved once (`still`) for all steps that share it.
+class JoinLayer(nn.Module):
+    """A VGG layer over cat(up(x), skip), with the skip's half convolved once (`still`) for all steps that share it.
 
-    conv(cat(x, s)) = conv_x(x) + conv_s(s): the same weights, the same function.
+    conv(cat(x, s)) = conv_x(x) + conv_s(s): the published weights in two halves, the same function.
     """
 
-    def still(self, skip: Tensor) -> Tensor:
-        """The skip's half: [B, D, H, W] -> [B, D', H, W]."""
-        return F.conv2d(skip, self.conv.weight.chunk(2, 1)[1], self.conv.bias, padding=1)
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.moving = UpConv2d(inputs, outputs, bias=False)
+        self.still = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm = StepBatchNorm(outputs)
 
-    def forward(self, x: Tensor, steps: int, still: Tensor) -> Tensor:  # type: ignore[override]
-        """Rows [S * B, D, H, W] with the skip's half [B, D', H, W] -> [S * B, D', H, W]."""
-        moving = F.conv2d(x, self.conv.weight.chunk(2, 1)[0], padding=1).unflatten(0, (steps, -1))
-        return F.leaky_relu_(self.norm((moving + still).flatten(0, 1), steps), 0.2)
+    def forward(self, x: Tensor, steps: int, still: Tensor) -> Tensor:
+        """Rows [S * B, D, H, W] with the skip's half [B, D', 2 H, 2 W] -> [S * B, D', 2 H, 2 W]."""
+        joined = self.moving(x).unflatten(0, (steps, -1)) + still
+        return F.leaky_relu_(self.norm(joined.flatten(0, 1), steps), 0.2)
 
 
 class Stage(nn.ModuleList):
@@ -175,7 +178,7 @@ class Decoder(nn.Module):
         a, b, c, d = channels
         self.first = nn.ConvTranspose2d(code, d, bottom)
         self.norm = StepBatchNorm(d)
-        self.joins = nn.ModuleList([JoinLayer(2 * d, d), JoinLayer(2 * c, c), JoinLayer(2 * b, b), JoinLayer(2 * a, a)])
+        self.joins = nn.ModuleList([JoinLayer(d, d), JoinLayer(c, c), JoinLayer(b, b), JoinLayer(a, a)])
         self.stages = nn.ModuleList(
             [
                 Stage([VggLayer(d, d), VggLayer(d, c)]),
@@ -195,7 +198,7 @@ class Decoder(nn.Module):
         steps = code.shape[1]
         x = F.leaky_relu_(self.norm(self.first(fold_steps(code)[:, :, None, None]), steps), 0.2)
         for join, stage, background in zip(self.joins, self.stages, still, strict=True):
-            x = stage(join(F.interpolate(x, scale_factor=2, mode="nearest"), steps, background), steps)
+            x = stage(join(x, steps, background), steps)
         return unfold_steps(torch.sigmoid(self.last(x)), steps)
 
 
