@@ -12,6 +12,7 @@ from foreframe.models.svg import JoinLayer
 from foreframe.nn.folding import fold_steps, unfold_steps
 from foreframe.nn.step_batch_norm import StepBatchNorm
 from foreframe.nn.upsampling import UpConv2d
+from foreframe.nn.whole import PictureToVector, VectorToPicture
 from foreframe.rollouts import rollout
 from small_models import N_PAST, T, clip, noise, small, spec
 
@@ -74,6 +75,13 @@ def test_a_transposed_convolution_is_one_of_the_enlarged_picture(shape: tuple[in
     torch.testing.assert_close(layer(x), expected)
     for a, b in zip(*(torch.autograd.grad((y * weights).sum(), wanted) for y in (layer(x), expected)), strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_convolutions_as_large_as_their_picture_are_convolutions() -> None:
+    down, up = PictureToVector(4, 6, (2, 3)).double(), VectorToPicture(6, 4, (2, 3)).double()
+    x, code = torch.randn(5, 4, 2, 3, dtype=torch.double), torch.randn(5, 6, dtype=torch.double)
+    torch.testing.assert_close(down(x)[:, :, None, None], F.conv2d(x, down.weight, down.bias))
+    torch.testing.assert_close(up(code), F.conv_transpose2d(code[:, :, None, None], up.weight, up.bias))
 
 
 def test_training_in_one_batch_is_training_step_by_step() -> None:

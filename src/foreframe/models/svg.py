@@ -23,6 +23,7 @@ from ..nn.recurrent import FixedPrior, GaussianLstm, LstmStack, LstmState
 from ..nn.standardise import Standardise
 from ..nn.step_batch_norm import StepBatchNorm
 from ..nn.upsampling import UpConv2d
+from ..nn.whole import PictureToVector, VectorToPicture
 
 _STAGES = 4  # poolings: H and W are divided by 16
 
@@ -156,7 +157,7 @@ class Encoder(nn.Module):
             Stage(VggLayer(i if n == 0 else o, o) for n in range(depth))
             for i, o, depth in zip(inputs, channels, depths, strict=True)
         )
-        self.last = nn.Conv2d(channels[-1], code, bottom)
+        self.last = PictureToVector(channels[-1], code, bottom)
         self.norm = StepBatchNorm(code)
 
     def forward(self, frames: Tensor) -> Features:
@@ -166,7 +167,7 @@ class Encoder(nn.Module):
             x = stage(x, steps)
             skips.append(unfold_steps(x, steps))
             x = F.max_pool2d(x, 2)
-        code = torch.tanh(self.norm(self.last(x), steps))
+        code = torch.tanh(self.norm(self.last(x)[:, :, None, None], steps))
         return Features(unfold_steps(code.flatten(1), steps), tuple(skips))
 
 
@@ -176,7 +177,7 @@ class Decoder(nn.Module):
     def __init__(self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]) -> None:
         super().__init__()
         a, b, c, d = channels
-        self.first = nn.ConvTranspose2d(code, d, bottom)
+        self.first = VectorToPicture(code, d, bottom)
         self.norm = StepBatchNorm(d)
         self.joins = nn.ModuleList([JoinLayer(d, d), JoinLayer(c, c), JoinLayer(b, b), JoinLayer(a, a)])
         self.stages = nn.ModuleList(
@@ -196,7 +197,7 @@ class Decoder(nn.Module):
     def forward(self, code: Tensor, still: tuple[Tensor, ...]) -> Tensor:
         """[B, S, G] with what `still` made of the skips -> frames [B, S, C, H, W] in (0, 1)."""
         steps = code.shape[1]
-        x = F.leaky_relu_(self.norm(self.first(fold_steps(code)[:, :, None, None]), steps), 0.2)
+        x = F.leaky_relu_(self.norm(self.first(fold_steps(code)), steps), 0.2)
         for join, stage, background in zip(self.joins, self.stages, still, strict=True):
             x = stage(join(x, steps, background), steps)
         return unfold_steps(torch.sigmoid(self.last(x)), steps)

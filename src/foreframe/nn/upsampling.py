@@ -22,19 +22,19 @@ class UpConv2d(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
         super().__init__()
+        self.narrow = max(inputs, outputs) <= _NARROW
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         pixels = x.shape[0] * x.shape[2] * x.shape[3]
-        if max(self.conv.in_channels, self.conv.out_channels) > _NARROW or pixels < _MANY_PIXELS:
-            return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))  # type: ignore[no-any-return]
+        if not self.narrow or pixels < _MANY_PIXELS:
+            return self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))
         return F.conv_transpose2d(x, _summed(self.conv.weight), self.conv.bias, stride=2, padding=1)
 
 
 def _summed(weight: Tensor) -> Tensor:
-    """[D', D, 3, 3] -> the kernel of the transposed convolution [D, D', 4, 4]. Summed in the weights' own precision."""
+    """[D', D, 3, 3] -> the kernel of the transposed convolution [D, D', 4, 4]."""
     outputs, inputs = weight.shape[:2]
     taps = weight.new_tensor([[0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]])  # which results a tap of the kernel adds to
     both = torch.einsum("km,ln->klmn", taps, taps).reshape(9, 16)
-    with torch.autocast(weight.device.type, enabled=False):
-        return (weight.transpose(0, 1).reshape(-1, 9) @ both).view(inputs, outputs, 4, 4)
+    return (weight.transpose(0, 1).reshape(-1, 9) @ both).view(inputs, outputs, 4, 4)
