@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import os
+import resource
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from foreframe import hardware
 from foreframe.distributions import Gaussian
 from foreframe.errors import InputError
 from foreframe.files import claim_output, digest, digest_file, whole_folder, write_whole
@@ -31,6 +34,22 @@ def test_a_sample_has_the_gaussians_mean_and_variance() -> None:
     drawn = g.sample(torch.randn(200_000, 1))
     assert drawn.mean() == pytest.approx(2.0, abs=0.03)
     assert drawn.std() == pytest.approx(3.0, abs=0.03)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's memory")
+def test_freed_memory_is_kept_for_the_next_step_and_then_given_back() -> None:
+    def faults() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.empty(64 << 20, dtype=torch.uint8).fill_(1)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    page, size = resource.getpagesize(), 64 << 20
+    with hardware.memory_kept():
+        kept = [faults() for _ in range(20)]
+        held = int(Path("/proc/self/statm").read_text().split()[1]) * page
+    assert sum(kept[-5:]) < 100
+    assert faults() > size // page // 2
+    assert held - int(Path("/proc/self/statm").read_text().split()[1]) * page > size
 
 
 def test_cyclical_has_its_cycles_and_monotonic_never_resets() -> None:

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 import foreframe
 from conftest import TINY
-from foreframe import models
+from foreframe import hardware, models
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Order
 from foreframe.errors import InputError, TrainingError
@@ -166,6 +166,39 @@ def test_two_devices_are_one_with_the_same_global_batch(store: ClipStore, tmp_pa
     for a, b in zip(*lines, strict=True):
         assert a.keys() == b.keys()
         assert all(b[k] == pytest.approx(a[k], rel=1e-3, abs=1e-5) for k in a)
+
+
+def test_a_sharded_optimiser_makes_the_same_steps_and_the_same_states(store: ClipStore, tmp_path: Path) -> None:
+    """Each of two devices has half of the moments; the states are those of whole ones, and one device goes on from them."""
+    changes = RECIPES["push-tiny"]
+    whole = in_another_process(store, "push-tiny", tmp_path / "whole", "--devices", "2")
+    sharded = {**changes, "training.sharded": True}
+    words = ("--devices", "2", "--max-steps", "4")
+    for options in (words, words[:2]):  # stopped, and gone on
+        process = in_another_process(store, "push-tiny", tmp_path / "sharded", *options, changes=sharded)
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        assert "sharded optimiser" in output
+        if "--max-steps" in options:
+            shutil.copytree(tmp_path / "sharded", tmp_path / "one")
+    assert whole.wait() == 0
+    a, b = state_of(tmp_path / "whole"), state_of(tmp_path / "sharded")
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[key], b[key]) for key in a)
+    foreframe.train("push-tiny", store.path, tmp_path / "one", changes=changes)
+    for key, value in state_of(tmp_path / "one").items():
+        torch.testing.assert_close(value, b[key], rtol=1e-3, atol=2e-5, msg=key)
+
+
+def test_how_a_run_is_computed_is_chosen_and_said(
+    store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = {key: value for key, value in RECIPES["push-tiny"].items() if key != "training.precision"}
+    foreframe.train("push-tiny", store.path, tmp_path / "a", changes=changes, max_steps=1)
+    assert f"{hardware.precision()}, channels_last, not compiled" in capsys.readouterr().out
+    given = {"precision": "32-true", "layout": "contiguous"}
+    foreframe.train("push-tiny", store.path, tmp_path / "b", changes=changes, max_steps=1, **given)  # type: ignore[arg-type]
+    assert "32-true, contiguous_format, not compiled" in capsys.readouterr().out
 
 
 def test_sigterm_saves_and_exits_143(store: ClipStore, tmp_path: Path) -> None:

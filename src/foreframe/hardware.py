@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import platform
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
+Layout = Literal["auto", "channels_last", "contiguous"]
 
 
 def device() -> torch.device:
@@ -24,6 +29,41 @@ def precision(wanted: Precision = "auto") -> Literal["32-true", "bf16-mixed"]:
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
     return "bf16-mixed" if _has_amx() else "32-true"
+
+
+def layout(wanted: Layout = "auto") -> torch.memory_format:
+    """Channels last: what convolutions want on CUDA and on CPUs, the more so in bf16."""
+    return torch.contiguous_format if wanted == "contiguous" else torch.channels_last
+
+
+_MMAP_MAX, _MMAP_THRESHOLD, _TOP_PAD, _TRIM_THRESHOLD = -4, -3, -2, -1  # of mallopt, in glibc's malloc.h
+_MEGABYTE = 1 << 20
+
+
+@contextlib.contextmanager
+def memory_kept() -> Iterator[None]:
+    """Meanwhile memory that is freed stays with the process, for the next step; afterwards it goes back to the system.
+
+    glibc gives large blocks back at once, so that every step asks the system for the same gigabytes, page by page. Where there is
+    no glibc nothing happens.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if libc is None or not hasattr(libc, "gnu_get_libc_version"):
+        yield
+        return
+    for what, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, -1), (_TOP_PAD, 64 * _MEGABYTE)):
+        libc.mallopt(what, value)
+    try:
+        yield
+    finally:  # what its own rule would have come to by now
+        for what, value in (
+            (_MMAP_MAX, 65536),
+            (_MMAP_THRESHOLD, 32 * _MEGABYTE),
+            (_TRIM_THRESHOLD, 64 * _MEGABYTE),
+            (_TOP_PAD, 0),
+        ):
+            libc.mallopt(what, value)
+        libc.malloc_trim(0)
 
 
 def _has_amx() -> bool:

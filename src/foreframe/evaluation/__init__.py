@@ -79,7 +79,7 @@ def evaluate(
     how = {"protocol": chosen.name, "threads": torch.get_num_threads(), "device": str(device)}
     file = result_file(run, protocol, out)
     kept = Kept(file.parent, identity | how)
-    with progress("evaluating", len(windows), "clips") as advance:
+    with progress("evaluating", len(windows), "clips") as advance, hardware.memory_kept():
         found = score(model, still, windows, chosen, n_past, count, seed, device, kept, advance)
     result = {
         "protocol": {

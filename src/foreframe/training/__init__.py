@@ -15,6 +15,7 @@ from ..data.mixtures import MixedWindows, Mixture, open_stores
 from ..data.windows import Array, Windows
 from ..errors import InputError
 from ..files import claim_output, digest_file, only_one, read_json, write_json, write_whole
+from ..hardware import Layout, Precision
 from ..objective import sigma_of_beta
 from ..states import StateHead
 from .config import Config, recipes, resolve
@@ -23,7 +24,11 @@ from .state import IDENTITY, adopt_state, whole_state
 __all__ = ["Config", "recipes", "resolve", "train"]
 
 _SETTINGS = "recipe.yaml"
-_FREE = ("training.save_every:", "training.keep:")  # may differ when a run goes on: the result does not depend on them
+_FREE = (
+    "training.save_every:",
+    "training.keep:",
+    "training.sharded:",
+)  # may differ when a run goes on: the result does not depend on them
 
 
 def train(
@@ -35,6 +40,9 @@ def train(
     conditions: tuple[str, ...] | None = None,
     max_steps: int | None = None,
     save_every: int | None = None,
+    precision: Precision | None = None,
+    layout: Layout | None = None,
+    compile: bool | None = None,  # noqa: A002 - the word that everybody uses
     devices: int = 1,
     nodes: int = 1,
     resume_from: str | Path | None = None,
@@ -52,6 +60,9 @@ def train(
         conditions: column names or roles; short for `clip.conditions`.
         max_steps: stop after this many steps (schedules stay those of the recipe; a later call can go on).
         save_every: steps between saved states; short for `training.save_every`.
+        precision: bf16-mixed or 32-true; short for `training.precision`. By default what is faster on this hardware.
+        layout: channels_last (the default) or contiguous; short for `training.layout`.
+        compile: whether torch.compile makes the model's parts; short for `training.compile`.
         devices: processes to train in on each machine; the batch is shared out among them all.
         nodes: machines, started by torchrun or Slurm with this same command on each.
         resume_from: another run, or one of its saved states, to go on from in `out`: weights, averages, optimiser and
@@ -70,10 +81,10 @@ def train(
         if value is not None and value < 1:
             raise InputError(f"--{option} is {value}; expected at least 1")
     changes = dict(changes or {})
+    shorts = {"save_every": save_every, "precision": precision, "layout": layout, "compile": compile}
+    changes |= {f"training.{name}": value for name, value in shorts.items() if value is not None}
     if conditions:
         changes["clip.conditions"] = list(conditions)
-    if save_every:
-        changes["training.save_every"] = save_every
     resolved = resolve(recipe, config, changes)
     stores, out = open_stores(data), Path(out)
     loop = resolved.training

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from .. import models
 from ..errors import InputError, unknown
-from ..hardware import Precision
+from ..hardware import Layout, Precision
 from ..schedules import KINDS, Constant, Schedule
 
 
@@ -93,17 +93,20 @@ class LoopConfig:
     """How long and how often, all in optimiser steps. `batch` is the number of clips over all devices.
 
     With `accumulate` a device takes its share of the batch in so many parts, one after the other, and adds up the gradients:
-    the same step (but for batch normalisation, whose statistics are a part's) in less memory. `compile` has
-    torch.compile make the model's encoder, step and decoder. For the first `first_steps` steps only the share `first_clips` of
-    the clips is used.
+    the same step (but for batch normalisation, whose statistics are a part's) in less memory. `sharded` has each of several devices
+    keep the optimiser's moments of its share of the weights alone: the same step again, and states that any number of devices go
+    on from. `precision`, `layout` and `compile` (torch.compile of the model's encoder, step and decoder) are chosen for the
+    machine unless given. For the first `first_steps` steps only the share `first_clips` of the clips is used.
     """
 
     steps: int
     batch: int = 16
     seed: int = 0
     precision: Precision = "auto"
-    accumulate: int = 1
+    layout: Layout = "auto"
     compile: bool = False
+    accumulate: int = 1
+    sharded: bool = False
     log_every: int = 20
     validate_every: int = 500
     validation_clips: int = 32
@@ -157,7 +160,7 @@ def recipes() -> list[str]:
     """The recipes that there are.
 
     >>> [name for name in recipes() if name.startswith("svg")]
-    ['svg-bair', 'svg-bair-cyclical', 'svg-bair-monotonic']
+    ['svg-bair', 'svg-bair-cyclical', 'svg-bair-monotonic', 'svg-push-short']
     """
     folder = resources.files("foreframe") / "recipes"
     return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))

@@ -51,8 +51,9 @@ def fit(
     torch.manual_seed(config.training.seed)
     with fabric.init_module():
         model = models.build(config.model, spec, config.model_options)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = optimiser_of(model, config)
+    model.to(memory_format=hardware.layout(config.training.layout))  # type: ignore[call-overload]
+    optimiser = optimiser_of(model, config, config.training.sharded and fabric.world_size > 1)
+    fabric.print(_chosen(fabric, config))
     if config.training.compile:
         for name in ("encode", "step", "decode"):  # not the loop over time: its length and forced steps change
             setattr(model, name, torch.compile(getattr(model, name)))
@@ -60,7 +61,7 @@ def fit(
     wrapped, optimiser_wrapped = fabric.setup(bound, optimiser)
     average = {key: value.detach().clone() for key, value in model.state_dict().items()}
     state = TrainingState(model, average, optimiser)
-    with only_one(run, "run") if fabric.is_global_zero else contextlib.nullcontext():
+    with only_one(run, "run") if fabric.is_global_zero else contextlib.nullcontext(), hardware.memory_kept():
         news = restore_state(state, run)
         trainer = _Trainer(fabric, wrapped, optimiser_wrapped, state, config, windows, validation, run)
         if fabric.is_global_zero:
@@ -76,6 +77,20 @@ def _fabric(config: Config, devices: int, nodes: int) -> Any:
     strategy = "ddp" if devices * nodes > 1 else "auto"
     precision = hardware.precision(config.training.precision)
     return Fabric(accelerator="auto", devices=devices, num_nodes=nodes, strategy=strategy, precision=precision)
+
+
+def _chosen(fabric: Any, config: Config) -> str:
+    """How the run is computed, in words."""
+    loop, device = config.training, fabric.device
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    words = [
+        f"{fabric.world_size} x {where}",
+        hardware.precision(loop.precision),
+        str(hardware.layout(loop.layout)).removeprefix("torch."),
+        "compiled" if loop.compile else "not compiled",
+        *(["sharded optimiser"] if loop.sharded and fabric.world_size > 1 else []),
+    ]
+    return f"computing on {', '.join(words)} (--precision, --layout and --compile choose otherwise)"
 
 
 class _Trainer:
@@ -164,8 +179,10 @@ class _Trainer:
         part = share // loop.accumulate
         for first in range(rank * share, (rank + 1) * share, part):
             places = range(step * loop.batch + first, step * loop.batch + first + part)
-            clips = self.windows.clips(numbers[first : first + part])
-            yield clips.to(self.fabric.device), clip_seeds(loop.seed, places)
+            clips = self.windows.clips(numbers[first : first + part]).to(self.fabric.device)
+            if loop.layout == "contiguous":
+                clips = clips._replace(frames=clips.frames.contiguous())
+            yield clips, clip_seeds(loop.seed, places)
 
     def _apply(self, loss: Tensor) -> None:
         """Clip, step and average; a step whose gradients are not finite changes nothing, and too many in a row end the run.
@@ -251,6 +268,8 @@ class _Trainer:
         models.save(averaged, self.config.model, self.config.model_options, self.run, notes)
 
     def _save(self) -> None:
+        if self.config.training.sharded and self.fabric.world_size > 1:
+            self.state.optimiser.consolidate_state_dict()  # type: ignore[attr-defined]
         if self.fabric.is_global_zero:
             save_state(self.state, self.run, self.config.training.keep)
         self.fabric.barrier()

@@ -137,11 +137,12 @@ def _names(state: TrainingState) -> dict[int, str]:
 
 
 def _optimiser_tensors(state: TrainingState) -> dict[str, Tensor]:
-    """Adam's moments and steps, by the name of the parameter they belong to."""
+    """Adam's moments and steps, by the name of the parameter they belong to. A sharded optimiser was gathered before."""
     names = _names(state)
+    parameters = [parameter for group in state.optimiser.param_groups for parameter in group["params"]]
     return {
-        f"{names[id(parameter)]}.{key}": torch.as_tensor(value)
-        for parameter, slots in state.optimiser.state.items()
+        f"{names[id(parameters[number])]}.{key}": torch.as_tensor(value)
+        for number, slots in state.optimiser.state_dict()["state"].items()
         for key, value in slots.items()
     }
 
@@ -152,10 +153,11 @@ def _load_optimiser(state: TrainingState, tensors: dict[str, Tensor]) -> None:
     for key, value in tensors.items():
         parameter, slot = key.rsplit(".", 1)
         slots.setdefault(parameter, {})[slot] = value
-    for group in state.optimiser.param_groups:
+    local = getattr(state.optimiser, "optim", state.optimiser)  # of a sharded one, the share of this process
+    for group in local.param_groups:
         for parameter in group["params"]:
             found = slots.get(names[id(parameter)], {})
-            state.optimiser.state[parameter] = {
+            local.state[parameter] = {
                 key: value.to(parameter.device) if key == "step" else _laid_out_like(parameter, value)
                 for key, value in found.items()
             }

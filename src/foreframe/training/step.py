@@ -5,6 +5,8 @@ Letters: B clips, T frames, C channels, H height, W width, A condition.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -75,14 +77,23 @@ def steps_ahead(config: Config, step: int) -> int:
     return ahead if ahead > config.clip.n_past else 0
 
 
-def optimiser_of(model: Model, config: Config) -> torch.optim.Optimizer:
-    """One fused AdamW; weight decay on matrices and kernels alone. The learning rate is set before every step."""
+def optimiser_of(model: Model, config: Config, sharded: bool = False) -> torch.optim.Optimizer:
+    """One fused AdamW; weight decay on matrices and kernels alone. The learning rate is set before every step.
+
+    Sharded, every process of a group has the moments of its share of the parameters alone (ZeRO stage 1; Rajbhandari et al. 2020,
+    arXiv 1910.02054).
+    """
     options = config.optimiser
     groups = [
         {"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": options.weight_decay},
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=options.learning_rate(0), betas=(options.beta1, options.beta2), fused=True)
+    how: dict[str, Any] = {"lr": options.learning_rate(0), "betas": (options.beta1, options.beta2), "fused": True}
+    if sharded:
+        from torch.distributed.optim import ZeroRedundancyOptimizer
+
+        return ZeroRedundancyOptimizer(groups, torch.optim.AdamW, **how)
+    return torch.optim.AdamW(groups, **how)
 
 
 @torch.no_grad()
