@@ -1,10 +1,10 @@
 """What a training step costs, from measured points: time and memory over batch, frames and picture size; and two processes beside one.
 
-    python benchmarks/cost.py [--quick]
+    python benchmarks/cost.py [--quick] [--only NAME ...]
 
 For each model: seconds a step and the peak of its memory at a few points, and the least-squares fit seconds = fixed + per_frame *
 frames in the batch (a frame of that size). Weak scaling: clips a second of two processes with twice the batch over those of one.
-Writes results/bench-cost.json.
+Writes into results/bench-cost.json.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import contextlib
 import io
 import json
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -36,6 +37,7 @@ KINDS: dict[str, tuple[ClipSpec, int]] = {
     "pose": (POSE, 1),
     "pose_compact": (POSE, 1),
 }
+_SCALING = "weak-scaling"
 
 
 def point(name: str, batch: int, frames: int) -> tuple[float, float]:
@@ -72,39 +74,41 @@ def cost(name: str, points: list[tuple[int, int]]) -> dict[str, Any]:
     }
 
 
-def weak_scaling(steps: int) -> dict[str, Any]:
-    """Clips a second of one process at batch 4 and of two at batch 8, from the time that later steps take."""
-    found = {}
+def weak_scaling(steps: int, rounds: int) -> dict[str, Any]:
+    """Clips a second of one process at batch 4 and of two at batch 8, one after the other, so many times."""
+    found = []
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"
         with contextlib.redirect_stderr(io.StringIO()):
             foreframe.data.make("push", store, trajectories=6)
-        for devices in (1, 2):
-            times = []
-            for last in (10, 10 + steps):
-                words = [sys.executable, "-m", "foreframe", "train", "push-tiny", "--data", str(store), "--out"]
-                words += [
-                    f"{folder}/run-{devices}-{last}",
-                    "--devices",
-                    str(devices),
-                    "--training.batch",
-                    str(4 * devices),
-                ]
-                words += ["--training.steps", str(last), "--training.validate_every", "9999"]
-                began = time.perf_counter()
-                subprocess.run(words, capture_output=True, check=True)
-                times.append(time.perf_counter() - began)
-            found[devices] = steps * 4 * devices / (times[1] - times[0])
+        for number in range(rounds):
+            found.append([_clips_a_second(store, Path(folder) / f"run-{number}", n, steps) for n in (1, 2)])
+    efficiencies = sorted(two / one / 2 for one, two in found)
     return {
-        "clips a second, one process": round(found[1], 1),
-        "clips a second, two processes": round(found[2], 1),
-        "efficiency": round(found[2] / found[1] / 2, 3),
+        "clips a second, one process": round(statistics.median(one for one, _ in found), 1),
+        "clips a second, two processes": round(statistics.median(two for _, two in found), 1),
+        "efficiency": round(statistics.median(efficiencies), 3),
+        "efficiencies": [round(value, 3) for value in efficiencies],
     }
+
+
+def _clips_a_second(store: Path, out: Path, devices: int, steps: int) -> float:
+    """From the time that later steps take: what comes before the first is not counted."""
+    times = []
+    for last in (10, 10 + steps):
+        words = [sys.executable, "-m", "foreframe", "train", "push-tiny", "--data", str(store)]
+        words += ["--out", f"{out}-{devices}-{last}", "--devices", str(devices), "--training.batch", str(4 * devices)]
+        words += ["--training.steps", str(last), "--training.validate_every", "9999"]
+        began = time.perf_counter()
+        subprocess.run(words, capture_output=True, check=True)
+        times.append(time.perf_counter() - began)
+    return steps * 4 * devices / (times[1] - times[0])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=[*KINDS, _SCALING], default=[*KINDS, _SCALING])
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "bench-cost.json")
     parser.add_argument("--point", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -113,13 +117,15 @@ def main() -> None:
         name, batch, frames = options.point
         print(json.dumps(measure(name, int(batch), int(frames))))
         return
-    found: dict[str, Any] = {"machine": foreframe.info()}
-    for name in KINDS:
-        found[name] = cost(name, POINTS[:2] if options.quick else POINTS)
-        print(name, json.dumps(found[name], indent=None))
-    found["weak scaling, push-tiny"] = weak_scaling(10 if options.quick else 60)
-    print(found["weak scaling, push-tiny"])
-    options.out.write_text(json.dumps(found, indent=1) + "\n")
+    found: dict[str, Any] = json.loads(options.out.read_text()) if options.out.exists() else {}
+    found["machine"] = foreframe.info()
+    for name in options.only:
+        if name == _SCALING:
+            found[name] = weak_scaling(*((10, 1) if options.quick else (60, 3)))
+        else:
+            found[name] = cost(name, POINTS[:2] if options.quick else POINTS)
+        print(name, json.dumps(found[name], indent=None), flush=True)
+        options.out.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":

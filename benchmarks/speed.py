@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from published_svg import PublishedSvg
 from torch import Tensor, nn
 
 import foreframe
-from foreframe import Noise, Session, models
+from foreframe import Noise, Session, hardware, models
 from foreframe.clips import ClipSpec
 from foreframe.nn.precision import cast_weights
 from foreframe.training.step import Bound
@@ -101,13 +102,15 @@ def svg_samples(setting: Setting) -> tuple[Work, Work]:
     return lambda: _wait(theirs.futures(seen, conditions, iter(noises))), ours
 
 
-def svg_act(setting: Setting) -> tuple[Work, Work]:
+def svg_act(setting: Setting, compiled: bool = False) -> tuple[Work, Work]:
     """One frame after the other, as somebody who steers asks for them."""
     steps = setting.pick(30, 4)
     theirs, (frames, conditions) = PublishedSvg().to(setting.device).eval(), _clips(SVG, 1, 2 + steps, setting.device)
     seen = frames[:, :2].float() / 255
     noise = torch.randn(2 + steps, 1, 64, device=setting.device)
     session = _session("svg", SVG, AS_PUBLISHED, setting.device)
+    if compiled:
+        hardware.compile_parts(session.model, frozen=True)
 
     def ours() -> None:
         with _autocast(setting.device, True):
@@ -140,6 +143,9 @@ ROWS = {
     "svg-half": Row("train svg, B 20, half forced, bf16", "two encodes, fp32", svg_training(HALF, True), 4.0, 4.5),
     "svg-samples": Row("100 futures x 10 frames, bf16", "one by one, fp32", svg_samples, 10.0, 15.0),
     "svg-act": Row("an interactive step of svg, bf16", "frame by frame, fp32", svg_act, 4.0, 6.0),
+    "svg-act-compiled": Row(
+        "an interactive step of svg, bf16, --compile", "frame by frame, fp32", partial(svg_act, compiled=True), 4.0, 6.0
+    ),
     "pose-forced": Row("train pose, 2 x 16 frames, bf16", "as published, fp32", pose_training, 2.8, 3.5),
     "pose-rollout": Row("rollout of pose, bf16", "as published, fp32", pose_rollout, 2.5, 4.0),
 }

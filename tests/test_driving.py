@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,26 @@ def test_a_drive_is_the_sampled_rollout(simulator: Simulator) -> None:
     simulator.act([drive], [np.full(2, 2.5, np.float32)])
     assert not drive.on_track
     assert drive.psnr is None
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
+def test_a_compiled_simulator_shows_the_same(run: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever is faster: here the compiled one is made to be."""
+    monkeypatch.setattr(Simulator, "_time", lambda self: 0.0 if self.compiled else 1.0)
+    compiled = Simulator(run, compiled=True)
+    assert compiled.compiled
+    seen = []
+    for each in (simulator, compiled):
+        drive = each.begin(0, samples=2, seed=7)
+        seen.append(torch.stack([each.act([drive], [each.replayed(drive)])[0] for _ in range(2)]))  # type: ignore[list-item]
+    torch.testing.assert_close(*seen, rtol=1e-2, atol=2e-2)
+
+
+def test_no_compiler_is_said(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foreframe.hardware.shutil.which", lambda name: None)
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="install g\\+\\+"):
+            Simulator(run, compiled=True)
 
 
 def test_undo_leads_back_and_another_future_leads_elsewhere(simulator: Simulator) -> None:

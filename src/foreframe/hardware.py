@@ -6,12 +6,16 @@ import contextlib
 import ctypes
 import os
 import platform
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import nn
+
+from .errors import InputError
 
 Precision = Literal["auto", "32-true", "bf16-mixed"]
 Layout = Literal["auto", "channels_last", "contiguous"]
@@ -34,6 +38,25 @@ def precision(wanted: Precision = "auto") -> Literal["32-true", "bf16-mixed"]:
 def layout(wanted: Layout = "auto") -> torch.memory_format:
     """Channels last: what convolutions want on CUDA and on CPUs, the more so in bf16."""
     return torch.contiguous_format if wanted == "contiguous" else torch.channels_last
+
+
+def compile_parts(model: nn.Module, frozen: bool = False) -> None:
+    """Have torch.compile make a model's encoder, step and decoder, in place; not the loop over time, whose length changes.
+
+    Frozen, weights become constants: laid out as they are multiplied, normalisation folded into convolutions. Then nothing can be
+    trained. It takes up to a minute for every new number of rows; what was compiled once is found again by later processes.
+
+    Raises:
+        InputError: there is no compiler.
+    """
+    compilers = (os.environ.get("CXX", "c++"), "g++", "clang++")
+    if not torch.cuda.is_available() and not any(shutil.which(name) for name in compilers):
+        raise InputError(
+            "--compile needs a C++ compiler, and there is none: install g++ (apt install g++), or leave it out"
+        )
+    for name in ("encode", "step", "decode"):
+        part = torch.compile(getattr(model, name), options={"freezing": True} if frozen else None)
+        setattr(model, name, part)
 
 
 _MMAP_MAX, _MMAP_THRESHOLD, _TOP_PAD, _TRIM_THRESHOLD = -4, -3, -2, -1  # of mallopt, in glibc's malloc.h

@@ -6,11 +6,12 @@ Letters: B drives, N samples, C channels, H height, W width, A condition, U numb
 from __future__ import annotations
 
 import copy
+import operator
 import statistics
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from ..data.store import MANIFEST, ClipStore
 from ..errors import InputError
 from ..evaluation import check_data
 from ..files import read_json
+from ..model import Model
 from ..nn.precision import cast_weights
 from ..noise import Noise
 from ..session import Session, act_together
@@ -47,13 +49,17 @@ class Simulator:
         head: what predicts the states to come, where the model is given states.
         steered: which numbers of a condition are the driver's; all but those that the head predicts.
         precision: float32, or bfloat16 where an act is faster in it; both were timed on this machine.
+        compiled: whether its parts are torch.compile's, because that was asked for and an act is faster.
     """
 
-    def __init__(self, run: str | Path, data: str | Path | None = None) -> None:
+    def __init__(self, run: str | Path, data: str | Path | None = None, compiled: bool = False) -> None:
         """A run or model folder; `data` is a store of clips to begin from, the one it was trained on if left out.
 
+        `compiled` has torch.compile make the model's parts: acts in half the time, after up to a minute for each number of
+        futures that go on together.
+
         Raises:
-            InputError: not a run; no clips; clips of another kind.
+            InputError: not a run; no clips; clips of another kind; no compiler.
         """
         run = Path(run)
         described = models.describe(run)
@@ -73,8 +79,8 @@ class Simulator:
         self.head = self._head(run)
         predicted = set(self.head.indices) if self.head else set()
         self.steered = [i for i in range(self.spec.condition[0]) if i not in predicted] if self.spec.names else []
-        self.precision, self.act_ms = "float32", 0.0
-        self._take_the_fastest()
+        self.precision, self.compiled, self.act_ms = "float32", False, 0.0
+        self._take_the_fastest(compiled)
 
     @property
     def by_pictures(self) -> bool:
@@ -202,18 +208,24 @@ class Simulator:
     def _running(self) -> Any:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
 
-    def _take_the_fastest(self) -> None:
-        """Time an act in float32 and, where the hardware has it, in bfloat16, and stay with the faster: small models are slower in it."""
-        whole, self.act_ms = self.model, self._time()
-        if hardware.precision() != "bf16-mixed":
-            return
-        self.precision, self.model = "bfloat16", copy.deepcopy(whole)
-        cast_weights(self.model, torch.bfloat16)
-        halved_ms = self._time()
-        if halved_ms < self.act_ms:
-            self.act_ms = halved_ms
-        else:
-            self.precision, self.model = "float32", whole
+    def _take_the_fastest(self, compiled: bool) -> None:
+        """Time an act in float32 and, where the hardware has it, in bfloat16: small models are slower in it. Then compiled, if wanted."""
+        whole = self.model
+
+        def way(precision: str, compiled: bool = False) -> _Way:
+            self.precision, self.compiled, self.model = precision, compiled, copy.deepcopy(whole)
+            if precision == "bfloat16":
+                cast_weights(self.model, torch.bfloat16)
+            if compiled:
+                hardware.compile_parts(self.model, frozen=True)
+            return _Way(self._time(), precision, compiled, self.model)
+
+        ways = [way("float32")]
+        if hardware.precision() == "bf16-mixed":
+            ways.append(way("bfloat16"))
+        if compiled:
+            ways.append(way(min(ways, key=_ms).precision, compiled=True))
+        self.act_ms, self.precision, self.compiled, self.model = min(ways, key=_ms)
 
     def _time(self) -> float:
         """What an act takes, in ms: the median of a few."""
@@ -226,6 +238,18 @@ class Simulator:
             self.act([drive], [action])[0].cpu()
             times.append((time.perf_counter() - began) * 1e3)
         return statistics.median(times)
+
+
+class _Way(NamedTuple):
+    """A way to compute an act, and what it takes."""
+
+    act_ms: float
+    precision: str
+    compiled: bool
+    model: Model
+
+
+_ms = operator.attrgetter("act_ms")
 
 
 def _clips_of(run: Path) -> Path:

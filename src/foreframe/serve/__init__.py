@@ -27,6 +27,7 @@ def play(
     host: str = "127.0.0.1",
     no_browser: bool = False,
     out: str | Path = "drives",
+    compile: bool = False,  # noqa: A002 - the word that everybody uses
 ) -> None:
     """Open a page on which a person steers a model, until Ctrl-C. Without a run it plays the models that come with foreframe.
 
@@ -37,6 +38,8 @@ def play(
         host: whom to listen to: 127.0.0.1 is this machine alone; for any other a token is made, without which nobody gets in.
         no_browser: print the address, open nothing.
         out: the folder that saved drives go to.
+        compile: let torch.compile make the model first: acts in half the time, after up to a minute for each number of
+            futures side by side. For one driver; with many, their numbers change all the time.
 
     Raises:
         InputError: not a run; no clips to begin from; the port is in use.
@@ -48,15 +51,20 @@ def play(
         if run is None:
             from .. import shipped
 
-            simulators: Sequence[Simulator] = [Simulator(shipped.folder(name)) for name in shipped.names()]
+            simulators: Sequence[Simulator] = [
+                Simulator(shipped.folder(name), compiled=compile) for name in shipped.names()
+            ]
         else:
-            simulators = [Simulator(run, data)]
+            simulators = [Simulator(run, data, compile)]
         token = None if is_loopback(host) else secrets.token_urlsafe(16)
         port = listening.getsockname()[1]
         shown = f"[{host}]" if ":" in host else "localhost" if host == "127.0.0.1" else host
         address = f"http://{shown}:{port}/" + (f"?token={token}" if token else "")
         for simulator in simulators:
-            print(f"{simulator.name}: {simulator.act_ms:.1f} ms an act in {simulator.precision}, {simulator.device}")
+            how = ", compiled" if simulator.compiled else ""
+            print(
+                f"{simulator.name}: {simulator.act_ms:.1f} ms an act in {simulator.precision}{how}, {simulator.device}"
+            )
         print(f"drive at {address}   (Ctrl-C ends)", flush=True)
         if not no_browser:
             webbrowser.open(address)

@@ -55,8 +55,7 @@ def fit(
     optimiser = optimiser_of(model, config, config.training.sharded and fabric.world_size > 1)
     fabric.print(_chosen(fabric, config))
     if config.training.compile:
-        for name in ("encode", "step", "decode"):  # not the loop over time: its length and forced steps change
-            setattr(model, name, torch.compile(getattr(model, name)))
+        hardware.compile_parts(model)
     bound = Bound(model, config.clip.n_past, config.objective.score_context)
     wrapped, optimiser_wrapped = fabric.setup(bound, optimiser)
     average = {key: value.detach().clone() for key, value in model.state_dict().items()}
