@@ -69,12 +69,14 @@ def test_seen_frames_are_encoded_in_one_call() -> None:
     assert sizes == [2]
 
 
-def test_many_samples_are_decoded_in_chunks_to_the_same_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = small("compact").eval()
+@pytest.mark.parametrize("name", ["compact", "svg"])
+def test_many_samples_go_through_in_chunks_to_the_same_frames(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoded, and where frames are fed back encoded, a few at a time."""
+    model = small(name).eval()
     frames, conditions = clip(model)
     with torch.no_grad():
         at_once = rollout(model, frames[:, :2], conditions, 2, noise=noise(2, 3)).frames
-        monkeypatch.setattr("foreframe.rollouts._AT_ONCE", 12)
+        monkeypatch.setattr("foreframe.rollouts._AT_ONCE_ON_CPU", 4)
         chunked = rollout(model, frames[:, :2], conditions, 2, noise=noise(2, 3)).frames
     torch.testing.assert_close(chunked, at_once)
 

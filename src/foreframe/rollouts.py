@@ -17,7 +17,7 @@ from .model import Features, Model
 from .noise import Noise
 
 _AT_ONCE = 512  # frames in one encoder or decoder call where no gradient is wanted: bounds memory
-_AT_ONCE_ON_CPU = 64  # where one is wanted, on a CPU: more are slower, they do not stay in its cache
+_AT_ONCE_ON_CPU, _TRAINED_AT_ONCE_ON_CPU = 16, 64  # on a CPU: more are slower, they do not stay in its cache
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,10 @@ def rollout(
 
 def look(model: Model, frame: Tensor, condition: Tensor) -> Tensor:
     """The code of the model's own frame [B, C, H, W], clamped as a real picture is, with its condition [B, *E]: [B, *]."""
-    return model.encode(frame.clamp(0, 1)[:, None], condition[:, None]).code[:, 0]
+    frames, conditions = frame.clamp(0, 1)[:, None], condition[:, None]
+    at_once = len(frame) if model.training else _frames_at_once(frame)  # batch statistics are those of all rows
+    parts = zip(frames.split(at_once), conditions.split(at_once), strict=True)
+    return torch.cat([model.encode(f, c).code for f, c in parts])[:, 0]
 
 
 class Canvas:
@@ -156,9 +159,7 @@ class Canvas:
     def _flush(self) -> None:
         if not self._waiting:
             return
-        at_once = _steps_at_once(self._waiting[0][1])
-        for begin in range(0, len(self._waiting), at_once):
-            self._done.append(self._decode(self._waiting[begin : begin + at_once]))
+        self._done.append(self._decode(self._waiting))
         self._waiting = []
 
     def _decode(self, waiting: list[tuple[int, Tensor]]) -> Tensor:
@@ -171,13 +172,15 @@ class Canvas:
         )
         if self._still is None:
             self._still = self.still_at(first)
-        frames = self.model.decode(code, condition.flatten(1, 2), self._still)
+        condition, at_once = condition.flatten(1, 2), max(1, _frames_at_once(code) // batch)
+        parts = zip(code.split(at_once, 1), condition.split(at_once, 1), strict=True)
+        frames = torch.cat([self.model.decode(z, c, self._still) for z, c in parts], 1)
         return frames.unflatten(1, (self.samples, len(waiting))).flatten(0, 1)
 
 
 def _encoded(model: Model, frames: Tensor, embedded: Tensor) -> Features:
     """Seen frames [B, K, C, H, W] encoded in one call, or in a few if they are many."""
-    at_once = _steps_at_once(frames)
+    at_once = max(1, _frames_at_once(frames) // len(frames))
     parts = [model.encode(f, e) for f, e in zip(frames.split(at_once, 1), embedded.split(at_once, 1), strict=True)]
     if len(parts) == 1:
         return parts[0]
@@ -185,11 +188,12 @@ def _encoded(model: Model, frames: Tensor, embedded: Tensor) -> Features:
     return Features(code, tuple(torch.cat(skips, 1) for skips in zip(*(part.skips for part in parts), strict=True)))
 
 
-def _steps_at_once(rows: Tensor) -> int:
-    """How many steps of so many rows [B, *] go through a network in one call."""
-    if not torch.is_grad_enabled():
-        return max(1, _AT_ONCE // len(rows))
-    return max(1, _AT_ONCE_ON_CPU // len(rows)) if rows.device.type == "cpu" else 1 << 30
+def _frames_at_once(like: Tensor) -> int:
+    """How many frames go through a network in one call, on the device of `like`."""
+    on_cpu = like.device.type == "cpu"
+    if torch.is_grad_enabled():
+        return _TRAINED_AT_ONCE_ON_CPU if on_cpu else 1 << 30
+    return _AT_ONCE_ON_CPU if on_cpu else _AT_ONCE
 
 
 def _widen(rows: Tensor, samples: int) -> Tensor:
