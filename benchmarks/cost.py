@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import io
 import json
 import statistics
@@ -31,11 +32,13 @@ from foreframe.clips import ClipSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 POINTS = [(2, 6), (4, 6), (4, 12), (8, 12)]  # clips, frames each
-KINDS: dict[str, tuple[ClipSpec, int]] = {
-    "compact": (SVG, 2),
-    "svg": (SVG, 2),
-    "pose": (POSE, 1),
-    "pose_compact": (POSE, 1),
+LARGE = dataclasses.replace(SVG, frame=(3, 128, 128))
+KINDS: dict[str, tuple[str, ClipSpec, int]] = {
+    "compact": ("compact", SVG, 2),
+    "compact-128": ("compact", LARGE, 2),
+    "svg": ("svg", SVG, 2),
+    "pose": ("pose", POSE, 1),
+    "pose_compact": ("pose_compact", POSE, 1),
 }
 _SCALING = "weak-scaling"
 
@@ -49,9 +52,9 @@ def point(name: str, batch: int, frames: int) -> tuple[float, float]:
 
 
 def measure(name: str, batch: int, frames: int) -> list[float]:
-    spec, n_past = KINDS[name]
+    model, spec, n_past = KINDS[name]
     pictures, conditions = _clips(spec, batch, frames, torch.device("cpu"))
-    step = _ours_step(name, spec, {}, pictures, conditions, n_past, tuple(range(frames)), half=True)
+    step = _ours_step(model, spec, {}, pictures, conditions, n_past, tuple(range(frames)), half=True)
     Path("/proc/self/clear_refs").write_text("5")
     before = _resident("VmRSS")
     step()
@@ -60,13 +63,13 @@ def measure(name: str, batch: int, frames: int) -> list[float]:
 
 
 def cost(name: str, points: list[tuple[int, int]]) -> dict[str, Any]:
-    spec, _ = KINDS[name]
+    model, spec, _ = KINDS[name]
     rows = [(batch, frames, *point(name, batch, frames)) for batch, frames in points]
     count = np.array([batch * frames for batch, frames, *_ in rows], float)
     seconds, memory = (np.array([row[k] for row in rows]) for k in (2, 3))
     fits = [np.linalg.lstsq(np.stack([np.ones_like(count), count], 1), y, rcond=None)[0] for y in (seconds, memory)]
     return {
-        "parameters": sum(p.numel() for p in models.build(name, spec, {}).parameters()),
+        "parameters": sum(p.numel() for p in models.build(model, spec, {}).parameters()),
         "size": list(spec.frame),
         "points": [{"clips": b, "frames": f, "seconds": round(s, 4), "peak_mb": round(m, 1)} for b, f, s, m in rows],
         "seconds": {"fixed": round(fits[0][0], 4), "per_frame": round(fits[0][1], 5)},

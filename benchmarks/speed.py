@@ -121,11 +121,13 @@ def svg_act(setting: Setting, compiled: bool = False) -> tuple[Work, Work]:
     return lambda: _wait(theirs.futures(seen, conditions, iter([noise]))), ours
 
 
-def pose_rollout(setting: Setting) -> tuple[Work, Work]:
+def pose_rollout(setting: Setting, compiled: bool = False) -> tuple[Work, Work]:
     frames = setting.pick(64, 4)
     theirs, (first, labels) = PublishedPose().to(setting.device).eval(), _clips(POSE, 1, frames, setting.device)
     seen, noise = first[:, :1].float() / 255, torch.randn(frames - 1, 1, 12, 32, 64, device=setting.device)
     session = _session("pose", POSE, {}, setting.device)
+    if compiled:
+        hardware.compile_parts(session.model, frozen=True)
 
     def ours() -> None:
         with _autocast(setting.device, True):
@@ -148,6 +150,9 @@ ROWS = {
     ),
     "pose-forced": Row("train pose, 2 x 16 frames, bf16", "as published, fp32", pose_training, 2.8, 3.5),
     "pose-rollout": Row("rollout of pose, bf16", "as published, fp32", pose_rollout, 2.5, 4.0),
+    "pose-rollout-compiled": Row(
+        "rollout of pose, bf16, --compile", "as published, fp32", partial(pose_rollout, compiled=True), 2.5, 4.0
+    ),
 }
 MEMORY = {"svg-forced": (2.0, 3.0), "pose-forced": (2.0, 3.0)}
 
