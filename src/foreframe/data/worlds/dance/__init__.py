@@ -118,12 +118,12 @@ def open(trajectories: int, seed: int = 0) -> Dance:  # noqa: A001 - the word ev
     return Dance(trajectories, seed)
 
 
-def _lamps(lamp: np.random.Generator, frames: int) -> Array:
-    """Strength, y and z (m) of the lamp in each frame, an Ornstein-Uhlenbeck walk: [T, 3]."""
+def _lamps(lamp: np.random.Generator, frames: int, begin: Array | None = None) -> Array:
+    """Strength, y and z (m) of the lamp in each frame, an Ornstein-Uhlenbeck walk, from `begin` if that is given: [T, 3]."""
     share = 1 / (_LIGHT_TIME_S * _FRAMES_PER_SECOND)
     spread, centre = np.array([0.10, 1.0, 0.35]), np.array([1.0, 0.0, 3.0])
     found = np.empty((frames, 3))
-    now = lamp.normal(size=3)
+    now = lamp.normal(size=3) if begin is None else (begin - centre) / spread
     for frame in range(frames):
         found[frame] = centre + spread * now
         now = now * (1 - share) + np.sqrt(2 * share) * lamp.normal(size=3)
