@@ -28,9 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"foreframe: {error}", file=sys.stderr)
         raise SystemExit(2 if isinstance(error, InputError) else 1) from None
     except KeyboardInterrupt:
-        signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        )  # what is left is tidying up: the next one may end it without a word
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # only tidying up is left: the next one ends that without a word
         print("foreframe: interrupted; the same command goes on where it was", file=sys.stderr)
         raise SystemExit(130) from None
     except (MemoryError, RuntimeError) as error:

@@ -55,8 +55,8 @@ class Simulator:
     def __init__(self, run: str | Path, data: str | Path | None = None, compiled: bool = False) -> None:
         """A run or model folder; `data` is a store of clips to begin from, the one it was trained on if left out.
 
-        `compiled` has torch.compile make the model's parts: acts in half the time, after up to a minute for each number of
-        futures that go on together.
+        `compiled` has torch.compile make the model's parts: faster acts, after up to a minute for each number of futures that go
+        on together.
 
         Raises:
             InputError: not a run; no clips; clips of another kind; no compiler.

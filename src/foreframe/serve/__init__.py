@@ -38,8 +38,8 @@ def play(
         host: whom to listen to: 127.0.0.1 is this machine alone; for any other a token is made, without which nobody gets in.
         no_browser: print the address, open nothing.
         out: the folder that saved drives go to.
-        compile: let torch.compile make the model first: acts in half the time, after up to a minute for each number of
-            futures side by side. For one driver; with many, their numbers change all the time.
+        compile: let torch.compile make the model first: faster acts, after up to a minute for each number of futures side by
+            side. For one driver; with many, their numbers change all the time.
 
     Raises:
         InputError: not a run; no clips to begin from; the port is in use.

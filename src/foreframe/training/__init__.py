@@ -24,11 +24,8 @@ from .state import IDENTITY, adopt_state, whole_state
 __all__ = ["Config", "recipes", "resolve", "train"]
 
 _SETTINGS = "recipe.yaml"
-_FREE = (
-    "training.save_every:",
-    "training.keep:",
-    "training.sharded:",
-)  # may differ when a run goes on: the result does not depend on them
+# What may differ when a run goes on: the result does not depend on it.
+_FREE = ("training.save_every:", "training.keep:", "training.sharded:")
 
 
 def train(
