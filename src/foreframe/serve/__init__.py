@@ -47,6 +47,8 @@ def play(
     import uvicorn
 
     listening = _listen(host, port)
+    if compile:
+        print("compiling, which takes up to a minute a model where it was not done before ...", flush=True)
     with contextlib.closing(listening):
         if run is None:
             from .. import shipped
