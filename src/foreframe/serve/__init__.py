@@ -48,7 +48,7 @@ def play(
 
     listening = _listen(host, port)
     if compile:
-        print("compiling, which takes up to a minute a model where it was not done before ...", flush=True)
+        print("compiling: a minute or two a model, where it was not done before ...", flush=True)
     with contextlib.closing(listening):
         if run is None:
             from .. import shipped
