@@ -22,6 +22,11 @@ def command(*words: object) -> int:
     return 0
 
 
+def test_a_place_may_be_given_by_its_option(store: ClipStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("data", "inspect", "--store", store.path) == 0
+    assert f"next: foreframe train push-tiny --data {store.path}" in capsys.readouterr().out
+
+
 def test_the_main_job_from_the_command_line(
     store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
