@@ -95,8 +95,8 @@ class LoopConfig:
     With `accumulate` a device takes its share of the batch in so many parts, one after the other, and adds up the gradients:
     the same step (but for batch normalisation, whose statistics are a part's) in less memory. `sharded` has each of several devices
     keep the optimiser's moments of its share of the weights alone: the same step again, and states that any number of devices go
-    on from. `precision`, `layout` and `compile` (torch.compile of the model's encoder, step and decoder) are chosen for the
-    machine unless given. For the first `first_steps` steps only the share `first_clips` of the clips is used.
+    on from. `precision` is chosen for the machine unless given, `layout` is channels last, and with `compile` torch.compile makes
+    the model's encoder, step and decoder. For the first `first_steps` steps only the share `first_clips` of the clips is used.
     """
 
     steps: int
