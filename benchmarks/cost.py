@@ -54,7 +54,9 @@ def point(name: str, batch: int, frames: int) -> tuple[float, float]:
 def measure(name: str, batch: int, frames: int) -> list[float]:
     model, spec, n_past = KINDS[name]
     pictures, conditions = _clips(spec, batch, frames, torch.device("cpu"))
-    step = _ours_step(model, spec, {}, pictures, conditions, n_past, tuple(range(frames)), half=True)
+    step = _ours_step(
+        model, spec, {}, pictures, conditions, n_past, tuple(range(frames)), half=True
+    )
     Path("/proc/self/clear_refs").write_text("5")
     before = _resident("VmRSS")
     step()
@@ -67,11 +69,17 @@ def cost(name: str, points: list[tuple[int, int]]) -> dict[str, Any]:
     rows = [(batch, frames, *point(name, batch, frames)) for batch, frames in points]
     count = np.array([batch * frames for batch, frames, *_ in rows], float)
     seconds, memory = (np.array([row[k] for row in rows]) for k in (2, 3))
-    fits = [np.linalg.lstsq(np.stack([np.ones_like(count), count], 1), y, rcond=None)[0] for y in (seconds, memory)]
+    fits = [
+        np.linalg.lstsq(np.stack([np.ones_like(count), count], 1), y, rcond=None)[0]
+        for y in (seconds, memory)
+    ]
     return {
         "parameters": sum(p.numel() for p in models.build(model, spec, {}).parameters()),
         "size": list(spec.frame),
-        "points": [{"clips": b, "frames": f, "seconds": round(s, 4), "peak_mb": round(m, 1)} for b, f, s, m in rows],
+        "points": [
+            {"clips": b, "frames": f, "seconds": round(s, 4), "peak_mb": round(m, 1)}
+            for b, f, s, m in rows
+        ],
         "seconds": {"fixed": round(fits[0][0], 4), "per_frame": round(fits[0][1], 5)},
         "peak_mb": {"fixed": round(fits[1][0], 1), "per_frame": round(fits[1][1], 2)},
     }
@@ -85,7 +93,9 @@ def weak_scaling(steps: int, rounds: int) -> dict[str, Any]:
         with contextlib.redirect_stderr(io.StringIO()):
             foreframe.data.make("push", store, trajectories=6)
         for number in range(rounds):
-            found.append([_clips_a_second(store, Path(folder) / f"run-{number}", n, steps) for n in (1, 2)])
+            found.append(
+                [_clips_a_second(store, Path(folder) / f"run-{number}", n, steps) for n in (1, 2)]
+            )
     efficiencies = sorted(two / one / 2 for one, two in found)
     return {
         "clips a second, one process": round(statistics.median(one for one, _ in found), 1),
@@ -100,7 +110,14 @@ def _clips_a_second(store: Path, out: Path, devices: int, steps: int) -> float:
     times = []
     for last in (10, 10 + steps):
         words = [sys.executable, "-m", "foreframe", "train", "push-tiny", "--data", str(store)]
-        words += ["--out", f"{out}-{devices}-{last}", "--devices", str(devices), "--training.batch", str(4 * devices)]
+        words += [
+            "--out",
+            f"{out}-{devices}-{last}",
+            "--devices",
+            str(devices),
+            "--training.batch",
+            str(4 * devices),
+        ]
         words += ["--training.steps", str(last), "--training.validate_every", "9999"]
         began = time.perf_counter()
         subprocess.run(words, capture_output=True, check=True)
@@ -109,7 +126,9 @@ def _clips_a_second(store: Path, out: Path, devices: int, steps: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="+", choices=[*KINDS, _SCALING], default=[*KINDS, _SCALING])
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "bench-cost.json")

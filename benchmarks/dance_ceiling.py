@@ -19,8 +19,8 @@ import numpy as np
 
 import foreframe
 from foreframe.data.building import assign_splits
-from foreframe.data.raycast import AreaLight, Camera, RayCaster
 from foreframe.data.worlds import dance
+from foreframe.data.worlds._raycast import AreaLight, Camera, RayCaster
 from foreframe.data.worlds.dance.figure import build, clothes
 from foreframe.data.worlds.dance.simulation import Simulation
 
@@ -32,14 +32,17 @@ Array = Any
 def ceiling(index: int, draws: int, every: int) -> float:
     """PSNR in dB of the best guess, mean over every so-manieth frame of sequence `index`."""
     looks, will, chance, lamp = (
-        np.random.default_rng(stream) for stream in np.random.SeedSequence((SEED, index, 0)).spawn(4)
+        np.random.default_rng(stream)
+        for stream in np.random.SeedSequence((SEED, index, 0)).spawn(4)
     )
     stage = build(np.random.default_rng((SEED, dance._ROOM)), clothes(looks))
     simulation = Simulation(stage.xml, will, chance)
     textures = [stage.textures[name] for name in simulation.geom_names]
     caster = RayCaster(Camera(*dance._CAMERA, HEIGHT, WIDTH), (0.10, 0.11, 0.13))
     true = dance._lamps(lamp, dance.FRAMES)
-    others = [dance._lamps(np.random.default_rng((index, k)), dance.FRAMES, true[0]) for k in range(draws)]
+    others = [
+        dance._lamps(np.random.default_rng((index, k)), dance.FRAMES, true[0]) for k in range(draws)
+    ]
 
     def picture(light: Array) -> Array:
         strength, y, z = light
@@ -58,17 +61,27 @@ def ceiling(index: int, draws: int, every: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--draws", type=int, default=32)
     parser.add_argument("--every", type=int, default=42)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "dance-ceiling.json")
     options = parser.parse_args()
     splits = assign_splits(dance.TRAJECTORIES, SEED)
     test = [index for index, split in enumerate(splits) if split == "test"]
-    each = {f"{index:06d}": round(ceiling(index, options.draws, options.every), 2) for index in test}
-    result = {"psnr_db": each, "mean_db": round(float(np.mean(list(each.values()))), 2), "draws": options.draws}
+    each = {
+        f"{index:06d}": round(ceiling(index, options.draws, options.every), 2) for index in test
+    }
+    result = {
+        "psnr_db": each,
+        "mean_db": round(float(np.mean(list(each.values()))), 2),
+        "draws": options.draws,
+    }
     print(json.dumps(result))
-    options.out.write_text(json.dumps({**result, "every": options.every, "machine": foreframe.info()}, indent=1) + "\n")
+    options.out.write_text(
+        json.dumps({**result, "every": options.every, "machine": foreframe.info()}, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":

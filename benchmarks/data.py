@@ -85,7 +85,10 @@ def against_png_and_csv(root: Path, quick: bool) -> dict[str, Any]:
             png_and_csv(folder, int(rng.integers(0, 30 - LENGTH + 1)))
         return clips
 
-    return rounds({"PNG + CSV": theirs, "store, as floats": ours, "store, as bytes": bytes_only}, 3 if quick else 9)
+    return rounds(
+        {"PNG + CSV": theirs, "store, as floats": ours, "store, as bytes": bytes_only},
+        3 if quick else 9,
+    )
 
 
 def _assert_same(windows: Windows, folders: list[Path]) -> None:
@@ -95,13 +98,18 @@ def _assert_same(windows: Windows, folders: list[Path]) -> None:
     frames, conditions = png_and_csv(folder, first)
     clip = windows.clips([5])
     assert torch.equal(to_float(clip.frames[0]), frames), "the loaders read different pictures"
-    assert torch.equal(clip.conditions[0, 1:], conditions[:-1]), "the loaders read different conditions"
+    assert torch.equal(clip.conditions[0, 1:], conditions[:-1]), (
+        "the loaders read different conditions"
+    )
 
 
 def long_and_short_episodes(root: Path, quick: bool) -> dict[str, list[float]]:
     """Random windows from episodes of 10,000 frames, and from as many frames in episodes of 30."""
     frames = 20_000 if quick else 60_000
-    stores = {f"windows of episodes of {n:,} frames": _noise(root / f"noise{n}", frames, n) for n in (10_000, 30)}
+    stores = {
+        f"windows of episodes of {n:,} frames": _noise(root / f"noise{n}", frames, n)
+        for n in (10_000, 30)
+    }
     kinds = {name: _reader(store) for name, store in stores.items()}
     return rounds(kinds, 3 if quick else 9)
 
@@ -113,7 +121,9 @@ def _noise(folder: Path, frames: int, length: int) -> ClipStore:
     rng = np.random.default_rng(length)
     for number in range(frames // length):
         pictures = rng.integers(0, 256, (length, 64, 64, 3), np.uint8)
-        np.savez(archives / f"{number:06d}.npz", frames=pictures, actions=rng.normal(size=(length, 4)))
+        np.savez(
+            archives / f"{number:06d}.npz", frames=pictures, actions=rng.normal(size=(length, 4))
+        )
     return foreframe.data.import_recordings(archives, folder)
 
 
@@ -150,17 +160,24 @@ def _read_for_a_while(path: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="smaller stores and fewer rounds")
     parser.add_argument("--out", type=Path, default=Path("results/bench-data.json"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        parts = [against_png_and_csv(root, options.quick), long_and_short_episodes(root, options.quick)]
+        parts = [
+            against_png_and_csv(root, options.quick),
+            long_and_short_episodes(root, options.quick),
+        ]
         parts.append(readers(root, options.quick))
     everything = {name: rates for part in parts for name, rates in part.items()}
-    print(f"{'clips of 12 frames of 64x64, clips a second':<46} {'median':>9} {'lowest':>9} {'highest':>9}")
+    print(
+        f"{'clips of 12 frames of 64x64, clips a second':<46} {'median':>9} {'lowest':>9} {'highest':>9}"
+    )
     for name, rates in everything.items():
         print(f"{name:<46} {statistics.median(rates):9,.0f} {min(rates):9,.0f} {max(rates):9,.0f}")
     ratios = {
@@ -171,7 +188,9 @@ def main() -> None:
         "4 readers over 1": _ratio(everything, "4 processes", "1 processes"),
     }
     for name, found in ratios.items():
-        print(f"{name:<46} {found['median']:8.2f}x  ({found['lowest']:.2f} to {found['highest']:.2f} over rounds)")
+        print(
+            f"{name:<46} {found['median']:8.2f}x  ({found['lowest']:.2f} to {found['highest']:.2f} over rounds)"
+        )
     if not options.quick:
         written = {
             "command": "python benchmarks/data.py",

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 import foreframe
-from foreframe import models, shipped
+from foreframe import models, pretrained
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "tests"))
@@ -32,8 +32,8 @@ import clients  # noqa: E402 - the tests' clients are the benchmark's
 
 def published_svg(folder: Path) -> Path:
     """A model folder of svg at its published sizes, with clips of the shipped push model to begin from."""
-    shutil.copytree(shipped.folder("push") / "clips", folder / "clips")
-    spec = foreframe.load(shipped.folder("push")).spec
+    shutil.copytree(pretrained.folder("push") / "clips", folder / "clips")
+    spec = foreframe.load(pretrained.folder("push")).spec
     notes = {"recipe": "svg-bair", "step": 0, "validation_psnr": None, "n_past": 2, "horizon": 10}
     models.save(models.build("svg", spec, {}), "svg", {}, folder, notes)
     return folder
@@ -43,14 +43,20 @@ async def answered(port: int, name: str, samples: int, acts: int) -> dict[str, f
     """Milliseconds from act to picture."""
     async with clients.Client.at(port) as client:
         head, _ = await client.begin(name, samples=samples)
-        how: dict[str, Any] = {"row": head["row"]} if name == "dance" else {"action": [0.05, 0.02, 0.0, 0.0]}
+        how: dict[str, Any] = (
+            {"row": head["row"]} if name == "dance" else {"action": [0.05, 0.02, 0.0, 0.0]}
+        )
         times = []
         for _ in range(acts):
             began = time.perf_counter()
             await client.act(**how)
             times.append((time.perf_counter() - began) * 1e3)
     ms = np.percentile(times[5:], (50, 99))
-    return {"ms": round(ms[0], 2), "p99_ms": round(ms[1], 2), "frames_per_second": round(1000 / ms[0], 1)}
+    return {
+        "ms": round(ms[0], 2),
+        "p99_ms": round(ms[1], 2),
+        "frames_per_second": round(1000 / ms[0], 1),
+    }
 
 
 def on_the_page(port: int, name: str, samples: int, seconds: float) -> dict[str, Any]:
@@ -69,13 +75,18 @@ def on_the_page(port: int, name: str, samples: int, seconds: float) -> dict[str,
         page.evaluate("document.getElementById('pace').value = 60")
         page.click("#run")
         time.sleep(seconds)
-        found = {"frames_per_second": page.inner_text("#rate"), "key to pixel": page.inner_text("#latency")}
+        found = {
+            "frames_per_second": page.inner_text("#rate"),
+            "key to pixel": page.inner_text("#latency"),
+        }
         browser.close()
     return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--acts", type=int, default=200)
     parser.add_argument("--browser", action="store_true")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "bench-driving.json")
@@ -88,7 +99,7 @@ def main() -> None:
             os.sched_setaffinity(0, cores[:1])  # what is started now inherits it
             with clients.played(Path(folder) / "log", *([str(run)] if run else [])) as port:
                 os.sched_setaffinity(0, cores[1:] or cores)
-                for name in [run.name] if run else shipped.names():
+                for name in [run.name] if run else pretrained.names():
                     for samples in (1, 4, 9):
                         row = asyncio.run(answered(port, name, samples, options.acts))
                         if options.browser:

@@ -52,9 +52,16 @@ class PublishedPose(nn.Module):
             Residual(3, 16), Depthwise(16, 16), Residual(16, 32), Depthwise(32, 32), Residual(32, 64), Depthwise(64, 64),
             nn.Conv2d(64, 128, 3, padding=1),
         )  # fmt: skip
-        self.label = nn.Sequential(nn.ReflectionPad2d(3), nn.Conv2d(3, 16, 7), nn.BatchNorm2d(16), Residual(16, 32))
+        self.label = nn.Sequential(
+            nn.ReflectionPad2d(3), nn.Conv2d(3, 16, 7), nn.BatchNorm2d(16), Residual(16, 32)
+        )
         self.gaussian = nn.Sequential(
-            Residual(160, 3), Depthwise(3, 3), Residual(3, 6), Depthwise(6, 6), Residual(6, 12), nn.Conv2d(12, 24, 1)
+            Residual(160, 3),
+            Depthwise(3, 3),
+            Residual(3, 6),
+            Depthwise(6, 6),
+            Residual(6, 12),
+            nn.Conv2d(12, 24, 1),
         )
         self.fusion = nn.Sequential(
             Depthwise(172, 172), Residual(172, 43), Depthwise(43, 86), Residual(86, 86), Depthwise(86, 96),
@@ -72,7 +79,9 @@ class PublishedPose(nn.Module):
     def generate(self, code: Tensor, label: Tensor, z: Tensor) -> Tensor:
         return self.generator(self.fusion(torch.cat([code, label, z], 1)))
 
-    def loss(self, frames: Tensor, labels: Tensor, noise: Tensor, beta: float, forced: Container[int]) -> Tensor:
+    def loss(
+        self, frames: Tensor, labels: Tensor, noise: Tensor, beta: float, forced: Container[int]
+    ) -> Tensor:
         """Sum over t = 1 ... T - 1 of MSE + beta KL, for frames and labels [B, T, 3, H, W], noise [T - 1, B, Z, H, W]."""
         total = frames.new_zeros(())
         own = None
@@ -90,6 +99,8 @@ class PublishedPose(nn.Module):
         """From one frame [B, 3, H, W] and labels [B, T, 3, H, W] the frames 1 ... T - 1: [B, T - 1, 3, H, W]."""
         made = []
         for t in range(1, labels.shape[1]):
-            frame = self.generate(self.rgb(frame), self.label(labels[:, t]), noise[t - 1]).clamp(0, 1)
+            frame = self.generate(self.rgb(frame), self.label(labels[:, t]), noise[t - 1]).clamp(
+                0, 1
+            )
             made.append(frame)
         return torch.stack(made, 1)

@@ -17,11 +17,15 @@ Skips = list[Tensor]
 
 
 def vgg(inputs: int, outputs: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, 1, 1), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2))
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, 1, 1), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2)
+    )
 
 
 class Encoder(nn.Module):
-    def __init__(self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]) -> None:
+    def __init__(
+        self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]
+    ) -> None:
         super().__init__()
         a, b, c, d = channels
         self.c1 = nn.Sequential(vgg(colours, a), vgg(a, a))
@@ -40,10 +44,14 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]) -> None:
+    def __init__(
+        self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]
+    ) -> None:
         super().__init__()
         a, b, c, d = channels
-        self.up1 = nn.Sequential(nn.ConvTranspose2d(code, d, bottom), nn.BatchNorm2d(d), nn.LeakyReLU(0.2))
+        self.up1 = nn.Sequential(
+            nn.ConvTranspose2d(code, d, bottom), nn.BatchNorm2d(d), nn.LeakyReLU(0.2)
+        )
         self.up2 = nn.Sequential(vgg(2 * d, d), vgg(d, d), vgg(d, c))
         self.up3 = nn.Sequential(vgg(2 * c, c), vgg(c, c), vgg(c, b))
         self.up4 = nn.Sequential(vgg(2 * b, b), vgg(b, a))
@@ -53,7 +61,9 @@ class Decoder(nn.Module):
 
     def forward(self, code: Tensor, skips: Skips) -> Tensor:
         x = self.up1(code[:, :, None, None])
-        for stage, skip in zip((self.up2, self.up3, self.up4, self.up5), reversed(skips), strict=True):
+        for stage, skip in zip(
+            (self.up2, self.up3, self.up4, self.up5), reversed(skips), strict=True
+        ):
             x = stage(torch.cat([self.up(x), skip], 1))
         return self.last(x)
 
@@ -105,7 +115,11 @@ class PublishedSvg(nn.Module):
 
     def optimisers(self) -> list[torch.optim.Optimizer]:
         """Four Adams."""
-        posterior = [*self.posterior.parameters(), *self.mean.parameters(), *self.logvar.parameters()]
+        posterior = [
+            *self.posterior.parameters(),
+            *self.mean.parameters(),
+            *self.logvar.parameters(),
+        ]
         predictor = [*self.predictor.parameters(), *self.predictor_out.parameters()]
         groups = [predictor, posterior, [*self.encoder.parameters()], [*self.decoder.parameters()]]
         return [torch.optim.Adam(group, lr=2e-3, betas=(0.9, 0.999)) for group in groups]
@@ -122,7 +136,9 @@ class PublishedSvg(nn.Module):
     def predict(self, code: Tensor, z: Tensor, condition: Tensor) -> Tensor:
         return self.predictor_out(self.predictor(torch.cat([code, z, condition], 1)))
 
-    def loss(self, frames: Tensor, conditions: Tensor, noise: Tensor, beta: float, forced: Container[int]) -> Tensor:
+    def loss(
+        self, frames: Tensor, conditions: Tensor, noise: Tensor, beta: float, forced: Container[int]
+    ) -> Tensor:
         """Sum over t = 1 ... T - 1 of MSE + beta KL, for frames [B, T, C, H, W], conditions [B, T, A], noise [T - 1, B, Z]."""
         self.clear(len(frames))
         total = frames.new_zeros(())
@@ -158,7 +174,9 @@ class PublishedSvg(nn.Module):
                 if t < self.n_past:
                     skips = made_skips
                     mean, logvar = self.gaussian(self.encoder(frames[:, t])[0])
-                    self.predict(code, mean + noise[t - 1] * torch.exp(logvar / 2), conditions[:, t])
+                    self.predict(
+                        code, mean + noise[t - 1] * torch.exp(logvar / 2), conditions[:, t]
+                    )
                     x = frames[:, t]
                 else:
                     x = self.decoder(self.predict(code, noise[t - 1], conditions[:, t]), skips)

@@ -51,7 +51,9 @@ def endured(name: str, count: int | None) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", nargs="+", choices=COUNTS, default=list(COUNTS))
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "reliability.json")
     options = parser.parse_args()
@@ -59,7 +61,11 @@ def main() -> None:
     for name in options.only:
         began = time.monotonic()
         found = endured(name, COUNTS[name])
-        known[name] = {"figures": found, "seconds": round(time.monotonic() - began), "machine": foreframe.info()}
+        known[name] = {
+            "figures": found,
+            "seconds": round(time.monotonic() - began),
+            "machine": foreframe.info(),
+        }
         print(f"{name} ({known[name]['seconds']} s)")
         for what, value in found.items():
             print(f"    {what:<48} {value}")

@@ -29,10 +29,11 @@ from published_svg import PublishedSvg
 from torch import Tensor, nn
 
 import foreframe
-from foreframe import Noise, Session, hardware, models
+from foreframe import Noise, Session, models
 from foreframe.clips import ClipSpec
 from foreframe.nn.precision import cast_weights
-from foreframe.training.step import Bound
+from foreframe.runtime import hardware
+from foreframe.training.step import ModelWithLoss
 
 ROOT = Path(__file__).resolve().parents[1]
 SVG = ClipSpec((3, 64, 64), (7,), names=tuple("abcdefg"), mean=(0.0,) * 7, std=(1.0,) * 7)
@@ -62,14 +63,17 @@ class Setting:
         return quick if self.quick else usual
 
 
-def svg_training(forced: tuple[int, ...], half: bool, once: bool = False) -> Callable[[Setting], tuple[Work, Work]]:
+def svg_training(
+    forced: tuple[int, ...], half: bool, once: bool = False
+) -> Callable[[Setting], tuple[Work, Work]]:
     def make(setting: Setting) -> tuple[Work, Work]:
         batch = setting.pick(20, 2)
         theirs = PublishedSvg(encode_once=once).to(setting.device).train()
         frames, conditions = _clips(SVG, batch, 12, setting.device)
         noise = torch.randn(11, batch, 64, device=setting.device)
         published = _step(
-            theirs.optimisers(), lambda: theirs.loss(frames.float() / 255, conditions, noise, 1e-4, forced)
+            theirs.optimisers(),
+            lambda: theirs.loss(frames.float() / 255, conditions, noise, 1e-4, forced),
         )
         return published, _ours_step("svg", SVG, AS_PUBLISHED, frames, conditions, 2, forced, half)
 
@@ -82,14 +86,19 @@ def pose_training(setting: Setting) -> tuple[Work, Work]:
     frames, labels = _clips(POSE, batch, steps, setting.device)
     noise = torch.randn(steps - 1, batch, 12, 32, 64, device=setting.device)
     forced = tuple(range(steps))
-    published = _step(theirs.optimisers(), lambda: theirs.loss(frames.float() / 255, labels, noise, 1e-4, forced))
+    published = _step(
+        theirs.optimisers(), lambda: theirs.loss(frames.float() / 255, labels, noise, 1e-4, forced)
+    )
     return published, _ours_step("pose", POSE, {}, frames, labels, 1, forced, half=True)
 
 
 def svg_samples(setting: Setting) -> tuple[Work, Work]:
     """So many futures of one clip, ten frames each."""
     count = setting.pick(100, 8)
-    theirs, (frames, conditions) = PublishedSvg().to(setting.device).eval(), _clips(SVG, 1, 12, setting.device)
+    theirs, (frames, conditions) = (
+        PublishedSvg().to(setting.device).eval(),
+        _clips(SVG, 1, 12, setting.device),
+    )
     seen = frames[:, :2].float() / 255
     noises = torch.randn(count, 11, 1, 64, device=setting.device)
     session = _session("svg", SVG, AS_PUBLISHED, setting.device)
@@ -105,7 +114,10 @@ def svg_samples(setting: Setting) -> tuple[Work, Work]:
 def svg_act(setting: Setting, compiled: bool = False) -> tuple[Work, Work]:
     """One frame after the other, as somebody who steers asks for them."""
     steps = setting.pick(30, 4)
-    theirs, (frames, conditions) = PublishedSvg().to(setting.device).eval(), _clips(SVG, 1, 2 + steps, setting.device)
+    theirs, (frames, conditions) = (
+        PublishedSvg().to(setting.device).eval(),
+        _clips(SVG, 1, 2 + steps, setting.device),
+    )
     seen = frames[:, :2].float() / 255
     noise = torch.randn(2 + steps, 1, 64, device=setting.device)
     session = _session("svg", SVG, AS_PUBLISHED, setting.device)
@@ -123,8 +135,14 @@ def svg_act(setting: Setting, compiled: bool = False) -> tuple[Work, Work]:
 
 def pose_rollout(setting: Setting, compiled: bool = False) -> tuple[Work, Work]:
     frames = setting.pick(64, 4)
-    theirs, (first, labels) = PublishedPose().to(setting.device).eval(), _clips(POSE, 1, frames, setting.device)
-    seen, noise = first[:, :1].float() / 255, torch.randn(frames - 1, 1, 12, 32, 64, device=setting.device)
+    theirs, (first, labels) = (
+        PublishedPose().to(setting.device).eval(),
+        _clips(POSE, 1, frames, setting.device),
+    )
+    seen, noise = (
+        first[:, :1].float() / 255,
+        torch.randn(frames - 1, 1, 12, 32, 64, device=setting.device),
+    )
     session = _session("pose", POSE, {}, setting.device)
     if compiled:
         hardware.compile_parts(session.model, frozen=True)
@@ -138,20 +156,50 @@ def pose_rollout(setting: Setting, compiled: bool = False) -> tuple[Work, Work]:
 
 
 ROWS = {
-    "svg-forced": Row("train svg, B 20, forced, bf16", "two encodes, fp32", svg_training(FORCED, True), 5.5, 7.0),
-    "svg-forced-once": Row("train svg, B 20, forced, bf16", "one encode, fp32", svg_training(FORCED, True, True), 0, 0),
-    "svg-forced-fp32": Row("train svg, B 20, forced, fp32", "two encodes, fp32", svg_training(FORCED, False), 1.9, 2.1),
-    "svg-free": Row("train svg, B 20, free-running, bf16", "two encodes, fp32", svg_training(FREE, True), 2.3, 2.8),
-    "svg-half": Row("train svg, B 20, half forced, bf16", "two encodes, fp32", svg_training(HALF, True), 4.0, 4.5),
-    "svg-samples": Row("100 futures x 10 frames, bf16", "one by one, fp32", svg_samples, 10.0, 15.0),
+    "svg-forced": Row(
+        "train svg, B 20, forced, bf16", "two encodes, fp32", svg_training(FORCED, True), 5.5, 7.0
+    ),
+    "svg-forced-once": Row(
+        "train svg, B 20, forced, bf16", "one encode, fp32", svg_training(FORCED, True, True), 0, 0
+    ),
+    "svg-forced-fp32": Row(
+        "train svg, B 20, forced, fp32", "two encodes, fp32", svg_training(FORCED, False), 1.9, 2.1
+    ),
+    "svg-free": Row(
+        "train svg, B 20, free-running, bf16",
+        "two encodes, fp32",
+        svg_training(FREE, True),
+        2.3,
+        2.8,
+    ),
+    "svg-half": Row(
+        "train svg, B 20, half forced, bf16",
+        "two encodes, fp32",
+        svg_training(HALF, True),
+        4.0,
+        4.5,
+    ),
+    "svg-samples": Row(
+        "100 futures x 10 frames, bf16", "one by one, fp32", svg_samples, 10.0, 15.0
+    ),
     "svg-act": Row("an interactive step of svg, bf16", "frame by frame, fp32", svg_act, 4.0, 6.0),
     "svg-act-compiled": Row(
-        "an interactive step of svg, bf16, --compile", "frame by frame, fp32", partial(svg_act, compiled=True), 4.0, 6.0
+        "an interactive step of svg, bf16, --compile",
+        "frame by frame, fp32",
+        partial(svg_act, compiled=True),
+        4.0,
+        6.0,
     ),
-    "pose-forced": Row("train pose, 2 x 16 frames, bf16", "as published, fp32", pose_training, 2.8, 3.5),
+    "pose-forced": Row(
+        "train pose, 2 x 16 frames, bf16", "as published, fp32", pose_training, 2.8, 3.5
+    ),
     "pose-rollout": Row("rollout of pose, bf16", "as published, fp32", pose_rollout, 2.5, 4.0),
     "pose-rollout-compiled": Row(
-        "rollout of pose, bf16, --compile", "as published, fp32", partial(pose_rollout, compiled=True), 2.5, 4.0
+        "rollout of pose, bf16, --compile",
+        "as published, fp32",
+        partial(pose_rollout, compiled=True),
+        2.5,
+        4.0,
     ),
 }
 MEMORY = {"svg-forced": (2.0, 3.0), "pose-forced": (2.0, 3.0)}
@@ -161,7 +209,9 @@ def _clips(spec: ClipSpec, batch: int, steps: int, device: torch.device) -> tupl
     """Clips as the store gives them: bytes [B, T, C, H, W], channels last in memory, and conditions."""
     torch.manual_seed(0)
     _, height, width = spec.frame
-    frames = torch.randint(0, 256, (batch, steps, height, width, 3), dtype=torch.uint8).movedim(-1, 2)
+    frames = torch.randint(0, 256, (batch, steps, height, width, 3), dtype=torch.uint8).movedim(
+        -1, 2
+    )
     return frames.to(device), torch.rand(batch, steps, *spec.condition).to(device)
 
 
@@ -189,7 +239,7 @@ def _ours_step(
     half: bool,
 ) -> Work:
     model = _model(name, spec, options, frames.device).train()
-    bound = Bound(model, n_past, score_context=True)
+    bound = ModelWithLoss(model, n_past, score_context=True)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
     seeds = list(range(len(frames)))
 
@@ -249,9 +299,20 @@ def peak_memory(name: str, options: argparse.Namespace) -> dict[str, Any]:
     """The most memory that a training step takes, yardstick and ours each in a process of its own."""
     found = {}
     for number, who in enumerate(("yardstick_mb", "ours_mb")):
-        words = [sys.executable, __file__, "--peak", name, str(number), "--threads", str(options.threads)]
+        words = [
+            sys.executable,
+            __file__,
+            "--peak",
+            name,
+            str(number),
+            "--threads",
+            str(options.threads),
+        ]
         done = subprocess.run(
-            [*words, *(["--quick"] if options.quick else [])], capture_output=True, text=True, check=True
+            [*words, *(["--quick"] if options.quick else [])],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         found[who] = float(done.stdout.splitlines()[-1])
     gate, aim = MEMORY[name]
@@ -276,14 +337,20 @@ def _peak(name: str, number: int, setting: Setting) -> float:
 
 
 def _resident(what: str) -> int:
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what))
+    line = next(
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(what)
+    )
     return int(line.split()[1])
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", nargs="+", choices=[*ROWS, "memory"], default=["memory", *ROWS])
-    parser.add_argument("--quick", action="store_true", help="tiny batches: tries the script, measures nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny batches: tries the script, measures nothing"
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu")
@@ -306,10 +373,15 @@ def main() -> None:
         )
         for label, found in rows.items():
             table[label] = found | {"machine": foreframe.info(), "load": os.getloadavg()[0]}
-            spread = f"{found['ratios'][0]:.2f} to {found['ratios'][-1]:.2f}" if "ratios" in found else ""
+            spread = (
+                f"{found['ratios'][0]:.2f} to {found['ratios'][-1]:.2f}"
+                if "ratios" in found
+                else ""
+            )
             wanted = f"gate {found['gate']:g}, aim {found['aim']:g}" if found["gate"] else ""
             print(
-                f"{found['what']:<48}{found['yardstick']:<22}{found['ratio']:>6.2f}x  {spread:<16}{wanted}", flush=True
+                f"{found['what']:<48}{found['yardstick']:<22}{found['ratio']:>6.2f}x  {spread:<16}{wanted}",
+                flush=True,
             )
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(known, indent=1) + "\n")

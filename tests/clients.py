@@ -24,7 +24,9 @@ def address_of(port: int) -> str:
     return f"ws://127.0.0.1:{port}/drive"
 
 
-def get(port: int, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+def get(
+    port: int, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
     """Status and content of a request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     connection.request(method, path, headers=dict(headers or {}))
@@ -59,7 +61,9 @@ class Client:
     @classmethod
     @contextlib.asynccontextmanager
     async def at(cls, port: int) -> AsyncIterator[Client]:
-        async with websockets.connect(address_of(port), max_size=None, max_queue=None, proxy=None) as socket:
+        async with websockets.connect(
+            address_of(port), max_size=None, max_queue=None, proxy=None
+        ) as socket:
             yield cls(socket, json.loads(await socket.recv())["key"])
 
     async def send(self, text: str) -> None:
@@ -97,7 +101,21 @@ def malformed(rng: random.Random) -> str:
             {"do": "undo", "steps": 1},
         ]
     )
-    wild = [None, True, -1, 1e308, "x" * 300, [], {}, [[]], 1 << 70, "run", -0.5, [1, 2, 3], {"do": "act"}]
+    wild = [
+        None,
+        True,
+        -1,
+        1e308,
+        "x" * 300,
+        [],
+        {},
+        [[]],
+        1 << 70,
+        "run",
+        -0.5,
+        [1, 2, 3],
+        {"do": "act"},
+    ]
     kind = rng.randrange(5)
     if kind == 0:
         whole[rng.choice(list(whole))] = rng.choice(wild)
@@ -108,7 +126,11 @@ def malformed(rng: random.Random) -> str:
     text = json.dumps(whole)
     if kind == 3:
         place = rng.randrange(len(text))
-        text = text[:place] + rng.choice(['"', "{", "]", "\x00", "é", "9" * 400]) + text[place + rng.randrange(3) :]
+        text = (
+            text[:place]
+            + rng.choice(['"', "{", "]", "\x00", "é", "9" * 400])
+            + text[place + rng.randrange(3) :]
+        )
     elif kind == 4:
         text = "".join(chr(rng.randrange(32, 0x2FF)) for _ in range(rng.randrange(2000)))
     return text
@@ -143,11 +165,15 @@ async def crowd(
                 number = 0
                 while time.monotonic() < until:  # it claims to have seen everything
                     number += 1
-                    await socket.send(json.dumps({"do": "act", "seen": number, "action": [0.0] * client_width}))
+                    await socket.send(
+                        json.dumps({"do": "act", "seen": number, "action": [0.0] * client_width})
+                    )
                     await asyncio.sleep(0.01)
 
     described = json.loads(await asyncio.to_thread(lambda: get(port, "/simulators")[1]))
-    client_width = len(next(s for s in described["simulators"] if s["name"] == simulator)["columns"])
+    client_width = len(
+        next(s for s in described["simulators"] if s["name"] == simulator)["columns"]
+    )
     await asyncio.gather(*(drive(n) for n in range(honest)), *(never_read() for _ in range(deaf)))
     ms = np.sort(np.asarray(waits or [np.nan])) * 1e3
     return {

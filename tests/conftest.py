@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from foreframe.data.building import assign_splits, build
-from foreframe.data.recording import Column, Recording
+from foreframe.data.sources.recording import Column, Recording
 from foreframe.data.store import ClipStore
 from foreframe.data.worlds.dance import Dance
 
@@ -78,7 +78,15 @@ class Squares:
 def squares_store(out: Path, count: int = 10, workers: int = 1) -> ClipStore:
     source = Squares(count)
     splits = assign_splits(count, 0, (0.6, 0.2, 0.2))
-    return build(source, out, {"squares": count}, (source.height, source.width, 3), splits, workers, "squares")
+    return build(
+        source,
+        out,
+        {"squares": count},
+        (source.height, source.width, 3),
+        splits,
+        workers,
+        "squares",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +98,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
 def push_store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     import foreframe
 
-    return foreframe.data.make("push", tmp_path_factory.mktemp("push") / "store", trajectories=6, seed=3)
+    return foreframe.data.make(
+        "push", tmp_path_factory.mktemp("push") / "store", trajectories=6, seed=3
+    )
 
 
 @pytest.fixture(scope="session")

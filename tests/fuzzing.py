@@ -22,7 +22,19 @@ import numpy as np
 _SECONDS, _BYTES = 60, 6 << 30
 _TEXT = (".json", ".jsonl", ".csv", ".catalog", ".yaml")
 _CHECKED = (".png", ".npz")  # formats whose checksums reveal any damage to what they hold
-_WILD = ("-1", "0", "1e308", "99999999999999999999", "null", "true", '"x"', "[]", "{}", "NaN", "../../etc/passwd")
+_WILD = (
+    "-1",
+    "0",
+    "1e308",
+    "99999999999999999999",
+    "null",
+    "true",
+    '"x"',
+    "[]",
+    "{}",
+    "NaN",
+    "../../etc/passwd",
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,13 @@ class Outcome:
 
 def damaged(content: bytes, rng: np.random.Generator, is_text: bool) -> tuple[bytes, str]:
     """The content with one piece of damage, and its name."""
-    kinds: list[Callable[[bytes, np.random.Generator], bytes]] = [_truncate, _flip, _zero, _noise, _drop]
+    kinds: list[Callable[[bytes, np.random.Generator], bytes]] = [
+        _truncate,
+        _flip,
+        _zero,
+        _noise,
+        _drop,
+    ]
     if is_text:
         kinds += [_missing_line, _doubled_line, _lying_number, _lying_number, _lying_key]
     chosen = kinds[int(rng.integers(len(kinds)))]
@@ -114,7 +132,9 @@ def _lying_key(content: bytes, rng: np.random.Generator) -> bytes:
     return content[: place.start()] + wild + content[place.end() :]
 
 
-def cases(source: Path, read: Callable[[Path, Path], str], count: int, seed: int) -> Iterator[Outcome]:
+def cases(
+    source: Path, read: Callable[[Path, Path], str], count: int, seed: int
+) -> Iterator[Outcome]:
     """Damage one file of `source` after the other, and read it.
 
     `read(source, scratch)` reads everything and returns a digest of it; anything but an InputError is a finding.
@@ -122,7 +142,9 @@ def cases(source: Path, read: Callable[[Path, Path], str], count: int, seed: int
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "src"
         copied = _copy(source, place)
-        files = sorted(p for p in ([copied] if copied.is_file() else copied.rglob("*")) if p.is_file())
+        files = sorted(
+            p for p in ([copied] if copied.is_file() else copied.rglob("*")) if p.is_file()
+        )
         whole = _in_process(read, copied, Path(folder) / "whole")
         assert whole[0] == "ok", whole
         for number in range(count):
@@ -202,14 +224,18 @@ def fuzzed(count: int, seed: int = 1) -> dict[str, Any]:
     from conftest import squares_store
     from small_recordings import WRITERS
 
-    readers: dict[str, Callable[[Path, Path], str]] = {name: importing(name) for name in WRITERS} | {
-        "store": read_store
-    }
+    readers: dict[str, Callable[[Path, Path], str]] = {
+        name: importing(name) for name in WRITERS
+    } | {"store": read_store}
     figures: dict[str, Any] = {"cases": 0, "findings": []}
     for name, read in readers.items():
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
-            source = squares_store(root / "src", 6).path if name == "store" else WRITERS[name](root / "src")
+            source = (
+                squares_store(root / "src", 6).path
+                if name == "store"
+                else WRITERS[name](root / "src")
+            )
             outcomes = list(cases(source, read, count // len(readers) + 1, seed))
         figures["cases"] += len(outcomes)
         figures[name] = tally(outcomes)

@@ -123,7 +123,9 @@ def result_of(run: Path) -> dict[str, bytes]:
         for file in sorted(newest.glob("*.safetensors"))
         for key, value in load_file(file).items()
     }
-    return tensors | {name: (run / name).read_bytes() for name in ("model.safetensors", "metrics.jsonl")}
+    return tensors | {
+        name: (run / name).read_bytes() for name in ("model.safetensors", "metrics.jsonl")
+    }
 
 
 def _steps_logged(run: Path) -> list[int]:
@@ -218,7 +220,11 @@ def _dying_at(boundary: int, counted: list[str]) -> Iterator[None]:
             os.truncate(file, file.stat().st_size // 2)
         at(f"half of {file.name}")
 
-    os.fsync, os.replace, os.mkdir = named("fsync", fsync), named("replace", replace), named("mkdir", mkdir)
+    os.fsync, os.replace, os.mkdir = (
+        named("fsync", fsync),
+        named("replace", replace),
+        named("mkdir", mkdir),
+    )
     Path.write_bytes, safetensors.torch.save_file = writes, saves  # type: ignore[assignment, method-assign]
     try:
         yield
@@ -235,7 +241,14 @@ def boundaries(most: int | None = None) -> Figures:
         recipe, data, changes = job
         assert _status(_fork(_train(job, root / "whole"))) == 0
         begun = root / "begun"
-        assert _status(_fork(lambda: void(foreframe.train(recipe, data, begun, changes=changes, max_steps=2)))) == 0
+        assert (
+            _status(
+                _fork(
+                    lambda: void(foreframe.train(recipe, data, begun, changes=changes, max_steps=2))
+                )
+            )
+            == 0
+        )
         whole, counted = result_of(root / "whole"), list[str]()
         told, tell = os.pipe()
 
@@ -247,7 +260,11 @@ def boundaries(most: int | None = None) -> Figures:
         shutil.copytree(begun, root / "counted")
         assert _status(_fork(counting)) == 0
         calls = json.loads(os.read(told, 1 << 20))
-        covered = range(len(calls)) if most is None else np.unique(np.linspace(0, len(calls) - 1, most).astype(int))
+        covered = (
+            range(len(calls))
+            if most is None
+            else np.unique(np.linspace(0, len(calls) - 1, most).astype(int))
+        )
         died = different = 0
         for boundary in covered:
             run = root / "run"
@@ -296,7 +313,9 @@ def commit_order() -> Figures:
             commits += 1
             before = {path for k, path in asked[:place] if k == "fsync"}
             files = (
-                {str(Path(source) / file.name) for file in Path(target).iterdir()} if Path(target).exists() else set()
+                {str(Path(source) / file.name) for file in Path(target).iterdir()}
+                if Path(target).exists()
+                else set()
             )
             after = asked[place + 1 : place + 2]
             right += files | {source} <= before and after == [("fsync", str(Path(target).parent))]
@@ -335,12 +354,24 @@ def full_disks(count: int) -> Figures:
         recipe, data, changes = job
         assert _status(_fork(_train(job, root / "whole"))) == 0
         assert (
-            _status(_fork(lambda: void(foreframe.train(recipe, data, root / "begun", changes=changes, max_steps=2))))
+            _status(
+                _fork(
+                    lambda: void(
+                        foreframe.train(recipe, data, root / "begun", changes=changes, max_steps=2)
+                    )
+                )
+            )
             == 0
         )
         whole = result_of(root / "whole")
         largest = max(f.stat().st_size for f in (root / "whole").rglob("*") if f.is_file())
-        words = ["train", recipe, "--data", str(data), *(f"--{k}={json.dumps(v)}" for k, v in changes.items())]
+        words = [
+            "train",
+            recipe,
+            "--data",
+            str(data),
+            *(f"--{k}={json.dumps(v)}" for k, v in changes.items()),
+        ]
         for limit in np.linspace(0, largest - 1, count).astype(int).tolist():
             run, said = root / "run", root / "said"
             shutil.copytree(root / "begun", run)
@@ -357,7 +388,9 @@ def full_disks(count: int) -> Figures:
                 try:
                     main([*words, "--out", str(run)])
                 finally:
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+                    resource.setrlimit(
+                        resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+                    )
                     said.write_text("".join(lines))
 
             status = _status(_fork(limited))
@@ -368,7 +401,12 @@ def full_disks(count: int) -> Figures:
             different += not (well and result_of(run) == whole)
             shutil.rmtree(run)
             said.unlink(missing_ok=True)
-    return {"limits": count, "one line and status 1": clean, "states lost": lost, "ended otherwise": different}
+    return {
+        "limits": count,
+        "one line and status 1": clean,
+        "states lost": lost,
+        "ended otherwise": different,
+    }
 
 
 def races(count: int) -> Figures:
@@ -390,7 +428,9 @@ def races(count: int) -> Figures:
 
             children = [_fork(refused), _fork(refused)]
             ends = sorted(_status(child) for child in children)
-            single += ends in ([0, 3], [0, 0]) and result_of(run) == whole  # one may be done before the other begins
+            single += (
+                ends in ([0, 3], [0, 0]) and result_of(run) == whole
+            )  # one may be done before the other begins
             shutil.rmtree(run)
     return {"races": count, "one winner, nothing spoilt": single}
 
@@ -402,7 +442,12 @@ def rotten_bits(count: int, seed: int = 0) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         recipe, data, changes = _jobs(root)[0]
-        assert _status(_fork(lambda: void(foreframe.train(recipe, data, root / "run", changes=changes)))) == 0
+        assert (
+            _status(
+                _fork(lambda: void(foreframe.train(recipe, data, root / "run", changes=changes)))
+            )
+            == 0
+        )
         newest = max((root / "run" / "state").iterdir())
 
         def whole_store() -> bool:
@@ -429,11 +474,17 @@ def rotten_bits(count: int, seed: int = 0) -> Figures:
             except InputError:
                 seen = True
             file.write_bytes(content)
-            harmless = not seen and file.suffix == ".json" and json.loads(flipped) == json.loads(content)
+            harmless = (
+                not seen and file.suffix == ".json" and json.loads(flipped) == json.loads(content)
+            )
             found[kind][0] += 1
             found[kind][1] += seen or harmless
         assert all(whole() for _, whole in kinds.values())
-    return {f"{kind}: {what}": v for kind, (a, b) in found.items() for what, v in (("bits flipped", a), ("seen", b))}
+    return {
+        f"{kind}: {what}": v
+        for kind, (a, b) in found.items()
+        for what, v in (("bits flipped", a), ("seen", b))
+    }
 
 
 def killed_builds(count: int, seed: int = 0) -> Figures:
@@ -466,13 +517,19 @@ def killed_experiments(count: int, seed: int = 0) -> Figures:
     """Random SIGKILLs of an experiment, every fifth with two workers: it ends in the figures of one that was never killed."""
     chance = random.Random(seed)
     hits = experiments = different = 0
-    changes = {key: value for key, value in SMALL.items() if not key.startswith(("training.save", "training.valid"))}
+    changes = {
+        key: value
+        for key, value in SMALL.items()
+        if not key.startswith(("training.save", "training.valid"))
+    }
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         _, data, _ = _jobs(root)[0]
 
         def experiment(out: Path, workers: int) -> Callable[[], None]:
-            return lambda: void(foreframe.experiment("learning-rate", data, out, 1, workers, changes))
+            return lambda: void(
+                foreframe.experiment("learning-rate", data, out, 1, workers, changes)
+            )
 
         def found(out: Path) -> Any:
             return json.loads((out / "experiment.json").read_text())["arms"]
@@ -497,7 +554,11 @@ def killed_experiments(count: int, seed: int = 0) -> Figures:
                 hits += status == -9
             different += status != 0 or found(out) != whole
             shutil.rmtree(out)
-    return {"kills": hits, "experiments": experiments, "experiments that ended otherwise": different}
+    return {
+        "kills": hits,
+        "experiments": experiments,
+        "experiments that ended otherwise": different,
+    }
 
 
 def long_training(steps: int) -> Figures:
@@ -505,13 +566,19 @@ def long_training(steps: int) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         recipe, data, changes = _jobs(root)[0]
-        longer = {**changes, "training.save_every": 200, "training.validate_every": 500, "training.steps": steps}
+        longer = {
+            **changes,
+            "training.save_every": 200,
+            "training.validate_every": 500,
+            "training.steps": steps,
+        }
         foreframe.train(recipe, data, root / "run", changes=longer, max_steps=steps // 4)
         before, files = _megabytes(), _open_files()
         foreframe.train(recipe, data, root / "run", changes=longer)
         grown = (_megabytes() - before) / (steps - steps // 4) * 1000
         losses = [
-            json.loads(line).get("loss", 0.0) for line in (root / "run" / "metrics.jsonl").read_text().splitlines()
+            json.loads(line).get("loss", 0.0)
+            for line in (root / "run" / "metrics.jsonl").read_text().splitlines()
         ]
     return {
         "steps": steps,
@@ -533,12 +600,16 @@ def long_rollout(frames: int) -> Figures:
     ):
         model = models.build(name, spec, options)
         session = foreframe.Session(model)
-        session.reset(torch.rand(1, 2, *spec.frame), torch.rand(1, 2, *spec.condition), foreframe.Noise([0]))
+        session.reset(
+            torch.rand(1, 2, *spec.frame), torch.rand(1, 2, *spec.condition), foreframe.Noise([0])
+        )
         finite, after = True, 0.0
         for step in range(0, frames, 50):
             finite &= bool(torch.isfinite(session.play(torch.rand(1, 50, *spec.condition))).all())
             after = after or (_megabytes() if step >= frames // 5 else 0.0)
-        found[f"{name}: MB grown per 1,000 frames"] = round((_megabytes() - after) / (frames * 0.8) * 1000, 3)
+        found[f"{name}: MB grown per 1,000 frames"] = round(
+            (_megabytes() - after) / (frames * 0.8) * 1000, 3
+        )
         found[f"{name}: finite"] = finite
     return found
 

@@ -12,10 +12,18 @@ from foreframe.clips import ClipSpec
 from foreframe.errors import InputError
 from foreframe.model import Model
 from foreframe.noise import Noise
+from foreframe.plugins import MODELS
 
-NAMES = models.names()
+NAMES = MODELS.names()
 SMALL: dict[str, dict[str, Any]] = {
-    "compact": {"code": 12, "latent": 3, "width": 16, "condition": 8, "channels": (8, 8, 16), "fine": 8},
+    "compact": {
+        "code": 12,
+        "latent": 3,
+        "width": 16,
+        "condition": 8,
+        "channels": (8, 8, 16),
+        "fine": 8,
+    },
     "pose_compact": {"code": 12, "latent": 3, "width": 16, "channels": (8, 8, 16, 16)},
     "svg": {"code": 12, "latent": 3, "width": 16, "channels": (8, 8, 16, 16)},
 }

@@ -50,7 +50,12 @@ def write_video(file: Path, pictures: Array, rate: int = 10) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(file), "w") as container:
         stream = container.add_stream("mpeg4", rate=rate)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = SIDE, SIDE, "yuv420p", 4_000_000
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = (
+            SIDE,
+            SIDE,
+            "yuv420p",
+            4_000_000,
+        )
         for picture in pictures:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
@@ -68,9 +73,16 @@ def write_records(file: Path, examples: Sequence[Mapping[str, Any]]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("wb") as out:
         for example in examples:
-            content = field(1, b"".join(field(1, entry(key, value)) for key, value in example.items()))
+            content = field(
+                1, b"".join(field(1, entry(key, value)) for key, value in example.items())
+            )
             length = struct.pack("<Q", len(content))
-            out.write(length + struct.pack("<I", masked_crc(length)) + content + struct.pack("<I", masked_crc(content)))
+            out.write(
+                length
+                + struct.pack("<I", masked_crc(length))
+                + content
+                + struct.pack("<I", masked_crc(content))
+            )
 
 
 def field(number: int, content: bytes) -> bytes:
@@ -144,7 +156,11 @@ def rlds(folder: Path) -> Path:
 
 
 _FEATURES = {
-    "observation.images.top": {"dtype": "video", "shape": [SIDE, SIDE, 3], "names": ["height", "width", "channels"]},
+    "observation.images.top": {
+        "dtype": "video",
+        "shape": [SIDE, SIDE, 3],
+        "names": ["height", "width", "channels"],
+    },
     "observation.state": {"dtype": "float32", "shape": [3], "names": {"motors": ["a", "b", "c"]}},
     "action": {"dtype": "float32", "shape": [2], "names": None},
 }
@@ -178,10 +194,15 @@ def lerobot(folder: Path) -> Path:
     }
     (folder / "meta" / "info.json").write_text(json.dumps(info))
     listed = [{"episode_index": i, "length": FRAMES + i} for i in range(EPISODES)]
-    (folder / "meta" / "episodes.jsonl").write_text("".join(json.dumps(line) + "\n" for line in listed))
+    (folder / "meta" / "episodes.jsonl").write_text(
+        "".join(json.dumps(line) + "\n" for line in listed)
+    )
     for i in range(EPISODES):
         parquet.write_table(_table([i]), folder / "data" / "chunk-000" / f"episode_{i:06d}.parquet")
-        write_video(folder / "videos" / "chunk-000" / "observation.images.top" / f"episode_{i:06d}.mp4", frames_of(i))
+        write_video(
+            folder / "videos" / "chunk-000" / "observation.images.top" / f"episode_{i:06d}.mp4",
+            frames_of(i),
+        )
     return folder
 
 
@@ -208,7 +229,9 @@ def lerobot_v3(folder: Path) -> Path:
         }
         for i in range(EPISODES)
     ]
-    parquet.write_table(pa.Table.from_pylist(rows), folder / "meta" / "episodes" / "chunk-000" / "file-000.parquet")
+    parquet.write_table(
+        pa.Table.from_pylist(rows), folder / "meta" / "episodes" / "chunk-000" / "file-000.parquet"
+    )
     parquet.write_table(_table(range(EPISODES)), folder / "data" / "chunk-000" / "file-000.parquet")
     everything = np.concatenate([frames_of(i) for i in range(EPISODES)])
     write_video(folder / "videos" / camera / "chunk-000" / "file-000.mp4", everything)
@@ -226,7 +249,9 @@ def robonet(folder: Path) -> Path:
                 content = np.frombuffer(coded(picture[..., ::-1], "JPEG"), np.uint8)
                 file[f"env/cam0_video/frame{t}"] = content
             write_video(folder / "tmp.mp4", frames_of(i))
-            file["env/cam1_video/frames"] = np.frombuffer((folder / "tmp.mp4").read_bytes(), np.uint8)
+            file["env/cam1_video/frames"] = np.frombuffer(
+                (folder / "tmp.mp4").read_bytes(), np.uint8
+            )
             (folder / "tmp.mp4").unlink()
     return folder
 
@@ -265,7 +290,12 @@ def zarr(folder: Path) -> Path:
 def npz(folder: Path) -> Path:
     folder.mkdir(parents=True)
     for i in range(EPISODES):
-        np.savez(folder / f"episode_{i}.npz", image=frames_of(i), action=actions_of(i), state=states_of(i))
+        np.savez(
+            folder / f"episode_{i}.npz",
+            image=frames_of(i),
+            action=actions_of(i),
+            state=states_of(i),
+        )
     return folder
 
 
@@ -288,7 +318,9 @@ def donkeycar(folder: Path) -> Path:
                 }
             )
     records.append({**records[-1], "_index": len(records)})
-    (folder / "catalog_0.catalog").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (folder / "catalog_0.catalog").write_text(
+        "".join(json.dumps(record) + "\n" for record in records)
+    )
     lines = [
         ["cam/image_array", "user/angle", "user/throttle"],
         ["image_array", "float", "float"],
@@ -353,7 +385,9 @@ def dance(folder: Path) -> Path:
             (folder / "test" / f"test_{kind}" / str(i)).mkdir(parents=True)
         for t, picture in enumerate(frames_of(i)):
             Image.fromarray(picture).save(folder / "test" / "test_img" / str(i) / f"{t}.png")
-            Image.fromarray(picture[::-1]).save(folder / "test" / "test_label" / str(i) / f"frame{t}.png")
+            Image.fromarray(picture[::-1]).save(
+                folder / "test" / "test_label" / str(i) / f"frame{t}.png"
+            )
     return folder
 
 

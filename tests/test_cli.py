@@ -22,7 +22,9 @@ def command(*words: object) -> int:
     return 0
 
 
-def test_a_place_may_be_given_by_its_option(store: ClipStore, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_place_may_be_given_by_its_option(
+    store: ClipStore, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert command("data", "inspect", "--store", store.path) == 0
     assert f"next: foreframe train push-tiny --data {store.path}" in capsys.readouterr().out
 
@@ -33,27 +35,82 @@ def test_the_main_job_from_the_command_line(
     run = tmp_path / "run"
     assert (
         command(
-            "train", "push-tiny", "--data", store.path, "--out", run, *OPTIONS, "--training.steps", 6, "--max-steps", 5
+            "train",
+            "push-tiny",
+            "--data",
+            store.path,
+            "--out",
+            run,
+            *OPTIONS,
+            "--training.steps",
+            6,
+            "--max-steps",
+            5,
         )
         == 0
     )
     assert f"next: foreframe eval {run} --data {store.path}" in capsys.readouterr().out
-    assert command("train", "push-tiny", "--data", store.path, "--out", run, *OPTIONS, "--training.steps", 6) == 0
-    assert command("eval", run, "--data", store.path, "--samples", 2, "--out", tmp_path / "e.json") == 0
+    assert (
+        command(
+            "train",
+            "push-tiny",
+            "--data",
+            store.path,
+            "--out",
+            run,
+            *OPTIONS,
+            "--training.steps",
+            6,
+        )
+        == 0
+    )
+    assert (
+        command("eval", run, "--data", store.path, "--samples", 2, "--out", tmp_path / "e.json")
+        == 0
+    )
     printed = capsys.readouterr().out
     assert "protocol foreframe: 2 > 4 frames" in printed
     assert "copy last frame" in printed
     assert json.loads((tmp_path / "e.json").read_text())["samples"] == 2
-    assert command("sample", run, "--data", store.path, "--out", tmp_path / "s", "--clips", "0,1", "--samples", 2) == 0
+    assert (
+        command(
+            "sample",
+            run,
+            "--data",
+            store.path,
+            "--out",
+            tmp_path / "s",
+            "--clips",
+            "0,1",
+            "--samples",
+            2,
+        )
+        == 0
+    )
     assert len(list((tmp_path / "s").glob("*.webp"))) == 2
     assert command("plot", run, run, "--out", tmp_path / "plots") == 0
     assert command("report", run) == 0
     assert (run / "report.html").exists()
 
 
-def test_data_from_the_command_line(store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_data_from_the_command_line(
+    store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert command("data", "export", store.path, tmp_path / "layout", "--format", "pushing") == 0
-    assert command("data", "import", tmp_path / "layout", tmp_path / "back", "--size", 16, 32, "--stride", 2) == 0
+    assert (
+        command(
+            "data",
+            "import",
+            tmp_path / "layout",
+            tmp_path / "back",
+            "--size",
+            16,
+            32,
+            "--stride",
+            2,
+        )
+        == 0
+    )
     assert "60 frames of 16x32" in capsys.readouterr().out
     assert command("data", "inspect", tmp_path / "back", "--json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -64,7 +121,9 @@ def test_data_from_the_command_line(store: ClipStore, tmp_path: Path, capsys: py
     assert command("info") == 0
 
 
-def test_a_dry_run_prints_everything(store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_prints_everything(
+    store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert (
         command(
             "train",
@@ -87,7 +146,9 @@ def test_a_dry_run_prints_everything(store: ClipStore, tmp_path: Path, capsys: p
 
 
 def test_arguments_from_a_yaml(store: ClipStore, tmp_path: Path, run: Path) -> None:
-    (tmp_path / "eval.yaml").write_text(f"run: {run}\ndata: {store.path}\nsamples: 2\nout: {tmp_path / 'e.json'}\n")
+    (tmp_path / "eval.yaml").write_text(
+        f"run: {run}\ndata: {store.path}\nsamples: 2\nout: {tmp_path / 'e.json'}\n"
+    )
     assert command("eval", "--config", tmp_path / "eval.yaml") == 0
     assert json.loads((tmp_path / "e.json").read_text())["samples"] == 2
 
@@ -113,7 +174,11 @@ def test_arguments_from_a_yaml(store: ClipStore, tmp_path: Path, run: Path) -> N
     ],
 )  # fmt: skip
 def test_mistakes_get_one_line_and_status_2(
-    words: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: list[str],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import re
 
@@ -126,11 +191,11 @@ def test_mistakes_get_one_line_and_status_2(
 
 
 def test_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    from foreframe.cli.verbs import VERBS
+    from foreframe.cli.commands import COMMANDS
 
     assert command("--help") == 0
     overview = capsys.readouterr().out
-    for name, verb in VERBS.items():
+    for name, verb in COMMANDS.items():
         assert verb.summary in overview
         assert command(*name.split(), "--help") == 0
         assert f"usage: foreframe {name}" in capsys.readouterr().out

@@ -40,7 +40,9 @@ def test_sequences_are_as_published() -> None:
 
 
 def test_the_label_is_drawn_where_the_joints_are(dance_store: ClipStore) -> None:
-    for labels, places in zip(column(dance_store, "pose"), column(dance_store, "joints_px"), strict=True):
+    for labels, places in zip(
+        column(dance_store, "pose"), column(dance_store, "joints_px"), strict=True
+    ):
         for label, joints in zip(labels[::10], places[::10], strict=True):
             np.testing.assert_array_equal(label, skeleton.draw(joints, 32, 64))
             inside = ((joints > 1) & (joints < (62, 30))).all(1)
@@ -51,7 +53,9 @@ def test_the_label_is_drawn_where_the_joints_are(dance_store: ClipStore) -> None
 def test_she_is_seen_where_her_label_is(dance_store: ClipStore) -> None:
     """The pixels under the skeleton change far more from frame to frame than the room's do."""
     moving, still = [], []
-    for frames, labels in zip(column(dance_store, "frames"), column(dance_store, "pose"), strict=True):
+    for frames, labels in zip(
+        column(dance_store, "frames"), column(dance_store, "pose"), strict=True
+    ):
         change = np.abs(np.diff(frames.astype(float), axis=0)).mean(3)
         on = (labels[1:].max(3) > 40) | (labels[:-1].max(3) > 40)
         moving.append(change[on].mean())
@@ -64,7 +68,11 @@ def test_bones_keep_their_lengths_and_feet_their_floor(dance_store: ClipStore) -
     for joints in column(dance_store, "joints_m"):
         assert np.isfinite(joints).all()
         for side in ("left", "right"):
-            for a, b, length in (("shoulder", "elbow", 0.28), ("hip", "knee", 0.42), ("knee", "ankle", 0.42)):
+            for a, b, length in (
+                ("shoulder", "elbow", 0.28),
+                ("hip", "knee", 0.42),
+                ("knee", "ankle", 0.42),
+            ):
                 bone = joints[:, number[f"{side}_{a}"]] - joints[:, number[f"{side}_{b}"]]
                 np.testing.assert_allclose(np.linalg.norm(bone, axis=1), length, atol=1e-3)
         ankles = joints[:, [number["left_ankle"], number["right_ankle"]]]
@@ -81,10 +89,14 @@ def test_a_foot_that_stands_does_not_slide() -> None:
     for time_s in np.arange(0, 20, 0.01):
         pose, hips, heading = dancing.at(time_s)
         assert np.abs(hips[:2]).max() < 1.6
-        assert hips[2] + min(feet.height(pose, side) for side in places) == pytest.approx(0, abs=1e-9)
+        assert hips[2] + min(feet.height(pose, side) for side in places) == pytest.approx(
+            0, abs=1e-9
+        )
         for side, found in places.items():
             found.append((hips + feet.offset(pose, heading, side))[:2])
-    slides = np.min([np.linalg.norm(np.diff(found, axis=0), axis=1) for found in places.values()], axis=0)
+    slides = np.min(
+        [np.linalg.norm(np.diff(found, axis=0), axis=1) for found in places.values()], axis=0
+    )
     assert (slides < 1e-9).mean() > 0.95  # all but the moments when a beat changes feet
 
 

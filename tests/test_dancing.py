@@ -21,9 +21,9 @@ from foreframe.clips import to_uint8
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Windows
 from foreframe.errors import InputError
-from foreframe.evaluation import protocols
-from foreframe.evaluation.predicting import clip_seeds, sampled
-from foreframe.noise import Noise
+from foreframe.evaluation.predicting import sample_futures
+from foreframe.evaluation.protocol import find_protocol
+from foreframe.noise import Noise, clip_seeds
 from foreframe.session import Session
 from small_models import clip, label_spec, noise, small
 
@@ -53,7 +53,9 @@ def _short_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from foreframe.evaluation.protocols import lab_pose
 
-    monkeypatch.setattr(lab_pose, "PROTOCOL", dataclasses.replace(lab_pose.PROTOCOL, horizon=DANCE_FRAMES - 1))
+    monkeypatch.setattr(
+        lab_pose, "PROTOCOL", dataclasses.replace(lab_pose.PROTOCOL, horizon=DANCE_FRAMES - 1)
+    )
 
 
 def test_the_protocol_scores_each_sequence_whole(dancer: Path, dance_store: ClipStore) -> None:
@@ -62,7 +64,9 @@ def test_the_protocol_scores_each_sequence_whole(dancer: Path, dance_store: Clip
     assert (dancer / "eval-lab-pose.svg").exists()
     assert result["clips"] == len(result["per_clip"]) == 1
     assert len(result["scores"]["psnr"]["per_frame"]) == DANCE_FRAMES - 1
-    assert result["scores"]["psnr"]["mean"] == pytest.approx(result["per_clip"][0]["psnr"], abs=1e-3)
+    assert result["scores"]["psnr"]["mean"] == pytest.approx(
+        result["per_clip"][0]["psnr"], abs=1e-3
+    )
     assert {"copy_last", "mean_frame"} == set(result["baselines"])
 
 
@@ -71,7 +75,11 @@ def test_a_submission_is_the_courseworks_and_the_predictions(
 ) -> None:
     """Given frame included, integers, C-H-W; the rows are what the protocol scores."""
     foreframe.evaluate(
-        dancer, dance_store.path, protocol="lab-pose", out=tmp_path / "e.json", submission=tmp_path / "s.csv"
+        dancer,
+        dance_store.path,
+        protocol="lab-pose",
+        out=tmp_path / "e.json",
+        submission=tmp_path / "s.csv",
     )
     lines = (tmp_path / "s.csv").read_text().splitlines()
     assert lines[0] == "id," + ",".join(str(i) for i in range(6144))
@@ -80,31 +88,45 @@ def test_a_submission_is_the_courseworks_and_the_predictions(
     windows = Windows(dance_store, "test", DANCE_FRAMES, ["label"])
     truth = windows.clips([0])
     np.testing.assert_array_equal(rows[0, 1:], truth.frames[0, 0].flatten().numpy())
-    drawn = sampled(foreframe.load(dancer), truth, 1, Noise(clip_seeds(0, [0])))[0, 0]
+    drawn = sample_futures(foreframe.load(dancer), truth, 1, Noise(clip_seeds(0, [0])))[0, 0]
     np.testing.assert_array_equal(rows[1:, 1:], to_uint8(drawn).flatten(1).numpy())
 
 
-def test_withheld_sequences_are_predicted_but_not_scored(dancer: Path, dance_store: ClipStore, tmp_path: Path) -> None:
+def test_withheld_sequences_are_predicted_but_not_scored(
+    dancer: Path, dance_store: ClipStore, tmp_path: Path
+) -> None:
     foreframe.data.export(dance_store.path, tmp_path / "layout", "dance")
     for file in (tmp_path / "layout" / "test").glob("test_img/*/*.png"):
         if file.stem != "0":
             file.unlink()
     store = foreframe.data.import_recordings(tmp_path / "layout", tmp_path / "store")
-    with pytest.raises(InputError, match="withheld: there is nothing to score; write predictions with --submission"):
+    with pytest.raises(
+        InputError, match="withheld: there is nothing to score; write predictions with --submission"
+    ):
         foreframe.evaluate(dancer, store.path, protocol="lab-pose", out=tmp_path / "e.json")
     found = foreframe.evaluate(
-        dancer, store.path, protocol="lab-pose", out=tmp_path / "e.json", submission=tmp_path / "s.csv"
+        dancer,
+        store.path,
+        protocol="lab-pose",
+        out=tmp_path / "e.json",
+        submission=tmp_path / "s.csv",
     )
     assert found == {"submission": str(tmp_path / "s.csv")}
     assert len((tmp_path / "s.csv").read_text().splitlines()) == 1 + DANCE_FRAMES
     assert not (tmp_path / "e.json").exists()
 
 
-def test_a_picture_has_truth_pose_prediction_and_error(dancer: Path, dance_store: ClipStore, tmp_path: Path) -> None:
-    (whole,) = foreframe.sample(dancer, dance_store.path, tmp_path, protocol="lab-pose", format="gif")
+def test_a_picture_has_truth_pose_prediction_and_error(
+    dancer: Path, dance_store: ClipStore, tmp_path: Path
+) -> None:
+    (whole,) = foreframe.sample(
+        dancer, dance_store.path, tmp_path, protocol="lab-pose", format="gif"
+    )
     with Image.open(whole) as animation:
         assert animation.n_frames == DANCE_FRAMES
-        assert animation.width == 4 * (2 * 64 + 6) + 3 * 4  # four columns with borders, and the gaps between
+        assert (
+            animation.width == 4 * (2 * 64 + 6) + 3 * 4
+        )  # four columns with borders, and the gaps between
     short = foreframe.sample(dancer, dance_store.path, tmp_path / "short", samples=2, clips=(0,))
     with Image.open(short[0]) as animation:
         assert animation.width == 6 * (2 * 64 + 6) + 5 * 4
@@ -112,7 +134,9 @@ def test_a_picture_has_truth_pose_prediction_and_error(dancer: Path, dance_store
 
 def test_resumed_is_uninterrupted(dance_store: ClipStore, dancer: Path, tmp_path: Path) -> None:
     for most in (2, 4):
-        foreframe.train("pose-dance", dance_store.path, tmp_path / "run", changes=TINY_DANCE, max_steps=most)
+        foreframe.train(
+            "pose-dance", dance_store.path, tmp_path / "run", changes=TINY_DANCE, max_steps=most
+        )
     for part in ("model", "average", "optimiser"):
         file = Path("state") / "step-0000004" / f"{part}.safetensors"
         assert (tmp_path / "run" / file).read_bytes() == (dancer / file).read_bytes()
@@ -124,7 +148,10 @@ def test_it_remembers_the_pose_that_a_frame_was_seen_with() -> None:
     frames, labels = clip(model)
     other = labels.clone()
     other[:, 0] += 1
-    a, b = (foreframe.rollout(model, frames[:, :1], c, 1, noise=noise(2)).frames for c in (labels, other))
+    a, b = (
+        foreframe.rollout(model, frames[:, :1], c, 1, noise=noise(2)).frames
+        for c in (labels, other)
+    )
     assert not torch.allclose(a, b)
 
 
@@ -160,16 +187,18 @@ def _tensors(value: object) -> list[torch.Tensor]:
     return [t for v in value for t in _tensors(v)] if isinstance(value, tuple | list) else []
 
 
-def test_a_chunked_future_is_the_future(dance_store: ClipStore, dancer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunked_future_is_the_future(
+    dance_store: ClipStore, dancer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = foreframe.load(dancer)
     some = Windows(dance_store, "test", 12, ["label"]).clips([0, 5])
-    whole = sampled(model, some, 1, Noise([1, 2], 2))
+    whole = sample_futures(model, some, 1, Noise([1, 2], 2))
     monkeypatch.setattr("foreframe.evaluation.predicting._STEPS_AT_ONCE", 3)
-    torch.testing.assert_close(sampled(model, some, 1, Noise([1, 2], 2)), whole)
+    torch.testing.assert_close(sample_futures(model, some, 1, Noise([1, 2], 2)), whole)
 
 
 def test_protocol_is_short_here_alone() -> None:
-    assert protocols.named("lab-pose").horizon == DANCE_FRAMES - 1
+    assert find_protocol("lab-pose").horizon == DANCE_FRAMES - 1
 
 
 def test_published_recipes_resolve_and_say_what_they_keep() -> None:
@@ -190,6 +219,6 @@ def test_labels_go_with_their_pictures(dance_store: ClipStore, tmp_path: Path) -
     """A preview shows both; a copied folder is another store of the same content."""
     copied = shutil.copytree(dance_store.path, tmp_path / "copy")
     assert ClipStore(copied).content == dance_store.content
-    foreframe.data.preview(copied, tmp_path / "p.webp")
+    foreframe.preview(copied, tmp_path / "p.webp")
     with Image.open(tmp_path / "p.webp") as animation:
         assert animation.height > 2 * 2 * 32

@@ -13,11 +13,11 @@ import foreframe
 from conftest import TINY
 from foreframe import InputError, Noise, Session
 from foreframe.data.store import ClipStore
-from foreframe.driving import Simulator
-from foreframe.driving.saving import animated, save_clip
 from foreframe.nn.precision import cast_weights
-from foreframe.session import act_together
-from foreframe.states import StateHead, load_head
+from foreframe.session import step_batch
+from foreframe.simulate import Simulator
+from foreframe.simulate.saving import animated, save_clip
+from foreframe.state_head import StateHead, load_head
 from small_models import NAMES, clip, small
 
 
@@ -37,7 +37,7 @@ def test_sessions_that_act_together_see_what_they_see_alone(name: str) -> None:
     for t in (2, 3, 4):
         chosen = [conditions[k % 2][None, t] for k in range(3)]
         apart = [session.act(condition) for session, condition in zip(alone, chosen, strict=True)]
-        for one, other in zip(apart, act_together(together, chosen), strict=True):
+        for one, other in zip(apart, step_batch(together, chosen), strict=True):
             torch.testing.assert_close(one, other)
     torch.testing.assert_close(alone[2].uncertainty, together[2].uncertainty)
 
@@ -49,8 +49,8 @@ def test_sessions_that_cannot_act_together_say_so() -> None:
     for session in (fresh, acted):
         session.reset(frames[:1, :2], conditions[:1, :2], Noise([0]))
     acted.act(conditions[:1, 2])
-    with pytest.raises(ValueError, match="same `company`"):
-        act_together([fresh, acted], [conditions[:1, 2]] * 2)
+    with pytest.raises(ValueError, match="same `batch_key`"):
+        step_batch([fresh, acted], [conditions[:1, 2]] * 2)
 
 
 def test_a_fork_goes_on_from_the_chosen_sample() -> None:
@@ -97,13 +97,17 @@ def test_a_drive_is_the_sampled_rollout(simulator: Simulator) -> None:
     drive = simulator.begin(0, samples=2, seed=7)
     clip = drive.start
     session = Session(simulator.model)
-    with torch.autocast("cpu", torch.bfloat16, enabled=simulator.precision == "bfloat16"):  # whichever was faster
+    with torch.autocast(
+        "cpu", torch.bfloat16, enabled=simulator.precision == "bfloat16"
+    ):  # whichever was faster
         session.reset(clip.frames[None, :2].float() / 255, clip.conditions[None, :2], Noise([7], 2))
         expected = [session.act(clip.conditions[None, t])[0] for t in range(2, 6)]
     for frames in expected:
         action = simulator.replayed(drive)
         assert action is not None
-        torch.testing.assert_close(simulator.act([drive], [action])[0], frames, rtol=1e-2, atol=2e-2)
+        torch.testing.assert_close(
+            simulator.act([drive], [action])[0], frames, rtol=1e-2, atol=2e-2
+        )
     assert drive.on_track
     assert drive.psnr is not None
     simulator.act([drive], [np.full(2, 2.5, np.float32)])
@@ -112,7 +116,9 @@ def test_a_drive_is_the_sampled_rollout(simulator: Simulator) -> None:
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
-def test_a_compiled_simulator_shows_the_same(run: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiled_simulator_shows_the_same(
+    run: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whichever is faster: here the compiled one is made to be."""
     monkeypatch.setattr(Simulator, "_time", lambda self: 0.0 if self.compiled else 1.0)
     compiled = Simulator(run, compiled=True)
@@ -125,7 +131,7 @@ def test_a_compiled_simulator_shows_the_same(run: Path, simulator: Simulator, mo
 
 
 def test_no_compiler_is_said(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foreframe.hardware.shutil.which", lambda name: None)
+    monkeypatch.setattr("foreframe.runtime.hardware.shutil.which", lambda name: None)
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="install g\\+\\+"):
             Simulator(run, compiled=True)
@@ -139,7 +145,7 @@ def test_undo_leads_back_and_another_future_leads_elsewhere(simulator: Simulator
     assert (drive.step, len(drive.pictures), len(drive.conditions)) == (4, 4, 4)
     torch.testing.assert_close(simulator.act([drive], [actions[2]])[0], seen[2])
     drive.undo()
-    drive.renew()
+    drive.reseed()
     assert not torch.equal(simulator.act([drive], [actions[2]])[0], seen[2])
     assert drive.undo(99) == 3
     assert drive.can_undo == 0
@@ -148,13 +154,19 @@ def test_undo_leads_back_and_another_future_leads_elsewhere(simulator: Simulator
 
 
 def test_drives_of_several_kinds_act_in_one_call(simulator: Simulator) -> None:
-    def drives() -> list[foreframe.driving.Drive]:
-        found = [simulator.begin(k % 2, samples, seed=k) for k, samples in enumerate((1, 4, 1, 4, 9))]
-        simulator.act(found[:2], [np.array([1, 1], np.float32)] * 2)  # some have acted, others have not
+    def drives() -> list[foreframe.simulate.Drive]:
+        found = [
+            simulator.begin(k % 2, samples, seed=k) for k, samples in enumerate((1, 4, 1, 4, 9))
+        ]
+        simulator.act(
+            found[:2], [np.array([1, 1], np.float32)] * 2
+        )  # some have acted, others have not
         return found
 
     actions = [np.array([k, -k], np.float32) / 3 for k in range(5)]
-    apart = [simulator.act([drive], [action])[0] for drive, action in zip(drives(), actions, strict=True)]
+    apart = [
+        simulator.act([drive], [action])[0] for drive, action in zip(drives(), actions, strict=True)
+    ]
     together = simulator.act(drives(), actions)
     for one, other in zip(apart, together, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-2, atol=2e-2)
@@ -166,7 +178,9 @@ def test_a_wrong_action_says_what_is_expected(simulator: Simulator, action: list
         simulator.act([simulator.begin()], [np.array(action, np.float32)])
 
 
-def test_a_saved_drive_is_a_clip_that_eval_and_sample_read(simulator: Simulator, run: Path, tmp_path: Path) -> None:
+def test_a_saved_drive_is_a_clip_that_eval_and_sample_read(
+    simulator: Simulator, run: Path, tmp_path: Path
+) -> None:
     drive = simulator.begin(0, seed=1)
     for _ in range(6):
         simulator.act([drive], [np.array([1.0, 2.0], np.float32)])
@@ -181,15 +195,24 @@ def test_a_saved_drive_is_a_clip_that_eval_and_sample_read(simulator: Simulator,
         assert magic in animated(simulator, drive, suffix)[:16]
 
 
-def test_a_pose_model_is_driven_by_pictures_and_joints(dance_store: ClipStore, tmp_path: Path) -> None:
-    changes = {"training.steps": 2, "training.batch": 2, "training.validate_every": 2, "model.channels": [8, 8, 8, 8]}
+def test_a_pose_model_is_driven_by_pictures_and_joints(
+    dance_store: ClipStore, tmp_path: Path
+) -> None:
+    changes = {
+        "training.steps": 2,
+        "training.batch": 2,
+        "training.validate_every": 2,
+        "model.channels": [8, 8, 8, 8],
+    }
     foreframe.train("pose-dance", dance_store.path, tmp_path / "run", changes=changes)
     simulator = Simulator(tmp_path / "run")
     assert simulator.by_pictures
     drive = simulator.begin()
     assert drive.start.joints is not None
     label = simulator.label(drive.start.joints[drive.step])
-    torch.testing.assert_close(label, drive.start.conditions[drive.step])  # what is drawn is what was recorded
+    torch.testing.assert_close(
+        label, drive.start.conditions[drive.step]
+    )  # what is drawn is what was recorded
     simulator.act([drive], [label])
     assert drive.on_track
     with pytest.raises(InputError, match="expects"):
@@ -198,7 +221,9 @@ def test_a_pose_model_is_driven_by_pictures_and_joints(dance_store: ClipStore, t
     assert store.columns["pose"].role == "label"
 
 
-def test_states_are_predicted_and_never_taken_from_the_recording(store: ClipStore, tmp_path: Path) -> None:
+def test_states_are_predicted_and_never_taken_from_the_recording(
+    store: ClipStore, tmp_path: Path
+) -> None:
     changes = {**TINY, "training.steps": 4, "clip.conditions": ["action", "position"]}
     foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
     head = load_head(tmp_path / "run")
@@ -211,7 +236,9 @@ def test_states_are_predicted_and_never_taken_from_the_recording(store: ClipStor
     object.__setattr__(other.start, "conditions", other.start.conditions.clone())
     other.start.conditions[2:] = 1e3  # another recording after the context
     for _ in range(3):
-        a, b = (simulator.act([drive], [np.array([1.0, -1.0], np.float32)])[0] for drive in (one, other))
+        a, b = (
+            simulator.act([drive], [np.array([1.0, -1.0], np.float32)])[0] for drive in (one, other)
+        )
         torch.testing.assert_close(a, b)
     before, now = one.latest
     torch.testing.assert_close(now[2:] - before[2:], torch.tensor([1.0, -1.0]), atol=0.5, rtol=0)
@@ -230,7 +257,9 @@ def test_the_head_finds_a_linear_law() -> None:
         episodes.append(np.concatenate([actions, state], 1))
     head = StateHead.fit(episodes[:4], episodes[4:], [1])
     assert head.error[0] < 1e-3
-    np.testing.assert_allclose(head.following(episodes[4][3], episodes[4][4]), episodes[4][5, 1:], atol=1e-2)
+    np.testing.assert_allclose(
+        head.following(episodes[4][3], episodes[4][4]), episodes[4][5, 1:], atol=1e-2
+    )
 
 
 def test_a_run_without_clips_says_what_to_give(run: Path, tmp_path: Path) -> None:

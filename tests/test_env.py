@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-import foreframe.env
+import foreframe.simulate.env
 from foreframe import InputError
-from foreframe.driving import Simulator
-from foreframe.env import VectorWorld, World, closer_to
+from foreframe.simulate import Simulator
+from foreframe.simulate.env import VectorWorld, World, closer_to
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,9 @@ def simulator(run: Path) -> Simulator:
     return Simulator(run)
 
 
-@pytest.mark.filterwarnings("ignore:.*symmetric and normalized")  # actions are in raw units on purpose
+@pytest.mark.filterwarnings(
+    "ignore:.*symmetric and normalized"
+)  # actions are in raw units on purpose
 def test_gymnasium_finds_nothing_wrong(run: Path) -> None:
     check_env(gymnasium.make("foreframe/World-v0", run=run, render_mode="rgb_array").unwrapped)
 
@@ -62,7 +64,9 @@ def test_many_worlds_are_each_of_them_and_begin_anew(simulator: Simulator) -> No
     actions = np.array([[1, 1], [2, -1], [0, 3]], np.float32)
     for step in range(2):
         pictures, rewards, terminated, truncated, _ = worlds.step(actions)
-        assert np.abs(alone.step(actions[1])[0].astype(int) - pictures[1]).max() <= 2  # another batch, other rounding
+        assert (
+            np.abs(alone.step(actions[1])[0].astype(int) - pictures[1]).max() <= 2
+        )  # another batch, other rounding
         assert truncated.all() == (step == 1)
         assert not terminated.any()
         assert rewards.shape == (3,)
@@ -80,4 +84,4 @@ def test_what_cannot_be_is_said(simulator: Simulator) -> None:
         World(simulator).step(np.zeros(2, np.float32))
     with pytest.raises(InputError, match="start 99 does not exist"):
         World(simulator).reset(options={"start": 99})
-    foreframe.env.register()  # once more is no harm
+    foreframe.simulate.env.register()  # once more is no harm

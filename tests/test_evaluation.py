@@ -12,14 +12,16 @@ import torch
 
 import foreframe
 from foreframe import models
-from foreframe.clips import Clip, to_float
+from foreframe.clips import Batch, to_float
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Windows
 from foreframe.errors import InputError
-from foreframe.evaluation import protocols, scores
-from foreframe.evaluation.predicting import clip_seeds, reconstructed, sampled
+from foreframe.evaluation import scores
+from foreframe.evaluation.predicting import reconstruct, sample_futures
+from foreframe.evaluation.protocol import find_protocol
 from foreframe.metrics.psnr import psnr
-from foreframe.noise import Noise
+from foreframe.noise import Noise, clip_seeds
+from foreframe.plugins import PROTOCOLS
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,17 @@ def result(run: Path, store: ClipStore) -> dict:  # type: ignore[type-arg]
 
 def test_the_json_has_what_it_promises(result: dict, run: Path) -> None:  # type: ignore[type-arg]
     assert json.loads((run / "eval.json").read_text()) == result
-    assert {"protocol", "data", "split", "clips", "samples", "seed", "scores", "best_of", "baselines"} <= set(result)
+    assert {
+        "protocol",
+        "data",
+        "split",
+        "clips",
+        "samples",
+        "seed",
+        "scores",
+        "best_of",
+        "baselines",
+    } <= set(result)
     figure = result["scores"]["psnr"]
     assert {"mean", "low", "high", "per_frame"} == set(figure)
     assert figure["low"] <= figure["mean"] <= figure["high"]
@@ -48,7 +60,9 @@ def test_every_clip_counts_once_whatever_the_batch(
         monkeypatch.setattr(scores, "_FRAMES_AT_ONCE", at_once)
         again = foreframe.evaluate(run, store.path, samples=3, seed=5, out=tmp_path / "e.json")
         for part in ("scores", "best_of"):
-            assert again[part]["psnr"]["mean"] == pytest.approx(result[part]["psnr"]["mean"], abs=2e-4)
+            assert again[part]["psnr"]["mean"] == pytest.approx(
+                result[part]["psnr"]["mean"], abs=2e-4
+            )
 
 
 def test_scores_are_those_of_a_plain_loop(run: Path, store: ClipStore, result: dict) -> None:  # type: ignore[type-arg]
@@ -58,11 +72,13 @@ def test_scores_are_those_of_a_plain_loop(run: Path, store: ClipStore, result: d
     for index in range(len(windows)):
         clip = windows.clips([index])
         truth = to_float(clip.frames[:, 2:])
-        futures = sampled(model, clip, 2, Noise(clip_seeds(5, [index]), 3))
+        futures = sample_futures(model, clip, 2, Noise(clip_seeds(5, [index]), 3))
         drawn.append(psnr(futures, truth[:, None]).mean().item())
         copied.append(psnr(to_float(clip.frames[:, 1:2]), truth).mean().item())
     assert result["scores"]["psnr"]["mean"] == pytest.approx(np.mean(drawn), abs=1e-3)
-    assert result["baselines"]["copy_last"]["psnr"]["mean"] == pytest.approx(np.mean(copied), abs=1e-3)
+    assert result["baselines"]["copy_last"]["psnr"]["mean"] == pytest.approx(
+        np.mean(copied), abs=1e-3
+    )
 
 
 def test_samples_do_not_see_the_future_and_reconstructions_do(run: Path, store: ClipStore) -> None:
@@ -70,9 +86,11 @@ def test_samples_do_not_see_the_future_and_reconstructions_do(run: Path, store: 
     clip = Windows(store, "test", 6, ("action",)).clips([0])
     other = clip.frames.clone()
     other[:, 2:] = 255 - other[:, 2:]
-    changed = Clip(other, clip.conditions)
-    torch.testing.assert_close(sampled(model, clip, 2, Noise([1])), sampled(model, changed, 2, Noise([1])))
-    a, b = (reconstructed(model, c, 2, Noise([1]))[0] for c in (clip, changed))
+    changed = Batch(other, clip.conditions)
+    torch.testing.assert_close(
+        sample_futures(model, clip, 2, Noise([1])), sample_futures(model, changed, 2, Noise([1]))
+    )
+    a, b = (reconstruct(model, c, 2, Noise([1]))[0] for c in (clip, changed))
     assert not torch.equal(a, b)
 
 
@@ -81,13 +99,15 @@ def test_protocols_are_pinned() -> None:
     rng = np.random.default_rng(0)
     truth = torch.from_numpy(rng.random((2, 1, 4, 3, 32, 32)))
     made = (
-        truth + torch.from_numpy(rng.normal(0, 0.05, truth.shape)) * torch.tensor([1.0, 0.3, 2.0]).view(3, 1, 1)
+        truth
+        + torch.from_numpy(rng.normal(0, 0.05, truth.shape))
+        * torch.tensor([1.0, 0.3, 2.0]).view(3, 1, 1)
     ).clamp(0, 1)
     pinned = {"foreframe": 24.0241, "long": 24.0241, "lab-pose": 24.0241, "lab-svg": 27.6926}
     for name, value in pinned.items():
-        protocol = protocols.named(name)
+        protocol = find_protocol(name)
         assert float(protocol.psnr(made, truth).mean()) == pytest.approx(value, abs=1e-4), name
-    frozen = {name: protocols.named(name) for name in protocols.names()}
+    frozen = {name: find_protocol(name) for name in PROTOCOLS.names()}
     assert (
         frozen["lab-svg"].n_past,
         frozen["lab-svg"].horizon,
@@ -96,20 +116,29 @@ def test_protocols_are_pinned() -> None:
     ) == (2, 10, 1, 0)
     lab_pose = frozen["lab-pose"]
     assert (lab_pose.n_past, lab_pose.horizon, lab_pose.samples, lab_pose.every) == (1, 629, 1, 0)
-    assert (frozen["long"].n_past, frozen["long"].horizon, frozen["long"].samples, frozen["long"].every) == (
+    assert (
+        frozen["long"].n_past,
+        frozen["long"].horizon,
+        frozen["long"].samples,
+        frozen["long"].every,
+    ) == (
         None,
         60,
         5,
         None,
     )
-    assert (frozen["foreframe"].n_past, frozen["foreframe"].samples, frozen["foreframe"].every) == (None, 10, None)
+    assert (frozen["foreframe"].n_past, frozen["foreframe"].samples, frozen["foreframe"].every) == (
+        None,
+        10,
+        None,
+    )
 
 
 def test_baselines_on_a_still_world_are_perfect(tmp_path: Path) -> None:
     """Where nothing moves copy-last has 100 dB, in every frame."""
     still = models.build("copy_last", foreframe.ClipSpec((3, 16, 16), (2,)), {})
     frames = torch.full((1, 6, 3, 16, 16), 99, dtype=torch.uint8)
-    futures = sampled(still, Clip(frames, torch.zeros(1, 6, 2)), 2, Noise([0]))
+    futures = sample_futures(still, Batch(frames, torch.zeros(1, 6, 2)), 2, Noise([0]))
     assert (psnr(futures, to_float(frames[:, None, 2:])) == 100).all()
 
 
@@ -136,7 +165,9 @@ def test_wrong_arguments_are_named(
 
 
 def test_clips_of_another_kind_are_refused(run: Path, push_store: ClipStore) -> None:
-    with pytest.raises(InputError, match=r"has pictures of 64x64, the run .* takes 32x64: import with --size 32 64"):
+    with pytest.raises(
+        InputError, match=r"has pictures of 64x64, the run .* takes 32x64: import with --size 32 64"
+    ):
         foreframe.evaluate(run, push_store.path)
 
 
@@ -162,4 +193,9 @@ def test_a_stopped_evaluation_goes_on_where_it_was(
     assert {k: v for k, v in whole.items() if k != "environment"} == {
         k: v for k, v in halves.items() if k != "environment"
     }
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["halves.json", "halves.svg", "whole.json", "whole.svg"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "halves.json",
+        "halves.svg",
+        "whole.json",
+        "whole.svg",
+    ]

@@ -37,7 +37,11 @@ def test_every_arm_and_seed_is_there(done: Path) -> None:
         assert len(figures["psnr"]["seeds"]) == 2
         assert figures["psnr"]["low"] <= figures["psnr"]["mean"] <= figures["psnr"]["high"]
         for seed in range(2):
-            log = (done / arm.replace(" ", "-") / f"seed-{seed}" / "metrics.jsonl").read_text().splitlines()
+            log = (
+                (done / arm.replace(" ", "-") / f"seed-{seed}" / "metrics.jsonl")
+                .read_text()
+                .splitlines()
+            )
             assert sum("loss" in line for line in log) == 6
     assert result["arms"]["constant"]["psnr"]["above_first"]["mean"] == 0
     assert len((done / "table.md").read_text().splitlines()) == 7
@@ -60,15 +64,21 @@ def test_what_is_done_is_not_done_again(done: Path, store: ClipStore) -> None:
 
 def test_another_experiment_in_its_place_is_refused(done: Path, store: ClipStore) -> None:
     with pytest.raises(InputError, match="is another experiment"):
-        foreframe.experiment("annealing", store.path, done, workers=1, changes={**SHORT, "training.steps": 7})
+        foreframe.experiment(
+            "annealing", store.path, done, workers=1, changes={**SHORT, "training.steps": 7}
+        )
 
 
 @pytest.mark.parametrize("name", experiments.names())
 @pytest.mark.parametrize("kind", ["store", "dance_store"])
-def test_each_is_whole_on_both_kinds_of_store(name: str, kind: str, request: pytest.FixtureRequest) -> None:
+def test_each_is_whole_on_both_kinds_of_store(
+    name: str, kind: str, request: pytest.FixtureRequest
+) -> None:
     chosen = experiments._read(name, request.getfixturevalue(kind), {})
     assert chosen.question.endswith("?")
-    described = [json.dumps(resolve(chosen.recipe, None, arm).to_dict()) for arm in chosen.arms.values()]
+    described = [
+        json.dumps(resolve(chosen.recipe, None, arm).to_dict()) for arm in chosen.arms.values()
+    ]
     assert len(set(described)) == len(described) >= 3
 
 

@@ -27,10 +27,16 @@ def by_name(store: ClipStore, split: str, column: str) -> list[np.ndarray]:
     return [store.column(column)[e.start : e.start + e.length] for e in store.of_split(split)]
 
 
-def test_the_pushing_layout_goes_round_without_loss(store: ClipStore, layout: Path, tmp_path: Path) -> None:
+def test_the_pushing_layout_goes_round_without_loss(
+    store: ClipStore, layout: Path, tmp_path: Path
+) -> None:
     back = foreframe.data.import_recordings(layout, tmp_path / "back")
     for split in ("train", "validate", "test"):
-        for ours, theirs in (("frames", "frames"), ("action", "action"), ("position", "endeffector_pos")):
+        for ours, theirs in (
+            ("frames", "frames"),
+            ("action", "action"),
+            ("position", "endeffector_pos"),
+        ):
             for a, b in zip(by_name(store, split, ours), by_name(back, split, theirs), strict=True):
                 np.testing.assert_array_equal(a, b)
     foreframe.data.export(back.path, tmp_path / "again")
@@ -47,7 +53,14 @@ def test_the_layout_is_the_published_one(layout: Path) -> None:
 def test_numbers_sort_as_numbers(layout: Path, tmp_path: Path) -> None:
     (layout / "train" / "traj_0_to_255" / "2").rename(layout / "train" / "traj_0_to_255" / "10")
     store = foreframe.data.import_recordings(layout, tmp_path / "back")
-    assert [e.name.split("/")[-1] for e in store.of_split("train")] == ["0", "1", "3", "4", "5", "10"]
+    assert [e.name.split("/")[-1] for e in store.of_split("train")] == [
+        "0",
+        "1",
+        "3",
+        "4",
+        "5",
+        "10",
+    ]
 
 
 EPISODE = ("train", "traj_0_to_255", "1")
@@ -78,19 +91,39 @@ def edit(name: str, change):  # type: ignore[no-untyped-def]
         (truncate, r"5\.png cannot be read"),
         (flip, r"5\.png cannot be read"),
         (lambda f: (f / "5.png").unlink(), r"expected 0\.png to T-1\.png without a gap"),
-        (lambda f: Image.new("RGB", (32, 32)).save(f / "5.png"), r"5\.png is 32x32; expected 64x32"),
-        (edit("actions.csv", lambda r: r[:-2]), r"actions\.csv has 10 rows x 2 columns; expected 12 x 2"),
+        (
+            lambda f: Image.new("RGB", (32, 32)).save(f / "5.png"),
+            r"5\.png is 32x32; expected 64x32",
+        ),
+        (
+            edit("actions.csv", lambda r: r[:-2]),
+            r"actions\.csv has 10 rows x 2 columns; expected 12 x 2",
+        ),
         (
             edit("actions.csv", lambda r: [f"{x},0" for x in r]),
             r"actions\.csv has 12 rows x 3 columns; expected 12 x 2",
         ),
-        (edit("actions.csv", lambda r: [*r[:3], "1", *r[4:]]), r"actions\.csv: row 3 has 1 columns; expected 2"),
-        (edit("actions.csv", lambda r: [*r[:3], "nan,1", *r[4:]]), r"actions\.csv: row 3 holds NaN"),
-        (edit("actions.csv", lambda r: ["dy,dx", *r[1:]]), r"actions\.csv: row 0: could not convert.*without a header"),
-        (lambda f: (f / "endeffector_positions.csv").unlink(), r"endeffector_positions\.csv cannot be read"),
+        (
+            edit("actions.csv", lambda r: [*r[:3], "1", *r[4:]]),
+            r"actions\.csv: row 3 has 1 columns; expected 2",
+        ),
+        (
+            edit("actions.csv", lambda r: [*r[:3], "nan,1", *r[4:]]),
+            r"actions\.csv: row 3 holds NaN",
+        ),
+        (
+            edit("actions.csv", lambda r: ["dy,dx", *r[1:]]),
+            r"actions\.csv: row 0: could not convert.*without a header",
+        ),
+        (
+            lambda f: (f / "endeffector_positions.csv").unlink(),
+            r"endeffector_positions\.csv cannot be read",
+        ),
     ],
 )
-def test_bad_layouts_are_named_and_leave_nothing(layout: Path, tmp_path: Path, fault, message: str) -> None:  # type: ignore[no-untyped-def]
+def test_bad_layouts_are_named_and_leave_nothing(
+    layout: Path, tmp_path: Path, fault, message: str
+) -> None:  # type: ignore[no-untyped-def]
     fault(layout.joinpath(*EPISODE))
     with pytest.raises(InputError, match=message):
         foreframe.data.import_recordings(layout, tmp_path / "back", workers=1)
@@ -120,13 +153,22 @@ def test_what_is_no_recording_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_stride_keeps_the_action_that_shows_last(tmp_path: Path) -> None:
-    frames = np.zeros((10, 16, 16, 3), np.uint8) + np.arange(10, dtype=np.uint8)[:, None, None, None]
+    frames = (
+        np.zeros((10, 16, 16, 3), np.uint8) + np.arange(10, dtype=np.uint8)[:, None, None, None]
+    )
     actions = np.arange(1, 11, dtype=np.float32)[:, None]
     np.savez(tmp_path / "a.npz", frames=frames, actions=actions)
     store = foreframe.data.import_recordings(tmp_path / "a.npz", tmp_path / "out", stride=3)
     assert store.column("frames")[:, 0, 0, 0].tolist() == [0, 3, 6, 9]
-    assert store.column("action")[:, 0].tolist() == [3, 6, 9, 10]  # rows 2, 5, 8 lead into frames 3, 6, 9
-    late = foreframe.data.import_recordings(tmp_path / "a.npz", tmp_path / "late", stride=3, action_offset=3)
+    assert store.column("action")[:, 0].tolist() == [
+        3,
+        6,
+        9,
+        10,
+    ]  # rows 2, 5, 8 lead into frames 3, 6, 9
+    late = foreframe.data.import_recordings(
+        tmp_path / "a.npz", tmp_path / "late", stride=3, action_offset=3
+    )
     assert late.column("action")[:, 0].tolist() == [1, 4, 7, 10]
 
 
@@ -151,7 +193,10 @@ def test_npz_first_row_of_zeros_means_that_actions_led_here(tmp_path: Path) -> N
     actions = np.ones((6, 2), np.float32)
     actions[0] = 0
     np.savez(tmp_path / "a.npz", image=np.zeros((6, 8, 8, 3), np.uint8), action=actions)
-    assert foreframe.data.import_recordings(tmp_path / "a.npz", tmp_path / "out").columns["action"].lag == 0
+    assert (
+        foreframe.data.import_recordings(tmp_path / "a.npz", tmp_path / "out").columns["action"].lag
+        == 0
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,11 +206,16 @@ def test_npz_first_row_of_zeros_means_that_actions_led_here(tmp_path: Path) -> N
         ({"image": np.zeros((4, 8, 8, 4))}, r"frames of shape \[4, 8, 8, 4\]"),
         ({"image": np.full((4, 8, 8, 3), 300)}, "pixels from 300 to 300"),
         ({"image": np.zeros((4, 8, 8, 3)), "action": np.full((4, 2), np.nan)}, "row 0 holds NaN"),
-        ({"image": np.zeros((4, 8, 8, 3)), "action": np.zeros((9, 2))}, "action has 9 rows; expected 4, one a frame"),
+        (
+            {"image": np.zeros((4, 8, 8, 3)), "action": np.zeros((9, 2))},
+            "action has 9 rows; expected 4, one a frame",
+        ),
         ({"image": np.array([{}], dtype=object)}, "cannot be read"),
     ],
 )
-def test_bad_archives_are_named(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+def test_bad_archives_are_named(
+    tmp_path: Path, arrays: dict[str, np.ndarray], message: str
+) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(InputError, match=message):
         foreframe.data.import_recordings(tmp_path / "a.npz", tmp_path / "out")
@@ -191,7 +241,9 @@ def test_sizes_are_area_averages_with_the_middle_kept() -> None:
 
 def test_real_lerobot_episodes(samples: Path, tmp_path: Path) -> None:
     """Four real Unitree G1 episodes; 96 more are listed without their files."""
-    store = foreframe.data.import_recordings(samples / "g1_lerobot_v21", tmp_path / "g1", size=(64, 64), stride=3)
+    store = foreframe.data.import_recordings(
+        samples / "g1_lerobot_v21", tmp_path / "g1", size=(64, 64), stride=3
+    )
     assert [e.length for e in store.episodes] == [97, 114, 115, 117]
     assert store.frames_per_second == 10
     assert "96 of 100 listed episodes" in store.source["chosen"][1]
@@ -227,21 +279,30 @@ def dance_layout(dance_store: ClipStore, tmp_path_factory: pytest.TempPathFactor
     return out
 
 
-def test_the_dance_layout_goes_round_without_loss(dance_store: ClipStore, dance_layout: Path, tmp_path: Path) -> None:
+def test_the_dance_layout_goes_round_without_loss(
+    dance_store: ClipStore, dance_layout: Path, tmp_path: Path
+) -> None:
     """Recognised by itself; sequences that were put end to end come apart where they were."""
     back = foreframe.data.import_recordings(dance_layout, tmp_path / "back")
     assert back.source["format"] == "dance"
     for split in ("train", "validate", "test"):
         for column in ("frames", "pose"):
-            for a, b in zip(by_name(dance_store, split, column), by_name(back, split, column), strict=True):
+            for a, b in zip(
+                by_name(dance_store, split, column), by_name(back, split, column), strict=True
+            ):
                 np.testing.assert_array_equal(a, b)
 
 
-def test_labels_are_matched_by_number_whatever_their_prefix(dance_layout: Path, tmp_path: Path) -> None:
+def test_labels_are_matched_by_number_whatever_their_prefix(
+    dance_layout: Path, tmp_path: Path
+) -> None:
     root = shutil.copytree(dance_layout, tmp_path / "layout")
     for file in (root / "val" / "val_label").iterdir():
         file.rename(file.with_name(f"frame{file.stem.zfill(4)}.png"))
-    plain, prefixed = (foreframe.data.import_recordings(r, tmp_path / n) for r, n in ((dance_layout, "a"), (root, "b")))
+    plain, prefixed = (
+        foreframe.data.import_recordings(r, tmp_path / n)
+        for r, n in ((dance_layout, "a"), (root, "b"))
+    )
     assert plain.content == prefixed.content
 
 
@@ -260,14 +321,18 @@ def test_a_scene_cut_ends_a_sequence(dance_layout: Path, tmp_path: Path) -> None
     assert f"train: {len(lengths) - 1} scene cuts" in store.source["chosen"][0]
 
 
-def test_sources_of_any_size_are_brought_to_the_size_asked_for(dance_layout: Path, tmp_path: Path) -> None:
+def test_sources_of_any_size_are_brought_to_the_size_asked_for(
+    dance_layout: Path, tmp_path: Path
+) -> None:
     store = foreframe.data.import_recordings(dance_layout, tmp_path / "store", size=(16, 32))
     assert store.frame_shape == (16, 32, 3)
     assert store.columns["pose"].shape == (16, 32, 3)
     assert store.clip_spec(["label"]).condition == (3, 16, 32)
 
 
-def test_pictures_that_are_withheld_are_neither_trained_on_nor_scored(dance_layout: Path, tmp_path: Path) -> None:
+def test_pictures_that_are_withheld_are_neither_trained_on_nor_scored(
+    dance_layout: Path, tmp_path: Path
+) -> None:
     root = shutil.copytree(dance_layout, tmp_path / "layout")
     for file in (root / "test").glob("test_img/*/*.png"):
         if file.stem != "0":
@@ -284,14 +349,24 @@ def test_pictures_that_are_withheld_are_neither_trained_on_nor_scored(dance_layo
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (lambda root: (root / "train" / "train_label" / "3.png").unlink(), r"3\.png has no label of its number"),
-        (lambda root: (root / "test" / "test_img" / "0" / "0.png").unlink(), "expected the first of the numbers"),
         (
-            lambda root: (root / "val" / "val_img" / "0.png").rename(root / "val" / "val_img" / "a.png"),
+            lambda root: (root / "train" / "train_label" / "3.png").unlink(),
+            r"3\.png has no label of its number",
+        ),
+        (
+            lambda root: (root / "test" / "test_img" / "0" / "0.png").unlink(),
+            "expected the first of the numbers",
+        ),
+        (
+            lambda root: (root / "val" / "val_img" / "0.png").rename(
+                root / "val" / "val_img" / "a.png"
+            ),
             "is not a number",
         ),
         (
-            lambda root: shutil.copy(root / "val" / "val_img" / "0.png", root / "val" / "val_img" / "frame0.png"),
+            lambda root: shutil.copy(
+                root / "val" / "val_img" / "0.png", root / "val" / "val_img" / "frame0.png"
+            ),
             "another picture",
         ),
         (
@@ -300,7 +375,9 @@ def test_pictures_that_are_withheld_are_neither_trained_on_nor_scored(dance_layo
         ),
     ],
 )
-def test_faults_of_the_dance_layout_are_named(fault, message: str, dance_layout: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_faults_of_the_dance_layout_are_named(
+    fault, message: str, dance_layout: Path, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
     root = shutil.copytree(dance_layout, tmp_path / "layout")
     fault(root)
     with pytest.raises(InputError, match=message):

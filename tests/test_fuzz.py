@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from conftest import squares_store
-from foreframe.data import formats
+from foreframe.plugins import FORMATS
 from fuzzing import Outcome, cases, importing, read_store, tally
 from small_recordings import WRITERS
 
@@ -20,10 +20,14 @@ CASES = int(os.environ.get("FOREFRAME_FUZZ", "500")) // (len(WRITERS) + 1) + 1
 
 
 def findings(outcomes: list[Outcome]) -> list[str]:
-    return [f"{o.file}, {o.damage} (case {o.number}): {o.kind}\n{o.said[-1500:]}" for o in outcomes if o.is_finding]
+    return [
+        f"{o.file}, {o.damage} (case {o.number}): {o.kind}\n{o.said[-1500:]}"
+        for o in outcomes
+        if o.is_finding
+    ]
 
 
-@pytest.mark.parametrize("name", formats.names())
+@pytest.mark.parametrize("name", FORMATS.names())
 def test_damaged_recordings(name: str, tmp_path: Path) -> None:
     outcomes = list(cases(WRITERS[name](tmp_path / "src"), importing(name), CASES, seed=0))
     assert not findings(outcomes), "\n\n".join(findings(outcomes)) + tally(outcomes)

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from foreframe import hardware
-from foreframe.distributions import Gaussian
 from foreframe.errors import InputError
-from foreframe.files import claim_output, digest, digest_file, whole_folder, write_whole
+from foreframe.gaussian import Gaussian
 from foreframe.objective import beta_of_sigma, sigma_of_beta
+from foreframe.runtime import hardware
+from foreframe.runtime.files import atomic_folder, atomic_write, claim_output, digest, digest_file
 from foreframe.schedules import KINDS, Cyclical, LinearDecay, Monotonic
 
 
@@ -87,7 +87,14 @@ def test_schedules_are_pure_and_finite(kind: str) -> None:
         "from_step": 10,
         "per_step": 0.1,
     }
-    values |= {"k": 20.0, "milestones": (5, 10), "begin": 0.2, "end": 0.8, "every_steps": 10, "by": 0.1}
+    values |= {
+        "k": 20.0,
+        "milestones": (5, 10),
+        "begin": 0.2,
+        "end": 0.8,
+        "every_steps": 10,
+        "by": 0.1,
+    }
     names = inspect.signature(KINDS[kind]).parameters
     schedule = KINDS[kind](**{n: values[n] for n in names if n in values})
     once, again = [schedule(s) for s in (0, 7, 99, 10**7)], [schedule(s) for s in (0, 7, 99, 10**7)]
@@ -104,7 +111,7 @@ def test_beta_and_sigma_are_two_names_of_one_thing() -> None:
 
 def test_a_folder_is_whole_or_absent(tmp_path: Path) -> None:
     def fill_and_fail() -> None:
-        with whole_folder(tmp_path / "out") as folder:
+        with atomic_folder(tmp_path / "out") as folder:
             (folder / "half").write_text("x")
             raise OSError("no space left")
 
@@ -114,7 +121,7 @@ def test_a_folder_is_whole_or_absent(tmp_path: Path) -> None:
 
 
 def test_files_are_written_whole_and_digested(tmp_path: Path) -> None:
-    file = write_whole(tmp_path / "a" / "b.txt", "content")
+    file = atomic_write(tmp_path / "a" / "b.txt", "content")
     assert digest_file(file) == digest(b"content")
     assert [f.name for f in (tmp_path / "a").iterdir()] == ["b.txt"]
 

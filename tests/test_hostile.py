@@ -20,7 +20,8 @@ from conftest import squares_store
 from foreframe import models
 from foreframe.data.store import MANIFEST, ClipStore
 from foreframe.errors import InputError
-from foreframe.files import sealed, write_sealed
+from foreframe.plugins import FORMATS
+from foreframe.runtime.files import with_digest, write_json_with_digest
 from foreframe.training import resolve
 
 SOURCE = Path(foreframe.__file__).parent
@@ -49,7 +50,9 @@ def test_no_call_in_the_source_can_run_what_it_reads() -> None:
     for file, node in calls():
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] + [getattr(node, "module", "") or ""]
-            found += [f"{file}: {name}" for name in names if name.split(".")[0] in FORBIDDEN_MODULES]
+            found += [
+                f"{file}: {name}" for name in names if name.split(".")[0] in FORBIDDEN_MODULES
+            ]
         if isinstance(node, ast.Call):
             function = node.func
             if isinstance(function, ast.Name) and function.id in FORBIDDEN:
@@ -73,10 +76,20 @@ def test_no_call_in_the_source_can_run_what_it_reads() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["os.system", "../evil", "svg;import os", "__init__", "models.svg", "", "a" * 10_000, "svg\x00"]
+    "name",
+    [
+        "os.system",
+        "../evil",
+        "svg;import os",
+        "__init__",
+        "models.svg",
+        "",
+        "a" * 10_000,
+        "svg\x00",
+    ],
 )
 def test_names_choose_from_what_is_installed(name: str) -> None:
-    for lookup in (models.named, foreframe.data.formats.named, foreframe.data.worlds.named):
+    for lookup in (models.model_class, FORMATS.module, foreframe.data.worlds.world_module):
         with pytest.raises(InputError, match="unknown"):
             lookup(name)
     with pytest.raises(InputError, match="unknown recipe"):
@@ -88,7 +101,9 @@ def forged(run: Path, out: Path, **changes: Any) -> Path:
     described = models.describe(run) | changes
     out.mkdir()
     save_file(
-        load_file(run / "model.safetensors"), out / "model.safetensors", {"config": json.dumps(sealed(described))}
+        load_file(run / "model.safetensors"),
+        out / "model.safetensors",
+        {"config": json.dumps(with_digest(described))},
     )
     return out
 
@@ -101,14 +116,19 @@ def forged(run: Path, out: Path, **changes: Any) -> Path:
         ({"options": {"width": 10**9, "code": 10**9}}, "is of another model|cannot be built"),
         ({"options": {"channels": "rm -rf"}}, "cannot be built|unknown|another model"),
         ({"options": {"__class__": "os.system"}}, "unknown option"),
-        ({"spec": {"frame": [3, 10**9, 10**9], "condition": [2]}}, "is of another model|cannot be built"),
+        (
+            {"spec": {"frame": [3, 10**9, 10**9], "condition": [2]}},
+            "is of another model|cannot be built",
+        ),
         ({"spec": {"frame": "x", "condition": None}}, "cannot be built"),
         ({"spec": []}, "cannot be built"),
         ({"schema": "foreframe.model/9"}, "has schema 'foreframe.model/9'"),
         ({"tensors": "0"}, "digest of its tensors differs"),
     ],
 )
-def test_forged_models_are_refused(run: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_forged_models_are_refused(
+    run: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         models.load(forged(run, tmp_path / "forged", **changes))
 
@@ -120,7 +140,8 @@ def test_forged_models_are_refused(run: Path, tmp_path: Path, changes: dict[str,
         b"\x80\x04\x95(\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x8c\x06system\x93\x8c\x08touch /t\x85R.",  # a pickle
         struct.pack("<Q", 1 << 60) + b"{}",
         struct.pack("<Q", 8) + b"[[[[[[[[",
-        struct.pack("<Q", 60) + b'{"a":{"dtype":"F32","shape":[99999999],"data_offsets":[0,4]}}'[:60],
+        struct.pack("<Q", 60)
+        + b'{"a":{"dtype":"F32","shape":[99999999],"data_offsets":[0,4]}}'[:60],
         b"PK\x03\x04" + bytes(100),
     ],
     ids=["empty", "pickle", "giant header", "nested header", "lying shape", "archive"],
@@ -136,9 +157,11 @@ def test_files_that_are_no_weights_are_refused(content: bytes, run: Path, tmp_pa
 @pytest.mark.parametrize("name", ["../../escape", "/etc/passwd", "a/b", "..", ""])
 def test_columns_cannot_leave_their_folder(name: str, tmp_path: Path) -> None:
     store = squares_store(tmp_path / "s", 3)
-    manifest = {k: v for k, v in json.loads((store.path / MANIFEST).read_text()).items() if k != "digest"}
+    manifest = {
+        k: v for k, v in json.loads((store.path / MANIFEST).read_text()).items() if k != "digest"
+    }
     manifest["columns"][name] = manifest["columns"]["action"]
-    write_sealed(store.path / MANIFEST, manifest)
+    write_json_with_digest(store.path / MANIFEST, manifest)
     with pytest.raises(InputError, match="lacks or garbles"):
         ClipStore(store.path)
 
@@ -146,13 +169,17 @@ def test_columns_cannot_leave_their_folder(name: str, tmp_path: Path) -> None:
 def bomb(shape: tuple[int, ...]) -> bytes:
     """An archive of a few kilobytes that says it holds an array of this shape."""
     content, header = io.BytesIO(), io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": shape}
+    )
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("image.npy", header.getvalue() + bytes(1 << 20))
     return content.getvalue()
 
 
-@pytest.mark.parametrize("kind", ["array bomb", "object array", "picture bomb", "link out", "pickle in a name"])
+@pytest.mark.parametrize(
+    "kind", ["array bomb", "object array", "picture bomb", "link out", "pickle in a name"]
+)
 def test_hostile_recordings_are_refused(kind: str, tmp_path: Path) -> None:
     source = tmp_path / "src"
     source.mkdir()
@@ -162,16 +189,25 @@ def test_hostile_recordings_are_refused(kind: str, tmp_path: Path) -> None:
         np.savez(source / "a.npz", image=np.array([{"x": 1}], dtype=object))
     elif kind == "picture bomb":
         header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
-        chunk = struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", __import__("zlib").crc32(b"IHDR" + header))
+        chunk = (
+            struct.pack(">I", 13)
+            + b"IHDR"
+            + header
+            + struct.pack(">I", __import__("zlib").crc32(b"IHDR" + header))
+        )
         (source / "0.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
         (source / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk)
     elif kind == "link out":
         (source / "0.png").symlink_to("/etc/passwd")
         (source / "1.png").symlink_to("/etc/passwd")
     else:
-        np.savez(source / "a.npz", **{"image": np.zeros((2, 8, 8, 3)), "../../action": np.zeros((2, 2))})
+        np.savez(
+            source / "a.npz", **{"image": np.zeros((2, 8, 8, 3)), "../../action": np.zeros((2, 2))}
+        )
         with pytest.raises(InputError, match="unknown --actions"):
-            foreframe.data.import_recordings(source, tmp_path / "out", actions=("action",), workers=1)
+            foreframe.data.import_recordings(
+                source, tmp_path / "out", actions=("action",), workers=1
+            )
         return
     with pytest.raises(InputError):
         foreframe.data.import_recordings(source, tmp_path / "out", workers=1)

@@ -14,13 +14,17 @@ from foreframe.metrics.ssim import ssim
 
 
 def pictures(height: int = 64, width: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
-    smooth = torch.nn.functional.interpolate(torch.rand(4, 3, 8, 8), (height, width), mode="bicubic").clamp(0, 1)
+    smooth = torch.nn.functional.interpolate(
+        torch.rand(4, 3, 8, 8), (height, width), mode="bicubic"
+    ).clamp(0, 1)
     return (smooth + 0.05 * torch.randn_like(smooth)).clamp(0, 1), smooth
 
 
 def test_psnr_is_scikit_images() -> None:
     noisy, clean = pictures()
-    expected = [peak_signal_noise_ratio(c.numpy(), n.numpy(), data_range=1) for n, c in zip(noisy, clean)]
+    expected = [
+        peak_signal_noise_ratio(c.numpy(), n.numpy(), data_range=1) for n, c in zip(noisy, clean)
+    ]
     np.testing.assert_allclose(psnr(noisy, clean), expected, atol=1e-4)
 
 
@@ -37,10 +41,18 @@ def test_psnr_of_channels_is_the_mean_of_three() -> None:
 @pytest.mark.parametrize("size", [(64, 64), (32, 64), (11, 11)])
 def test_ssim_is_scikit_images_away_from_the_border(size: tuple[int, int]) -> None:
     noisy, clean = pictures(*size)
-    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0, "full": True}
+    options = {
+        "gaussian_weights": True,
+        "sigma": 1.5,
+        "use_sample_covariance": False,
+        "data_range": 1.0,
+        "full": True,
+    }
     for n, c, got in zip(noisy, clean, ssim(noisy, clean)):
         maps = [
-            structural_similarity(n[k].numpy().astype(float), c[k].numpy().astype(float), **options)[1]
+            structural_similarity(
+                n[k].numpy().astype(float), c[k].numpy().astype(float), **options
+            )[1]
             for k in range(3)
         ]
         assert float(got) == pytest.approx(np.mean([m[5:-5, 5:-5] for m in maps]), abs=1e-4)
@@ -50,7 +62,9 @@ def test_ssim_is_torchmetrics_away_from_the_border() -> None:
     """torchmetrics mirrors the picture outwards and keeps the border; inside it the maps are the same."""
     noisy, clean = pictures()
     for n, c, got in zip(noisy, clean, ssim(noisy, clean)):
-        _, full = structural_similarity_index_measure(n[None], c[None], data_range=1.0, return_full_image=True)
+        _, full = structural_similarity_index_measure(
+            n[None], c[None], data_range=1.0, return_full_image=True
+        )
         assert float(got) == pytest.approx(float(full[..., 5:-5, 5:-5].mean()), abs=1e-4)
 
 
@@ -58,7 +72,9 @@ def test_leading_dimensions_broadcast() -> None:
     futures, truth = torch.rand(2, 5, 3, 3, 16, 16), torch.rand(2, 3, 3, 16, 16)
     assert psnr(futures, truth[:, None]).shape == (2, 5, 3)
     assert ssim(futures, truth[:, None]).shape == (2, 5, 3)
-    torch.testing.assert_close(ssim(futures, truth[:, None])[1, 4, 2], ssim(futures[1, 4, 2], truth[1, 2]))
+    torch.testing.assert_close(
+        ssim(futures, truth[:, None])[1, 4, 2], ssim(futures[1, 4, 2], truth[1, 2])
+    )
 
 
 def test_a_bootstrap_interval_covers() -> None:

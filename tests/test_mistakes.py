@@ -20,7 +20,7 @@ from conftest import TINY
 from foreframe import models
 from foreframe.cli import main
 from foreframe.data.store import ClipStore
-from foreframe.files import read_sealed, sealed, write_sealed
+from foreframe.runtime.files import read_json_with_digest, with_digest, write_json_with_digest
 from small_recordings import WRITERS, frames_of
 
 SOURCES: dict[str, Path] = {}
@@ -44,7 +44,14 @@ def wrong_path(p: Place) -> list[str]:
 
 
 def recordings_for_a_store(p: Place) -> list[str]:
-    return ["train", "push-tiny", "--data", str(WRITERS["npz"](p.free / "rec")), "--out", str(p.free / "run")]
+    return [
+        "train",
+        "push-tiny",
+        "--data",
+        str(WRITERS["npz"](p.free / "rec")),
+        "--out",
+        str(p.free / "run"),
+    ]
 
 
 def a_store_for_a_run(p: Place) -> list[str]:
@@ -58,7 +65,14 @@ def unknown_format(p: Place) -> list[str]:
 
 
 def format_misspelt(p: Place) -> list[str]:
-    return ["data", "import", str(WRITERS["npz"](p.free / "rec")), str(p.free / "out"), "--format", "npy"]
+    return [
+        "data",
+        "import",
+        str(WRITERS["npz"](p.free / "rec")),
+        str(p.free / "out"),
+        "--format",
+        "npy",
+    ]
 
 
 def missing_extra(p: Place) -> list[str]:
@@ -112,7 +126,16 @@ def something_else_in_the_way(p: Place) -> list[str]:
 
 
 def another_run_in_the_way(p: Place) -> list[str]:
-    return ["train", "push-tiny", "--data", str(p.store), "--out", str(p.copy_of_run()), "--training.seed", "7"]
+    return [
+        "train",
+        "push-tiny",
+        "--data",
+        str(p.store),
+        "--out",
+        str(p.copy_of_run()),
+        "--training.seed",
+        "7",
+    ]
 
 
 def another_models_weights(p: Place) -> list[str]:
@@ -120,14 +143,14 @@ def another_models_weights(p: Place) -> list[str]:
     other = models.load(run)
     weights = {k: v for k, v in other.state_dict().items() if "prior" not in k}
     described = models.describe(run)
-    save_file(weights, run / "model.safetensors", {"config": json.dumps(sealed(described))})
+    save_file(weights, run / "model.safetensors", {"config": json.dumps(with_digest(described))})
     return ["eval", str(run), "--data", str(p.store)]
 
 
 def another_version(p: Place) -> list[str]:
     copy = Path(shutil.copytree(p.store, p.free / "store"))
-    manifest = read_sealed(copy / "manifest.json", "", "foreframe.clips/1")
-    write_sealed(copy / "manifest.json", {**manifest, "schema": "foreframe.clips/9"})
+    manifest = read_json_with_digest(copy / "manifest.json", "", "foreframe.clips/1")
+    write_json_with_digest(copy / "manifest.json", {**manifest, "schema": "foreframe.clips/9"})
     return ["data", "inspect", str(copy)]
 
 
@@ -159,7 +182,7 @@ def too_little_memory(p: Place) -> list[str]:
     def hungry(*arguments: object, **more: object) -> None:
         torch.empty(1 << 60, dtype=torch.uint8)
 
-    p.patch.setattr("foreframe.training.loop.Bound.forward", hungry)
+    p.patch.setattr("foreframe.training.loop.ModelWithLoss.forward", hungry)
     return training(p)
 
 
@@ -167,7 +190,9 @@ def no_start_in_the_split(p: Place) -> list[str]:
     source = p.free / "rec"
     source.mkdir()
     np.savez(source / "0.npz", frames=frames_of(0), action=np.ones((len(frames_of(0)), 2)))
-    main(["data", "import", str(source), str(p.free / "one"), "--workers", "1", "--size", "32", "64"])
+    main(
+        ["data", "import", str(source), str(p.free / "one"), "--workers", "1", "--size", "32", "64"]
+    )
     return ["eval", str(p.run), "--data", str(p.free / "one")]
 
 
@@ -181,7 +206,11 @@ def a_verb_misspelt(p: Place) -> list[str]:
 
 MISTAKES: list[tuple[Callable[[Place], list[str]], int, str]] = [
     (wrong_path, 2, "nowhere is not a clip store: the folder does not exist; make one with"),
-    (recordings_for_a_store, 2, "has no manifest.json; to turn recordings into a store use `foreframe data import"),
+    (
+        recordings_for_a_store,
+        2,
+        "has no manifest.json; to turn recordings into a store use `foreframe data import",
+    ),
     (a_store_for_a_run, 2, "is not a run with a model"),
     (unknown_format, 2, "looks like none of the known formats .* say --format"),
     (format_misspelt, 2, "unknown format 'npy'; did you mean npz"),
@@ -217,7 +246,9 @@ def _written(tmp_path_factory: pytest.TempPathFactory) -> None:
         SOURCES[name] = WRITERS[name](tmp_path_factory.mktemp(name) / "set")
 
 
-@pytest.mark.parametrize(("mistake", "status", "message"), MISTAKES, ids=[m[0].__name__ for m in MISTAKES])
+@pytest.mark.parametrize(
+    ("mistake", "status", "message"), MISTAKES, ids=[m[0].__name__ for m in MISTAKES]
+)
 def test_a_mistake_is_one_line_with_the_way_out(
     mistake: Callable[[Place], list[str]],
     status: int,
@@ -230,8 +261,16 @@ def test_a_mistake_is_one_line_with_the_way_out(
 ) -> None:
     words = mistake(Place(store.path, run, tmp_path, monkeypatch))
     if "train" in words:
-        words += [f"--{k}={v}" for k, v in TINY.items() if not isinstance(v, list) and f"--{k}" not in words]
-        words += ["--model.channels=[8,8,16]", "--training.steps=2"] if "--training.steps" not in words else []
+        words += [
+            f"--{k}={v}"
+            for k, v in TINY.items()
+            if not isinstance(v, list) and f"--{k}" not in words
+        ]
+        words += (
+            ["--model.channels=[8,8,16]", "--training.steps=2"]
+            if "--training.steps" not in words
+            else []
+        )
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         main(words)

@@ -27,7 +27,9 @@ def test_shapes_of_training_and_sampling(name: str) -> None:
     trained = rollout(model, frames, conditions, N_PAST, range(T), noise=noise(2))
     assert trained.frames.shape == (2, T - 1, *model.spec.frame)
     assert len(trained.posteriors) == len(trained.priors) == T - 1
-    sampled = rollout(model.eval(), frames[:, :N_PAST], conditions, N_PAST, noise=noise(2, 3), decode_from=N_PAST)
+    sampled = rollout(
+        model.eval(), frames[:, :N_PAST], conditions, N_PAST, noise=noise(2, 3), decode_from=N_PAST
+    )
     assert sampled.frames.shape == (6, T - N_PAST, *model.spec.frame)
     assert sampled.posteriors[-1] is None
 
@@ -36,7 +38,9 @@ def test_shapes_of_training_and_sampling(name: str) -> None:
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     model = small(name)
     frames, conditions = clip(model)
-    loss = elbo(rollout(model, frames, conditions, N_PAST, range(T), noise=noise(2)), frames, 1e-3).loss
+    loss = elbo(
+        rollout(model, frames, conditions, N_PAST, range(T), noise=noise(2)), frames, 1e-3
+    ).loss
     if loss.requires_grad:
         loss.backward()
     for key, parameter in model.named_parameters():
@@ -50,7 +54,9 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
 def test_gradients_are_finite_however_the_clip_is_forced(name: str, forced: Any) -> None:
     model = small(name)
     frames, conditions = clip(model)
-    loss = elbo(rollout(model, frames, conditions, N_PAST, forced, noise=noise(2)), frames, 1e-3).loss
+    loss = elbo(
+        rollout(model, frames, conditions, N_PAST, forced, noise=noise(2)), frames, 1e-3
+    ).loss
     if loss.requires_grad:
         loss.backward()
     assert torch.isfinite(loss)
@@ -61,10 +67,14 @@ def test_gradients_are_finite_however_the_clip_is_forced(name: str, forced: Any)
 def test_a_sample_is_the_same_alone_or_in_a_batch(name: str) -> None:
     model = small(name).eval()
     frames, conditions = clip(model, batch=3)
-    together = rollout(model, frames[:, :N_PAST], conditions, N_PAST, noise=noise(3, 4)).frames.unflatten(0, (3, 4))
+    together = rollout(
+        model, frames[:, :N_PAST], conditions, N_PAST, noise=noise(3, 4)
+    ).frames.unflatten(0, (3, 4))
     for b in range(3):
         one = slice(b, b + 1)
-        alone = rollout(model, frames[one, :N_PAST], conditions[one], N_PAST, noise=noise(1, 2, first=b)).frames
+        alone = rollout(
+            model, frames[one, :N_PAST], conditions[one], N_PAST, noise=noise(1, 2, first=b)
+        ).frames
         torch.testing.assert_close(alone, together[b, :2])
 
 
@@ -90,7 +100,10 @@ def test_a_posterior_sees_no_later_frame(name: str) -> None:
     frames, conditions = clip(model)
     other = frames.clone()
     other[:, 4:] = 1 - other[:, 4:]
-    a, b = (rollout(model, f, conditions, N_PAST, range(T), noise=noise(2)).frames for f in (frames, other))
+    a, b = (
+        rollout(model, f, conditions, N_PAST, range(T), noise=noise(2)).frames
+        for f in (frames, other)
+    )
     torch.testing.assert_close(a[:, :3], b[:, :3])
 
 
@@ -108,13 +121,19 @@ def test_a_batched_rollout_equals_a_step_by_step_loop(name: str, forced: Any) ->
         if t <= N_PAST or (model.feedback == "pixels" and t in forced):
             previous = encoded[t - 1].code[:, 0]
         else:
-            own = None if model.feedback == "latent" else model.encode(made[-1].clamp(0, 1), embedded[:, t - 1 : t])
+            own = (
+                None
+                if model.feedback == "latent"
+                else model.encode(made[-1].clamp(0, 1), embedded[:, t - 1 : t])
+            )
             previous = own.code[:, 0] if own else None
         drawn = stream.draw(model.latent_shapes, frames.device)
         state, step = model.step(state, previous, embedded[:, t], encoded[t].code[:, 0], drawn)
         looked_back = min(t - 1, N_PAST + model.skip_frame)
         skips = tuple(skip[:, 0] for skip in encoded[looked_back].skips)
-        made.append(model.decode(step.code[:, None], embedded[:, t : t + 1], model.still(skips)))
+        made.append(
+            model.decode(step.code[:, None], embedded[:, t : t + 1], model.prepare_skips(skips))
+        )
     batched = rollout(model, frames, conditions, N_PAST, forced, noise=noise(2))
     torch.testing.assert_close(batched.frames, torch.cat(made, 1))
 
@@ -124,7 +143,9 @@ def test_a_batched_rollout_equals_a_step_by_step_loop(name: str, forced: Any) ->
 def test_a_session_equals_a_rollout(name: str, n_past: int) -> None:
     model = small(name).eval()
     frames, conditions = clip(model)
-    expected = rollout(model, frames[:, :n_past], conditions, n_past, noise=noise(2, 2), decode_from=n_past).frames
+    expected = rollout(
+        model, frames[:, :n_past], conditions, n_past, noise=noise(2, 2), decode_from=n_past
+    ).frames
     session = Session(model)
     session.reset(frames[:, :n_past], conditions[:, :n_past], noise(2, 2))
     seen = torch.stack([session.act(conditions[:, t]) for t in range(n_past, T)], 2)
@@ -174,7 +195,9 @@ def test_saved_and_loaded_is_the_same(name: str, tmp_path: Path) -> None:
     loaded = models.load(tmp_path)
     for key, value in model.state_dict().items():
         assert torch.equal(loaded.state_dict()[key], value), key
-    a, b = (rollout(m, frames[:, :2], conditions, 2, noise=noise(2)).frames for m in (model, loaded))
+    a, b = (
+        rollout(m, frames[:, :2], conditions, 2, noise=noise(2)).frames for m in (model, loaded)
+    )
     assert torch.equal(a, b)
 
 
@@ -193,7 +216,7 @@ def test_conditions_are_standardised_inside(name: str) -> None:
 
 def test_unknown_names_say_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean compact"):
-        models.named("compakt")
+        models.model_class("compakt")
     with pytest.raises(InputError, match="did you mean latent"):
         models.build("compact", spec(), {"latents": 3})
 
@@ -209,4 +232,6 @@ def test_copy_last_copies_and_mean_frame_means() -> None:
     frames, conditions = clip(copy)
     copied = rollout(copy, frames[:, :2], conditions, 2, noise=noise(2), decode_from=2).frames
     torch.testing.assert_close(copied, frames[:, 1:2].expand(-1, 4, -1, -1, -1))
-    assert (rollout(mean, frames[:, :2], conditions, 2, noise=noise(2), decode_from=2).frames == 0.5).all()
+    assert (
+        rollout(mean, frames[:, :2], conditions, 2, noise=noise(2), decode_from=2).frames == 0.5
+    ).all()

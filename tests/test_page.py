@@ -13,7 +13,9 @@ import pytest
 import foreframe
 from clients import played
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH")
 QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -47,10 +49,14 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def page(browser: Any, address: str) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1200, "height": 900}, accept_downloads=True, bypass_csp=True)
+    context = browser.new_context(
+        viewport={"width": 1200, "height": 900}, accept_downloads=True, bypass_csp=True
+    )
     page, trouble = context.new_page(), []
     page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+    page.on(
+        "console", lambda message: trouble.append(message.text) if message.type == "error" else None
+    )
     page.goto(address)
     at_step(page, 0)
     yield page
@@ -63,7 +69,7 @@ def at_step(page: Any, step: int) -> None:
 
 
 def seen(page: Any) -> np.ndarray:
-    """What the canvas shows: [H, W, 3]."""
+    """What the decoder shows: [H, W, 3]."""
     height, width, values = page.evaluate(PIXELS, "imagined")
     return np.asarray(values, np.float64).reshape(height, width, 4)[..., :3]
 
@@ -93,13 +99,17 @@ def centre(before: np.ndarray, now: np.ndarray) -> tuple[float, float]:
     change[change < 60] = 0
     assert change.any()
     rows, columns = np.indices(change.shape)
-    return float((columns * change).sum() / change.sum()), float((rows * change).sum() / change.sum())
+    return float((columns * change).sum() / change.sum()), float(
+        (rows * change).sum() / change.sum()
+    )
 
 
 def test_the_arm_goes_where_the_keys_say(page: Any) -> None:
     choose(page, "push")
     start = seen(page)
-    left, right, up, down = (centre(start, held(page, f"Arrow{way}", 8)) for way in ("Left", "Right", "Up", "Down"))
+    left, right, up, down = (
+        centre(start, held(page, f"Arrow{way}", 8)) for way in ("Left", "Right", "Up", "Down")
+    )
     assert right[0] > left[0] + 3
     assert down[1] > up[1] + 2
 
@@ -149,7 +159,9 @@ def test_the_dancer_follows_a_dragged_joint_and_the_recording(page: Any) -> None
     before, box = seen(page), page.locator("#skeleton").bounding_box()
     simulators = page.evaluate("fetch('simulators').then(a => a.json())")["simulators"]
     joints = next(s for s in simulators if s["name"] == "dance")["steering"]["joints"]
-    places = page.evaluate("fetch('simulators/dance/starts/0.json').then(a => a.json())")["joints"][1]
+    places = page.evaluate("fetch('simulators/dance/starts/0.json').then(a => a.json())")["joints"][
+        1
+    ]
     x, y = places[joints.index("left_wrist")]
     at = box["x"] + x / 64 * box["width"], box["y"] + y / 32 * box["height"]
     page.mouse.move(*at)
@@ -174,7 +186,9 @@ def test_a_drive_is_kept(page: Any, tmp_path: Path) -> None:
     waiting.value.save_as(tmp_path / "drive.gif")
     assert (tmp_path / "drive.gif").read_bytes()[:4] == b"GIF8"
     page.click("text=Save as a clip")
-    page.wait_for_function("document.getElementById('kept').textContent.includes('frames are saved')")
+    page.wait_for_function(
+        "document.getElementById('kept').textContent.includes('frames are saved')"
+    )
     store = foreframe.data.ClipStore(page.inner_text("#kept").rpartition(" ")[2])
     assert store.episodes[0].length >= 8
     actions = store.column("action")
@@ -183,7 +197,9 @@ def test_a_drive_is_kept(page: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1400, "dark")])
 def test_nothing_sticks_out(browser: Any, address: str, width: int, scheme: str) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True)
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True
+    )
     page = context.new_page()
     page.goto(address)
     at_step(page, 0)

@@ -18,7 +18,10 @@ from foreframe.viz.clips import Track, animate, deviation
 
 
 def test_animations_have_a_column_a_track_and_borders_that_tell(tmp_path: Path) -> None:
-    frames = np.full((5, 16, 24, 3), 128, np.uint8) + np.arange(5, dtype=np.uint8)[:, None, None, None] * 20
+    frames = (
+        np.full((5, 16, 24, 3), 128, np.uint8)
+        + np.arange(5, dtype=np.uint8)[:, None, None, None] * 20
+    )
     tracks = [Track("truth", frames, 5), Track("sample", frames, 2)]
     for suffix in (".gif", ".webp"):
         with Image.open(animate(tracks, tmp_path / f"a{suffix}", 5.0)) as image:
@@ -40,11 +43,15 @@ def test_deviation_is_dark_where_samples_agree() -> None:
 
 
 def test_an_unknown_ending_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"ends in '\.mov'; expected one of \.webp, \.gif, \.mp4, \.png"):
+    with pytest.raises(
+        InputError, match=r"ends in '\.mov'; expected one of \.webp, \.gif, \.mp4, \.png"
+    ):
         animate([], tmp_path / "a.mov", 5.0)
 
 
-def test_sampling_draws_every_clip_it_is_asked_for(run: Path, store: ClipStore, tmp_path: Path) -> None:
+def test_sampling_draws_every_clip_it_is_asked_for(
+    run: Path, store: ClipStore, tmp_path: Path
+) -> None:
     clip = Windows(store, "test", 6, ("action",), every=6).clips([0]).frames[0].numpy()
     paths = foreframe.sample(run, store.path, tmp_path / "s", clips=(0, 3), samples=4)
     assert sorted(p.name for p in (tmp_path / "s").iterdir()) == [
@@ -54,14 +61,16 @@ def test_sampling_draws_every_clip_it_is_asked_for(run: Path, store: ClipStore, 
         "clip-0003.webp",
     ]
     with Image.open(paths[0]) as image:
-        assert image.n_frames == len({p.tobytes() for p in clip})  # neighbours that are the same are merged
+        assert image.n_frames == len(
+            {p.tobytes() for p in clip}
+        )  # neighbours that are the same are merged
     with pytest.raises(InputError, match="has clips 0 to 3"):
         foreframe.sample(run, store.path, tmp_path / "s", clips=(4,))
 
 
 def test_previews_of_every_kind(store: ClipStore, tmp_path: Path) -> None:
     for suffix in (".png", ".gif", ".webp"):
-        path = foreframe.data.preview(store.path, tmp_path / f"p{suffix}")
+        path = foreframe.preview(store.path, tmp_path / f"p{suffix}")
         with Image.open(path) as image:
             assert image.width > 64
 

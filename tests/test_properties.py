@@ -13,13 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import foreframe
+from foreframe.data.formats._tables import read_table
 from foreframe.data.pictures import as_pictures, resized
-from foreframe.data.recording import one_a_frame
-from foreframe.data.tables import read_table
+from foreframe.data.sources.recording import one_a_frame
 from foreframe.errors import InputError
 from foreframe.training import resolve
 
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 NAMES = st.text(string.ascii_letters + "_", min_size=1, max_size=8)
 FLOATS = st.floats(-1e6, 1e6, width=32)
 
@@ -28,7 +30,9 @@ FLOATS = st.floats(-1e6, 1e6, width=32)
 @given(st.data())
 def test_a_written_table_is_read_back(tmp_path: Path, data: st.DataObject) -> None:
     names = data.draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
-    rows = data.draw(st.lists(st.lists(FLOATS, min_size=len(names), max_size=len(names)), min_size=1, max_size=6))
+    rows = data.draw(
+        st.lists(st.lists(FLOATS, min_size=len(names), max_size=len(names)), min_size=1, max_size=6)
+    )
     quote = data.draw(st.sampled_from(["", '"']))
     header = ",".join(f"{quote}{name}{quote}" for name in names)
     if all(name.lower() in ("nan", "inf", "infinity") for name in names):
@@ -37,14 +41,21 @@ def test_a_written_table_is_read_back(tmp_path: Path, data: st.DataObject) -> No
     (tmp_path / "t.csv").write_text(text + data.draw(st.sampled_from(["", "\n", "\r\n", "\n\n"])))
     found = read_table(tmp_path / "t.csv")
     assert list(found) == names
-    np.testing.assert_array_equal(np.concatenate(list(found.values()), 1), np.asarray(rows, np.float32))
+    np.testing.assert_array_equal(
+        np.concatenate(list(found.values()), 1), np.asarray(rows, np.float32)
+    )
 
 
 @FEW
-@given(st.one_of(st.text(max_size=200), st.binary(max_size=200)), st.sampled_from([".csv", ".json", ".npy", ".npz"]))
+@given(
+    st.one_of(st.text(max_size=200), st.binary(max_size=200)),
+    st.sampled_from([".csv", ".json", ".npy", ".npz"]),
+)
 def test_any_table_is_rows_or_an_error(tmp_path: Path, content: str | bytes, suffix: str) -> None:
     file = tmp_path / f"t{suffix}"
-    file.write_bytes(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content)
+    file.write_bytes(
+        content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    )
     try:
         found = read_table(file)
     except InputError as error:
@@ -56,7 +67,9 @@ def test_any_table_is_rows_or_an_error(tmp_path: Path, content: str | bytes, suf
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 FIELDS = [
@@ -95,7 +108,10 @@ def test_any_configuration_file_is_resolved_or_an_error(tmp_path: Path, text: st
 
 
 @FEW
-@given(st.lists(st.integers(0, 7), min_size=0, max_size=5), st.sampled_from([np.uint8, np.float32, np.int64, np.bool_]))
+@given(
+    st.lists(st.integers(0, 7), min_size=0, max_size=5),
+    st.sampled_from([np.uint8, np.float32, np.int64, np.bool_]),
+)
 def test_any_shape_of_frames_is_pictures_or_an_error(shape: list[int], kind: type) -> None:
     try:
         pictures = as_pictures(np.zeros(shape, kind), "here")
@@ -118,7 +134,9 @@ def test_rows_fit_frames_or_are_an_error(rows: int, frames: int, width: int) -> 
 
 @FEW
 @given(*[st.integers(1, 40)] * 4, st.booleans())
-def test_any_size_becomes_any_other(height: int, width: int, to_height: int, to_width: int, crop: bool) -> None:
+def test_any_size_becomes_any_other(
+    height: int, width: int, to_height: int, to_width: int, crop: bool
+) -> None:
     level = 137
     found = resized(np.full((height, width, 3), level, np.uint8), (to_height, to_width), crop)
     assert found.shape == (to_height, to_width, 3)

@@ -19,23 +19,28 @@ def test_type_checkers_see_the_same_names() -> None:
     tree = ast.parse(Path(foreframe.__file__).read_text())
     block = next(node for node in tree.body if isinstance(node, ast.If))
     names = {
-        alias.asname or alias.name for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names
+        alias.asname or alias.name
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
     }
     assert names == set(foreframe.__all__)
 
 
 def test_importing_costs_nothing() -> None:
     script = "import sys, foreframe.cli; foreframe.cli.main(['--help']); print(sorted({'torch', 'numpy', 'matplotlib'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_verbs_are_public_functions() -> None:
+    from foreframe.cli.commands import COMMANDS
     from foreframe.cli.parsing import function_of
-    from foreframe.cli.verbs import VERBS
 
     public = {getattr(foreframe, name) for name in foreframe.__all__} | {
         getattr(foreframe.data, n) for n in foreframe.data.__all__
     }
-    for verb in VERBS.values():
+    for verb in COMMANDS.values():
         assert function_of(verb) in public, verb.name

@@ -77,7 +77,9 @@ def test_two_futures_of_one_start_differ(push_store: ClipStore) -> None:
     assert all(e.facts["future_psnr_step_10"] < 60 for e in push_store.episodes)
 
 
-def test_nothing_is_written_beside_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_beside_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     foreframe.data.make("push", tmp_path / "out", trajectories=1, workers=1)
     assert os.listdir(tmp_path) == ["out"]

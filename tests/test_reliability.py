@@ -23,8 +23,12 @@ def endure(hardship: str, count: int | None = None, source: Path | None = None) 
         hardship,
         *([] if count is None else ["--count", str(count)]),
     ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"} | ({"PYTHONPATH": str(source)} if source else {})
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env=environment, check=False)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"} | (
+        {"PYTHONPATH": str(source)} if source else {}
+    )
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=600, env=environment, check=False
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -58,7 +62,12 @@ def test_signals_save_and_say_so() -> None:
 
 def test_a_full_disk_costs_one_line() -> None:
     found = endure("full_disks", 4)
-    assert found == {"limits": 4, "one line and status 1": 4, "states lost": 0, "ended otherwise": 0}
+    assert found == {
+        "limits": 4,
+        "one line and status 1": 4,
+        "states lost": 0,
+        "ended otherwise": 0,
+    }
 
 
 def test_two_runs_in_one_folder_have_one_winner() -> None:
@@ -96,7 +105,13 @@ def test_long_runs_stay_flat() -> None:
 @pytest.mark.parametrize(
     ("where", "care", "carelessness", "hardship", "count"),
     [
-        ("training/state.py", "if digest_file(folder / name) != right", "if False", "rotten_bits", 60),
+        (
+            "training/state.py",
+            "if digest_file(folder / name) != right",
+            "if False",
+            "rotten_bits",
+            60,
+        ),
         ("training/log.py", "if _step_of(line) <= step", "if True", "boundaries", 4),
     ],
     ids=["digests ignored", "log not cut"],
@@ -105,7 +120,9 @@ def test_hardships_find_what_they_should(
     where: str, care: str, carelessness: str, hardship: str, count: int, tmp_path: Path
 ) -> None:
     """The negative controls: without one line of care the figures are bad."""
-    shutil.copytree(HERE.parent / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        HERE.parent / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__")
+    )
     file = tmp_path / "src" / "foreframe" / where
     text = file.read_text()
     assert care in text

@@ -26,7 +26,9 @@ def test_the_context_is_never_replaced() -> None:
     """Frames 1 and 2 follow from true frames with and without teacher forcing."""
     model = small("svg").eval()
     frames, conditions = clip(model)
-    free, forced = (rollout(model, frames, conditions, 2, f, noise=noise(2)).frames for f in ((), range(T)))
+    free, forced = (
+        rollout(model, frames, conditions, 2, f, noise=noise(2)).frames for f in ((), range(T))
+    )
     torch.testing.assert_close(free[:, :2], forced[:, :2])
 
 
@@ -70,7 +72,9 @@ def test_seen_frames_are_encoded_in_one_call() -> None:
 
 
 @pytest.mark.parametrize("name", ["compact", "svg"])
-def test_many_samples_go_through_in_chunks_to_the_same_frames(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_samples_go_through_in_chunks_to_the_same_frames(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Decoded, and where frames are fed back encoded, a few at a time."""
     model = small(name).eval()
     frames, conditions = clip(model)
@@ -104,9 +108,13 @@ def test_noise_is_a_stream_for_each_clip_and_sample() -> None:
 def test_samples_differ_and_temperature_zero_does_not() -> None:
     model = small("compact").eval()
     frames, conditions = clip(model)
-    drawn = rollout(model, frames[:, :2], conditions, 2, noise=noise(2, 2), decode_from=2).frames.unflatten(0, (2, 2))
+    drawn = rollout(
+        model, frames[:, :2], conditions, 2, noise=noise(2, 2), decode_from=2
+    ).frames.unflatten(0, (2, 2))
     assert not torch.allclose(drawn[:, 0], drawn[:, 1])
-    still = rollout(model, frames[:, :1], conditions, 1, noise=Noise([0, 1], 2, 0.0)).frames.unflatten(0, (2, 2))
+    still = rollout(
+        model, frames[:, :1], conditions, 1, noise=Noise([0, 1], 2, 0.0)
+    ).frames.unflatten(0, (2, 2))
     torch.testing.assert_close(still[:, 0], still[:, 1])
 
 
@@ -118,7 +126,9 @@ def test_the_elbo_is_what_it_says() -> None:
     found = elbo(made, frames, 0.01)
     mse = (made.frames - frames[:, 1:]).square().mean((2, 3, 4))
     rate = torch.stack([q[0].kl(p[0]) for q, p in zip(made.posteriors, made.priors)], 1)  # type: ignore[index]
-    assert found.loss.item() == pytest.approx((mse.float() + 0.01 * rate).sum(1).mean().item(), rel=1e-5)
+    assert found.loss.item() == pytest.approx(
+        (mse.float() + 0.01 * rate).sum(1).mean().item(), rel=1e-5
+    )
     assert float(found.rate_nats) == pytest.approx(rate.mean().item(), rel=1e-5)
     assert float(found.distortion) == pytest.approx(mse.mean().item() * model.spec.pixels, rel=1e-5)
 
@@ -126,7 +136,9 @@ def test_the_elbo_is_what_it_says() -> None:
 def test_shapes_that_do_not_fit_say_so() -> None:
     model = small("compact")
     frames, conditions = clip(model)
-    with pytest.raises(ValueError, match=r"conditions have 4 steps but 6 frames are seen.*T >= 6, got \[2, 4, 3\]"):
+    with pytest.raises(
+        ValueError, match=r"conditions have 4 steps but 6 frames are seen.*T >= 6, got \[2, 4, 3\]"
+    ):
         rollout(model, frames, conditions[:, :4], 2, noise=noise(2))
     with pytest.raises(ValueError, match="n_past is 7"):
         rollout(model, frames, conditions, 7, noise=noise(2))

@@ -21,9 +21,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 import foreframe
 from clients import Client, address_of, get
 from foreframe import InputError
-from foreframe.driving import Simulator
 from foreframe.serve import app, connection, play
-from foreframe.serve.messages import MOST_BYTES, understood
+from foreframe.serve.messages import MOST_BYTES, parse_message
+from foreframe.simulate import Simulator
 
 
 @contextlib.contextmanager
@@ -32,7 +32,10 @@ def serving(run: Path, drives: Path, token: str | None = None) -> Iterator[int]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        app([Simulator(run)], drives, token), ws="websockets-sansio", ws_max_size=MOST_BYTES, log_level="error"
+        app([Simulator(run)], drives, token),
+        ws="websockets-sansio",
+        ws_max_size=MOST_BYTES,
+        log_level="error",
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
@@ -143,7 +146,7 @@ def test_beyond_this_machine_a_token_is_asked_for(run: Path, tmp_path: Path) -> 
 )  # fmt: skip
 def test_what_no_page_says_is_refused(text: str) -> None:
     with pytest.raises(InputError) as caught:
-        understood(text)
+        parse_message(text)
     assert len(str(caught.value)) < 400
 
 
@@ -177,7 +180,9 @@ def test_honest_clients_are_served_beside_those_who_never_read(port: int) -> Non
     assert min(found["acts_each"]) > 0
 
 
-def test_seats_are_limited_and_the_idle_are_let_go(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seats_are_limited_and_the_idle_are_let_go(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("foreframe.serve.server._MOST_DRIVES", 2)
     monkeypatch.setattr(connection, "_IDLE_S", 0.5)
     with serving(run, tmp_path) as port:

@@ -21,7 +21,7 @@ import torch
 from conftest import Squares, squares_store
 from foreframe.data.building import assign_splits, build
 from foreframe.data.inspecting import inspect
-from foreframe.data.recording import Recording
+from foreframe.data.sources.recording import Recording
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Order, Windows
 from foreframe.data.writing import StoreWriter
@@ -39,7 +39,9 @@ def test_what_is_written_is_read_back(store: ClipStore) -> None:
     for number, episode in enumerate(store.episodes):
         recording = Squares().read(number)
         rows = slice(episode.start, episode.start + episode.length)
-        np.testing.assert_array_equal(store.column("frames")[rows], np.stack(list(recording.frames)))
+        np.testing.assert_array_equal(
+            store.column("frames")[rows], np.stack(list(recording.frames))
+        )
         np.testing.assert_array_equal(store.column("action")[rows], recording.values["action"])
 
 
@@ -81,7 +83,17 @@ def test_a_stopped_build_goes_on_where_it_was(store: ClipStore, tmp_path: Path) 
 @pytest.fixture
 def building(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A store that two workers build under `tmp_path`, the leader of its own group, when it has kept two episodes."""
-    words = [sys.executable, "-m", "foreframe", "data", "make", "push", str(tmp_path / "out"), "--workers", "2"]
+    words = [
+        sys.executable,
+        "-m",
+        "foreframe",
+        "data",
+        "make",
+        "push",
+        str(tmp_path / "out"),
+        "--workers",
+        "2",
+    ]
     process = subprocess.Popen(
         [*words, "--trajectories", "60"], start_new_session=True, stderr=subprocess.PIPE, text=True
     )
@@ -109,7 +121,9 @@ def no_process_is_left(group: int) -> bool:
     return False
 
 
-def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(building: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(
+    building: subprocess.Popen[str], tmp_path: Path
+) -> None:
     """Two interrupts to the whole group, as a person does who presses twice: it ends at once, says so, and can go on."""
     for _ in range(2):
         os.killpg(building.pid, signal.SIGINT)
@@ -158,7 +172,10 @@ def test_a_bad_episode_leaves_nothing_behind(tmp_path: Path) -> None:
     class Ragged(Squares):
         def read(self, index: int):  # type: ignore[no-untyped-def]
             recording = super().read(index)
-            recording.values = {**recording.values, "action": recording.values["action"][: 12 - index]}
+            recording.values = {
+                **recording.values,
+                "action": recording.values["action"][: 12 - index],
+            }
             return recording
 
     with pytest.raises(InputError, match="squares-1 has columns of different lengths"):
@@ -172,13 +189,21 @@ def test_a_bad_episode_leaves_nothing_behind(tmp_path: Path) -> None:
         (lambda p: shutil.rmtree(p), "the folder does not exist"),
         (lambda p: (p / "manifest.json").unlink(), "has no manifest.json"),
         (lambda p: (p / "manifest.json").write_text("{"), "cannot be read"),
-        (lambda p: (p / "manifest.json").write_text('{"schema": "other/9"}'), "has schema 'other/9'"),
-        (lambda p: (p / "manifest.json").write_text('{"schema": "foreframe.clips/1"}'), "is not what was written"),
+        (
+            lambda p: (p / "manifest.json").write_text('{"schema": "other/9"}'),
+            "has schema 'other/9'",
+        ),
+        (
+            lambda p: (p / "manifest.json").write_text('{"schema": "foreframe.clips/1"}'),
+            "is not what was written",
+        ),
         (lambda p: (p / "columns" / "frames.uint8").write_bytes(b"short"), "has 5 bytes; expected"),
         (lambda p: (p / "columns" / "action.float32").unlink(), "is missing; expected"),
     ],
 )
-def test_what_is_no_whole_store_is_an_error(store: ClipStore, tmp_path: Path, fault, message: str) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_no_whole_store_is_an_error(
+    store: ClipStore, tmp_path: Path, fault, message: str
+) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "store"
     shutil.copytree(store.path, path)
     fault(path)
@@ -195,7 +220,9 @@ def test_conditions_are_what_is_known_before_a_frame(store: ClipStore) -> None:
     rows = slice(episode.start + 2, episode.start + 7)
     np.testing.assert_array_equal(conditions[:, :2], store.column("action")[rows])
     np.testing.assert_array_equal(conditions[:, 2:], store.column("position")[rows])
-    assert (windows.clips([0]).conditions[0, 0] == 0).all()  # nothing was known before the recording began
+    assert (
+        windows.clips([0]).conditions[0, 0] == 0
+    ).all()  # nothing was known before the recording began
 
 
 def test_windows_are_contiguous_counted_and_channels_last(store: ClipStore) -> None:
@@ -207,7 +234,9 @@ def test_windows_are_contiguous_counted_and_channels_last(store: ClipStore) -> N
     assert clip.frames.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
     last = store.of_split("train")[-1]
     ours = clip.frames[1].movedim(1, -1).numpy()
-    np.testing.assert_array_equal(ours, store.column("frames")[last.start + last.length - 5 : last.start + last.length])
+    np.testing.assert_array_equal(
+        ours, store.column("frames")[last.start + last.length - 5 : last.start + last.length]
+    )
     assert len(Windows(store, "train", 5, ("action",), every=5)) == 2 * len(store.of_split("train"))
 
 
@@ -219,11 +248,15 @@ def test_an_epoch_sees_every_window_once_and_the_order_is_a_pure_function() -> N
     assert sorted(second) == list(range(50))
     assert second != epoch
     assert Order(50, seed=3).batch(13, 5) == order.batch(13, 5)
-    assert Order(50, seed=3).batch(7, 10) == order.batch(14, 5) + order.batch(15, 5)  # devices share one sequence
+    assert Order(50, seed=3).batch(7, 10) == order.batch(14, 5) + order.batch(
+        15, 5
+    )  # devices share one sequence
 
 
 def test_clips_longer_than_episodes_are_an_error(store: ClipStore) -> None:
-    with pytest.raises(InputError, match=r"clips of 13 frames.*longest episode of split 'train'.* has 12"):
+    with pytest.raises(
+        InputError, match=r"clips of 13 frames.*longest episode of split 'train'.* has 12"
+    ):
         Windows(store, "train", 13, ("action",))
 
 
@@ -236,10 +269,14 @@ def test_unknown_columns_and_splits_name_what_there_is(store: ClipStore) -> None
 
 
 def test_statistics_are_those_of_the_training_split(store: ClipStore) -> None:
-    rows = np.concatenate([store.column("action")[e.start : e.start + e.length] for e in store.of_split("train")])
+    rows = np.concatenate(
+        [store.column("action")[e.start : e.start + e.length] for e in store.of_split("train")]
+    )
     np.testing.assert_allclose(store.statistics("action")["mean"], rows.mean(0), atol=1e-6)
     np.testing.assert_allclose(store.statistics("action")["std"], rows.std(0), atol=1e-6)
-    pictures = np.concatenate([store.column("frames")[e.start : e.start + e.length] for e in store.of_split("train")])
+    pictures = np.concatenate(
+        [store.column("frames")[e.start : e.start + e.length] for e in store.of_split("train")]
+    )
     np.testing.assert_allclose(store.mean_frame(), pictures.mean(0) / 255, atol=1e-6)
 
 
@@ -255,7 +292,7 @@ def test_splits_leave_none_empty_and_follow_their_shares() -> None:
 
 
 def test_label_images_are_a_condition_too(tmp_path: Path) -> None:
-    from foreframe.data.recording import Column, Recording
+    from foreframe.data.sources.recording import Column, Recording
 
     class Labelled(Squares):
         @property
@@ -264,9 +301,13 @@ def test_label_images_are_a_condition_too(tmp_path: Path) -> None:
 
         def read(self, index: int):  # type: ignore[no-untyped-def]
             recording = super().read(index)
-            return Recording(recording.name, recording.frames, {"pose": 255 - np.stack(list(recording.frames))})
+            return Recording(
+                recording.name, recording.frames, {"pose": 255 - np.stack(list(recording.frames))}
+            )
 
-    made = build(Labelled(), tmp_path / "store", {}, (32, 64, 3), assign_splits(10, 0), 1, "labelled")
+    made = build(
+        Labelled(), tmp_path / "store", {}, (32, 64, 3), assign_splits(10, 0), 1, "labelled"
+    )
     spec = made.clip_spec(("pose",))
     assert spec.condition == (3, 32, 64)
     clip = Windows(made, "train", 4, ("pose",)).clips([1])
@@ -282,13 +323,17 @@ def test_inspect_says_what_is_in_it(store: ClipStore) -> None:
     json.dumps(found)
 
 
-def test_a_context_from_anywhere_is_of_the_same_episode_with_its_own_conditions(store: ClipStore) -> None:
+def test_a_context_from_anywhere_is_of_the_same_episode_with_its_own_conditions(
+    store: ClipStore,
+) -> None:
     near = Windows(store, "train", 6, ("action",))
     far = Windows(store, "train", 6, ("action",), apart=2)
     a, b = (windows.clips(range(len(near))) for windows in (near, far))
     torch.testing.assert_close(a.frames[:, 2:], b.frames[:, 2:])
     torch.testing.assert_close(a.conditions[:, 2:], b.conditions[:, 2:])
-    every = Windows(store, "train", 2, ("action",)).clips(range(len(Windows(store, "train", 2, ("action",)))))
+    every = Windows(store, "train", 2, ("action",)).clips(
+        range(len(Windows(store, "train", 2, ("action",))))
+    )
     places = []
     for index in range(len(far)):
         episode, _ = far.place(index)

@@ -10,9 +10,9 @@ from foreframe import models
 from foreframe.clips import ClipSpec
 from foreframe.models.svg import JoinLayer
 from foreframe.nn.folding import fold_steps, unfold_steps
+from foreframe.nn.full_kernel_conv import PictureToVector, VectorToPicture
 from foreframe.nn.step_batch_norm import StepBatchNorm
 from foreframe.nn.upsampling import UpConv2d
-from foreframe.nn.whole import PictureToVector, VectorToPicture
 from foreframe.rollouts import rollout
 from small_models import N_PAST, T, clip, noise, small, spec
 
@@ -23,7 +23,9 @@ def count(module: torch.nn.Module) -> int:
 
 def test_published_sizes() -> None:
     seven = tuple("abcdefg")
-    model = models.build("svg", ClipSpec((3, 64, 64), (7,), names=seven, mean=(0.0,) * 7, std=(1.0,) * 7), {})
+    model = models.build(
+        "svg", ClipSpec((3, 64, 64), (7,), names=seven, mean=(0.0,) * 7, std=(1.0,) * 7), {}
+    )
     assert count(model.encoder) == 8_689_600  # type: ignore[arg-type]
     assert count(model.decoder) == 11_822_659  # type: ignore[arg-type]
     assert count(model.predictor) + count(model.predictor_out) == 1_137_024  # type: ignore[arg-type]
@@ -49,23 +51,31 @@ def test_batch_norm_of_steps_is_a_loop_over_steps() -> None:
     for key, value in theirs.state_dict().items():
         torch.testing.assert_close(ours.state_dict()[key], value)
     torch.testing.assert_close(
-        unfold_steps(ours.eval()(fold_steps(x), 5), 5), torch.stack([theirs.eval()(x[:, t]) for t in range(5)], 1)
+        unfold_steps(ours.eval()(fold_steps(x), 5), 5),
+        torch.stack([theirs.eval()(x[:, t]) for t in range(5)], 1),
     )
 
 
 def test_a_split_skip_is_a_convolution_over_both() -> None:
     layer = JoinLayer(4, 6).double().eval()
-    x, skip = torch.randn(2, 3, 4, 4, 4, dtype=torch.double), torch.randn(2, 4, 8, 8, dtype=torch.double)
+    x, skip = (
+        torch.randn(2, 3, 4, 4, 4, dtype=torch.double),
+        torch.randn(2, 4, 8, 8, dtype=torch.double),
+    )
     large = F.interpolate(x.flatten(0, 1), scale_factor=2, mode="nearest").unflatten(0, (2, 3))
     both = torch.cat([large, skip[:, None].expand(-1, 3, -1, -1, -1)], 2).flatten(0, 1)
     whole = torch.cat([layer.moving.conv.weight, layer.still.weight], 1)
     convolved = F.conv2d(both, whole, layer.still.bias, padding=1)
     expected = F.leaky_relu(layer.norm(convolved, 3), 0.2).unflatten(0, (2, 3))
-    torch.testing.assert_close(unfold_steps(layer(fold_steps(x), 3, layer.still(skip)), 3), expected)
+    torch.testing.assert_close(
+        unfold_steps(layer(fold_steps(x), 3, layer.still(skip)), 3), expected
+    )
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 4), (128, 4, 4)], ids=["few pixels", "many pixels"])
-def test_a_transposed_convolution_is_one_of_the_enlarged_picture(shape: tuple[int, int, int]) -> None:
+def test_a_transposed_convolution_is_one_of_the_enlarged_picture(
+    shape: tuple[int, int, int],
+) -> None:
     """Values and gradients, whichever way is taken."""
     layer = UpConv2d(5, 3).double()
     x = torch.randn(shape[0], 5, *shape[1:], dtype=torch.double, requires_grad=True)
@@ -73,7 +83,10 @@ def test_a_transposed_convolution_is_one_of_the_enlarged_picture(shape: tuple[in
     wanted = [x, *layer.parameters()]
     weights = torch.randn_like(expected)
     torch.testing.assert_close(layer(x), expected)
-    for a, b in zip(*(torch.autograd.grad((y * weights).sum(), wanted) for y in (layer(x), expected)), strict=True):
+    for a, b in zip(
+        *(torch.autograd.grad((y * weights).sum(), wanted) for y in (layer(x), expected)),
+        strict=True,
+    ):
         torch.testing.assert_close(a, b)
 
 
@@ -81,7 +94,9 @@ def test_convolutions_as_large_as_their_picture_are_convolutions() -> None:
     down, up = PictureToVector(4, 6, (2, 3)).double(), VectorToPicture(6, 4, (2, 3)).double()
     x, code = torch.randn(5, 4, 2, 3, dtype=torch.double), torch.randn(5, 6, dtype=torch.double)
     torch.testing.assert_close(down(x)[:, :, None, None], F.conv2d(x, down.weight, down.bias))
-    torch.testing.assert_close(up(code), F.conv_transpose2d(code[:, :, None, None], up.weight, up.bias))
+    torch.testing.assert_close(
+        up(code), F.conv_transpose2d(code[:, :, None, None], up.weight, up.bias)
+    )
 
 
 def test_training_in_one_batch_is_training_step_by_step() -> None:
@@ -102,12 +117,18 @@ def test_training_in_one_batch_is_training_step_by_step() -> None:
     state = model.initial(encoded[0].code[:, 0])
     for t in range(1, T):
         drawn = stream.draw(model.latent_shapes, frames.device)
-        state, step = model.step(state, encoded[t - 1].code[:, 0], embedded[:, t], encoded[t].code[:, 0], drawn)
+        state, step = model.step(
+            state, encoded[t - 1].code[:, 0], embedded[:, t], encoded[t].code[:, 0], drawn
+        )
         skips = tuple(s[:, 0] for s in encoded[min(t - 1, N_PAST - 1)].skips)
-        loop.append(model.decode(step.code[:, None], embedded[:, t : t + 1], model.still(skips)))
+        loop.append(
+            model.decode(step.code[:, None], embedded[:, t : t + 1], model.prepare_skips(skips))
+        )
     (torch.cat(loop, 1) * weights).sum().backward()
     torch.testing.assert_close(made, torch.cat(loop, 1))
-    for one, other in zip(batched, (p.grad for p in model.parameters() if p.grad is not None), strict=True):
+    for one, other in zip(
+        batched, (p.grad for p in model.parameters() if p.grad is not None), strict=True
+    ):
         torch.testing.assert_close(one, other)
 
 

@@ -19,10 +19,11 @@ from safetensors.torch import load_file
 
 import foreframe
 from conftest import TINY
-from foreframe import hardware, models
+from foreframe import models
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Order
 from foreframe.errors import InputError, TrainingError
+from foreframe.runtime import hardware
 from foreframe.training import resolve
 from foreframe.training.step import forced_steps, steps_ahead
 
@@ -38,14 +39,23 @@ SVG = {
     "training.save_every": 3,
     "training.validate_every": 4,
     "training.precision": "32-true",
-    "teacher_forcing.ratio": {"kind": "linear_decay", "start": 1.0, "from_step": 2, "per_step": 0.5},
+    "teacher_forcing.ratio": {
+        "kind": "linear_decay",
+        "start": 1.0,
+        "from_step": 2,
+        "per_step": 0.5,
+    },
 }
 RECIPES: dict[str, dict[str, Any]] = {"push-tiny": {**TINY, "training.steps": 8}, "svg-bair": SVG}
 
 
 def state_of(run: Path) -> dict[str, torch.Tensor]:
     newest = max((run / "state").iterdir())
-    return {f"{file.name}:{k}": v for file in sorted(newest.glob("*.safetensors")) for k, v in load_file(file).items()}
+    return {
+        f"{file.name}:{k}": v
+        for file in sorted(newest.glob("*.safetensors"))
+        for k, v in load_file(file).items()
+    }
 
 
 def in_another_process(
@@ -69,7 +79,9 @@ def in_another_process(
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_resumed_is_uninterrupted_bit_for_bit(store: ClipStore, tmp_path: Path, recipe: str) -> None:
+def test_resumed_is_uninterrupted_bit_for_bit(
+    store: ClipStore, tmp_path: Path, recipe: str
+) -> None:
     """Stopped after five of eight steps and resumed in a fresh process: weights, averages, optimiser and log are the same."""
     changes = RECIPES[recipe]
     foreframe.train(recipe, store.path, tmp_path / "whole", changes=changes)
@@ -81,7 +93,9 @@ def test_resumed_is_uninterrupted_bit_for_bit(store: ClipStore, tmp_path: Path, 
     whole, halves = state_of(tmp_path / "whole"), state_of(tmp_path / "halves")
     assert whole.keys() == halves.keys()
     assert all(torch.equal(whole[k], halves[k]) for k in whole)
-    assert (tmp_path / "whole" / "metrics.jsonl").read_text() == (tmp_path / "halves" / "metrics.jsonl").read_text()
+    assert (tmp_path / "whole" / "metrics.jsonl").read_text() == (
+        tmp_path / "halves" / "metrics.jsonl"
+    ).read_text()
     assert (tmp_path / "whole" / "model.safetensors").read_bytes() == (
         tmp_path / "halves" / "model.safetensors"
     ).read_bytes()
@@ -92,7 +106,7 @@ def test_each_part_of_the_state_counts(store: ClipStore, tmp_path: Path, part: s
     """The negative control: with one part of the saved state spoilt (and its digest made right), the end is another."""
     from safetensors.torch import save_file
 
-    from foreframe.files import digest_file, read_sealed, write_sealed
+    from foreframe.runtime.files import digest_file, read_json_with_digest, write_json_with_digest
 
     changes = RECIPES["push-tiny"]
     foreframe.train("push-tiny", store.path, tmp_path / "whole", changes=changes)
@@ -100,9 +114,11 @@ def test_each_part_of_the_state_counts(store: ClipStore, tmp_path: Path, part: s
     folder = max((tmp_path / "spoilt" / "state").iterdir())
     file = folder / f"{part}.safetensors"
     save_file({k: v if k.endswith(".step") else v * 0.5 for k, v in load_file(file).items()}, file)
-    described = read_sealed(folder / "state.json", "a training state", "foreframe.state/1")
+    described = read_json_with_digest(
+        folder / "state.json", "a training state", "foreframe.state/1"
+    )
     described["digests"][file.name] = digest_file(file)
-    write_sealed(folder / "state.json", described)
+    write_json_with_digest(folder / "state.json", described)
     foreframe.train("push-tiny", store.path, tmp_path / "spoilt", changes=changes)
     whole, spoilt = state_of(tmp_path / "whole"), state_of(tmp_path / "spoilt")
     assert not all(torch.equal(whole[k], spoilt[k]) for k in whole)
@@ -118,11 +134,13 @@ def test_save_every_may_change_when_a_run_goes_on(store: ClipStore, tmp_path: Pa
 
 
 def test_a_second_process_in_the_same_run_is_refused(store: ClipStore, tmp_path: Path) -> None:
-    from foreframe.files import only_one
+    from foreframe.runtime.files import lock_folder
 
-    foreframe.train("push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=4)
+    foreframe.train(
+        "push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=4
+    )
     before = (tmp_path / "run" / "metrics.jsonl").read_text()
-    with only_one(tmp_path / "run", "run"):
+    with lock_folder(tmp_path / "run", "run"):
         process = in_another_process(store, "push-tiny", tmp_path / "run")
         output, _ = process.communicate()
     assert process.returncode == 2
@@ -131,7 +149,9 @@ def test_a_second_process_in_the_same_run_is_refused(store: ClipStore, tmp_path:
 
 
 def test_a_run_stopped_early_is_a_model_already(store: ClipStore, tmp_path: Path) -> None:
-    result = foreframe.train("push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=2)
+    result = foreframe.train(
+        "push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=2
+    )
     assert result["best_psnr"] is None
     assert foreframe.load(tmp_path / "run").latent_shapes == ((3,),)
 
@@ -147,7 +167,9 @@ def test_a_damaged_state_falls_back_to_the_one_before(store: ClipStore, tmp_path
     foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
     whole, run = state_of(tmp_path / "whole"), state_of(tmp_path / "run")
     assert all(torch.equal(whole[k], run[k]) for k in whole)
-    assert (tmp_path / "whole" / "metrics.jsonl").read_text() == (tmp_path / "run" / "metrics.jsonl").read_text()
+    assert (tmp_path / "whole" / "metrics.jsonl").read_text() == (
+        tmp_path / "run" / "metrics.jsonl"
+    ).read_text()
 
 
 def test_two_devices_are_one_with_the_same_global_batch(store: ClipStore, tmp_path: Path) -> None:
@@ -161,21 +183,26 @@ def test_two_devices_are_one_with_the_same_global_batch(store: ClipStore, tmp_pa
     for key in one:
         torch.testing.assert_close(two[key], one[key], rtol=1e-3, atol=2e-5, msg=key)
     lines = [
-        [json.loads(line) for line in (tmp_path / n / "metrics.jsonl").read_text().splitlines()] for n in ("one", "two")
+        [json.loads(line) for line in (tmp_path / n / "metrics.jsonl").read_text().splitlines()]
+        for n in ("one", "two")
     ]
     for a, b in zip(*lines, strict=True):
         assert a.keys() == b.keys()
         assert all(b[k] == pytest.approx(a[k], rel=1e-3, abs=1e-5) for k in a)
 
 
-def test_a_sharded_optimiser_makes_the_same_steps_and_the_same_states(store: ClipStore, tmp_path: Path) -> None:
+def test_a_sharded_optimiser_makes_the_same_steps_and_the_same_states(
+    store: ClipStore, tmp_path: Path
+) -> None:
     """Each of two devices has half of the moments; the states are those of whole ones, and one device goes on from them."""
     changes = RECIPES["push-tiny"]
     whole = in_another_process(store, "push-tiny", tmp_path / "whole", "--devices", "2")
     sharded = {**changes, "training.sharded": True}
     words = ("--devices", "2", "--max-steps", "4")
     for options in (words, words[:2]):  # stopped, and gone on
-        process = in_another_process(store, "push-tiny", tmp_path / "sharded", *options, changes=sharded)
+        process = in_another_process(
+            store, "push-tiny", tmp_path / "sharded", *options, changes=sharded
+        )
         output, _ = process.communicate()
         assert process.returncode == 0, output
         assert "sharded optimiser" in output
@@ -193,7 +220,9 @@ def test_a_sharded_optimiser_makes_the_same_steps_and_the_same_states(store: Cli
 def test_how_a_run_is_computed_is_chosen_and_said(
     store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    changes = {key: value for key, value in RECIPES["push-tiny"].items() if key != "training.precision"}
+    changes = {
+        key: value for key, value in RECIPES["push-tiny"].items() if key != "training.precision"
+    }
     foreframe.train("push-tiny", store.path, tmp_path / "a", changes=changes, max_steps=1)
     assert f"{hardware.precision()}, channels_last, not compiled" in capsys.readouterr().out
     given = {"precision": "32-true", "layout": "contiguous"}
@@ -202,7 +231,12 @@ def test_how_a_run_is_computed_is_chosen_and_said(
 
 
 def test_sigterm_saves_and_exits_143(store: ClipStore, tmp_path: Path) -> None:
-    changes = {**TINY, "training.steps": 100_000, "training.save_every": 100_000, "training.validate_every": 100_000}
+    changes = {
+        **TINY,
+        "training.steps": 100_000,
+        "training.save_every": 100_000,
+        "training.validate_every": 100_000,
+    }
     process = in_another_process(store, "push-tiny", tmp_path / "run", changes=changes)
     log = tmp_path / "run" / "metrics.jsonl"
     for _ in range(600):
@@ -213,12 +247,17 @@ def test_sigterm_saves_and_exits_143(store: ClipStore, tmp_path: Path) -> None:
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 143, output
     assert "the same command goes on" in output
-    step = json.loads((max((tmp_path / "run" / "state").iterdir()) / "state.json").read_text())["step"]
+    step = json.loads((max((tmp_path / "run" / "state").iterdir()) / "state.json").read_text())[
+        "step"
+    ]
     assert step >= len(log.read_text().splitlines())
 
 
 def test_nan_is_skipped_said_and_ends_the_run_with_good_weights(
-    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    store: ClipStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """From the seventh step on every loss is NaN: the state saved at step 4 stays finite and the error names it."""
     from foreframe.training import step as step_module
@@ -231,14 +270,21 @@ def test_nan_is_skipped_said_and_ends_the_run_with_good_weights(
         return found._replace(loss=found.loss * float("nan")) if len(calls) > 6 else found
 
     monkeypatch.setattr(step_module, "elbo", spoilt)
-    changes = {**TINY, "training.steps": 100, "training.save_every": 4, "training.validate_every": 1000}
+    changes = {
+        **TINY,
+        "training.steps": 100,
+        "training.save_every": 4,
+        "training.validate_every": 1000,
+    }
     with pytest.raises(TrainingError, match="10 steps in a row were not finite"):
         foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
     assert "loss nan" in capsys.readouterr().out
     assert all(torch.isfinite(v).all() for v in state_of(tmp_path / "run").values())
 
 
-def test_one_bad_step_is_skipped_and_counted(store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_bad_step_is_skipped_and_counted(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from foreframe.training import step as step_module
 
     true_elbo, calls = step_module.elbo, []
@@ -249,7 +295,9 @@ def test_one_bad_step_is_skipped_and_counted(store: ClipStore, tmp_path: Path, m
         return found._replace(loss=found.loss * float("inf")) if len(calls) == 3 else found
 
     monkeypatch.setattr(step_module, "elbo", spoilt)
-    result = foreframe.train("push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"])
+    result = foreframe.train(
+        "push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"]
+    )
     assert result["skipped_steps"] == 1
     assert result["steps"] == 8
 
@@ -264,7 +312,9 @@ def test_it_learns(store: ClipStore, tmp_path: Path) -> None:
         "training.save_every": 80,
     }
     foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
-    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    ]
     losses = [line["mse"] for line in lines if "mse" in line]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
 
@@ -275,9 +325,14 @@ def test_a_run_folder_is_the_model(run: Path) -> None:
     described = models.describe(run)
     assert described["notes"]["n_past"] == 2
     assert described["notes"]["recipe"] == "push-tiny"
-    assert {"recipe.yaml", "environment.json", "metrics.jsonl", "model.safetensors", "config.json", "state"} <= set(
-        os.listdir(run)
-    )
+    assert {
+        "recipe.yaml",
+        "environment.json",
+        "metrics.jsonl",
+        "model.safetensors",
+        "config.json",
+        "state",
+    } <= set(os.listdir(run))
 
 
 def test_nothing_in_a_run_is_a_pickle(run: Path) -> None:
@@ -293,9 +348,16 @@ def test_nothing_in_a_run_is_a_pickle(run: Path) -> None:
     }
 
 
-def test_another_run_in_the_same_folder_is_refused(run: Path, store: ClipStore, tmp_path: Path) -> None:
+def test_another_run_in_the_same_folder_is_refused(
+    run: Path, store: ClipStore, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=r"is another run \(different: .*batch: 4 there, 2 here"):
-        foreframe.train("push-tiny", store.path, run, changes={**TINY, "training.steps": 12, "training.batch": 2})
+        foreframe.train(
+            "push-tiny",
+            store.path,
+            run,
+            changes={**TINY, "training.steps": 12, "training.batch": 2},
+        )
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(InputError, match="holds something else"):
         foreframe.train("push-tiny", store.path, tmp_path, changes=TINY)
@@ -314,10 +376,18 @@ def test_a_dry_run_writes_nothing(store: ClipStore, tmp_path: Path) -> None:
     ("recipe", "changes", "message"),
     [
         ("push-tinny", {}, "unknown recipe 'push-tinny'; did you mean push-tiny"),
-        ("push-tiny", {"training.stepz": 3}, "unknown option 'training.stepz'; did you mean training.steps"),
+        (
+            "push-tiny",
+            {"training.stepz": 3},
+            "unknown option 'training.stepz'; did you mean training.steps",
+        ),
         ("push-tiny", {"model.codes": 3}, "unknown option 'model.codes'; did you mean model.code"),
         ("push-tiny", {"model.name": "svgg"}, "unknown model 'svgg'; did you mean svg"),
-        ("push-tiny", {"optimizer.beta1": 3}, "unknown section 'optimizer'; did you mean optimiser"),
+        (
+            "push-tiny",
+            {"optimizer.beta1": 3},
+            "unknown section 'optimizer'; did you mean optimiser",
+        ),
         ("push-tiny", {"objective.beta": {"kind": "cyclic"}}, "did you mean cyclical"),
         ("push-tiny", {"objective.beta.valu": 3}, "did you mean objective.beta.value"),
         ("push-tiny", {"training.batch": 0}, "training.batch is 0; expected at least 1"),
@@ -338,7 +408,9 @@ def test_a_file_of_changes_goes_over_the_recipe_and_the_command_over_both(tmp_pa
     (tmp_path / "mine.yaml").write_text(
         "training: {steps: 77, batch: 6}\nobjective: {beta: {kind: cyclical, value: 1.0e-4, cycles: 3}}\n"
     )
-    config = resolve("push-tiny", tmp_path / "mine.yaml", {"training.batch": 8, "objective.beta.cycles": 5})
+    config = resolve(
+        "push-tiny", tmp_path / "mine.yaml", {"training.batch": 8, "objective.beta.cycles": 5}
+    )
     assert (config.training.steps, config.training.batch) == (77, 8)
     assert config.to_dict()["objective"]["beta"] == {
         "kind": "cyclical",
@@ -373,7 +445,11 @@ def test_forcing_is_drawn_for_each_step_clip_or_epoch() -> None:
     """At ratio 0.5: frames of a clip differ, clips differ whole, or a whole epoch's clips agree."""
     seen = {}
     for draw in ("step", "clip", "epoch"):
-        changes = {"teacher_forcing.ratio": 0.5, "teacher_forcing.draw": draw, "teacher_forcing.epoch_steps": 50}
+        changes = {
+            "teacher_forcing.ratio": 0.5,
+            "teacher_forcing.draw": draw,
+            "teacher_forcing.epoch_steps": 50,
+        }
         config = resolve("svg-bair", changes=changes)
         counts = [len(forced_steps(config, step)) for step in range(400)]
         assert np.mean(counts) / 9 == pytest.approx(0.5, abs=0.25)
@@ -398,11 +474,17 @@ def test_a_share_of_the_clips_for_the_first_steps() -> None:
 
 def test_another_run_is_gone_on_from_with_other_settings(store: ClipStore, tmp_path: Path) -> None:
     """Weights, moments and step come along; the first run stays as it is."""
-    first = foreframe.train("push-tiny", store.path, tmp_path / "a", changes={**TINY, "training.steps": 4})
+    first = foreframe.train(
+        "push-tiny", store.path, tmp_path / "a", changes={**TINY, "training.steps": 4}
+    )
     more = {**TINY, "training.steps": 8, "optimiser.learning_rate": 1e-4}
-    again = foreframe.train("push-tiny", store.path, tmp_path / "b", changes=more, resume_from=tmp_path / "a")
+    again = foreframe.train(
+        "push-tiny", store.path, tmp_path / "b", changes=more, resume_from=tmp_path / "a"
+    )
     assert (first["steps"], again["steps"]) == (4, 8)
-    lines = [json.loads(line) for line in (tmp_path / "b" / "metrics.jsonl").read_text().splitlines()]
+    lines = [
+        json.loads(line) for line in (tmp_path / "b" / "metrics.jsonl").read_text().splitlines()
+    ]
     assert lines[0]["step"] == 5
     saved = tmp_path / "a" / "state" / "step-0000004"
     foreframe.train("push-tiny", store.path, tmp_path / "c", changes=more, resume_from=saved)
@@ -422,14 +504,22 @@ def test_a_batch_in_parts_is_the_batch(store: ClipStore, tmp_path: Path) -> None
         changes = {**TINY, "training.steps": 3, "training.batch": 8, "training.accumulate": parts}
         foreframe.train("push-tiny", store.path, tmp_path / str(parts), changes=changes)
         weights.append(foreframe.load(tmp_path / str(parts)).state_dict())
-        logs.append([json.loads(line) for line in (tmp_path / str(parts) / "metrics.jsonl").read_text().splitlines()])
+        logs.append(
+            [
+                json.loads(line)
+                for line in (tmp_path / str(parts) / "metrics.jsonl").read_text().splitlines()
+            ]
+        )
     for key, value in weights[0].items():
         torch.testing.assert_close(value, weights[1][key], rtol=1e-3, atol=1e-5)
     for one, other in zip(*logs, strict=True):
         assert other == pytest.approx(one, rel=1e-3)
     with pytest.raises(InputError, match=r"training.accumulate 3.*share equally"):
         foreframe.train(
-            "push-tiny", store.path, tmp_path / "x", changes={"training.batch": 4, "training.accumulate": 3}
+            "push-tiny",
+            store.path,
+            tmp_path / "x",
+            changes={"training.batch": 4, "training.accumulate": 3},
         )
 
 
@@ -437,7 +527,12 @@ def test_a_batch_in_parts_is_the_batch(store: ClipStore, tmp_path: Path) -> None
 def test_a_compiled_model_trains_to_the_same(store: ClipStore, tmp_path: Path) -> None:
     weights = []
     for compiled in (False, True):
-        changes = {**TINY, "training.steps": 1, "training.validate_every": 1, "training.compile": compiled}
+        changes = {
+            **TINY,
+            "training.steps": 1,
+            "training.validate_every": 1,
+            "training.compile": compiled,
+        }
         foreframe.train("push-tiny", store.path, tmp_path / str(compiled), changes=changes)
         weights.append(foreframe.load(tmp_path / str(compiled)).state_dict())
     for key, value in weights[0].items():
@@ -456,39 +551,55 @@ def test_steps_ahead_are_drawn_over_the_orders_of_magnitude() -> None:
 
 
 def test_a_clip_goes_on_from_the_models_own_frames() -> None:
-    """Ahead by hand and by `Bound` is the same loss, and no gradient flows through what was ahead."""
+    """Ahead by hand and by `ModelWithLoss` is the same loss, and no gradient flows through what was ahead."""
     from foreframe.clips import to_uint8
     from foreframe.noise import Noise
     from foreframe.objective import elbo
     from foreframe.rollouts import rollout
-    from foreframe.training.step import Bound
+    from foreframe.training.step import ModelWithLoss
     from small_models import label_spec, small
 
     model = small("pose", label_spec()).float().eval()
     spec = model.spec
     frames = to_uint8(torch.rand(2, 6, *spec.frame))
     conditions = torch.rand(2, 6, *spec.condition)
-    found = Bound(model, 1, False)(frames, conditions, [1, 2], 1e-3, (), ahead=3)
+    found = ModelWithLoss(model, 1, False)(frames, conditions, [1, 2], 1e-3, (), ahead=3)
     noise, truth = Noise([1, 2]), frames.float() / 255
     with torch.no_grad():
         ahead = (
-            rollout(model, truth[:, :1], conditions[:, :4], 1, noise=noise, decode_from=1).frames[:, -1:].clamp(0, 1)
+            rollout(model, truth[:, :1], conditions[:, :4], 1, noise=noise, decode_from=1)
+            .frames[:, -1:]
+            .clamp(0, 1)
         )
     clip = torch.cat([ahead, truth[:, 4:]], 1)
-    expected = elbo(rollout(model, clip, conditions[:, 3:], 1, noise=noise, decode_from=1), clip, 1e-3)
+    expected = elbo(
+        rollout(model, clip, conditions[:, 3:], 1, noise=noise, decode_from=1), clip, 1e-3
+    )
     torch.testing.assert_close(found.loss, expected.loss)
-    assert not torch.equal(found.loss, Bound(model, 1, False)(frames[:, 3:], conditions[:, 3:], [1, 2], 1e-3, ()).loss)
+    assert not torch.equal(
+        found.loss,
+        ModelWithLoss(model, 1, False)(frames[:, 3:], conditions[:, 3:], [1, 2], 1e-3, ()).loss,
+    )
 
 
-def test_fresh_moves_a_run_aside_and_nothing_else(store: ClipStore, run: Path, tmp_path: Path) -> None:
+def test_fresh_moves_a_run_aside_and_nothing_else(
+    store: ClipStore, run: Path, tmp_path: Path
+) -> None:
     import shutil
 
     changes = {**TINY, "training.steps": 2}
     shutil.copytree(run, tmp_path / "run")
     with pytest.raises(InputError, match="is another run"):
         foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
-    assert foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, fresh=True)["steps"] == 2
-    assert (tmp_path / "run.1" / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
+    assert (
+        foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, fresh=True)[
+            "steps"
+        ]
+        == 2
+    )
+    assert (tmp_path / "run.1" / "model.safetensors").read_bytes() == (
+        run / "model.safetensors"
+    ).read_bytes()
     foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, fresh=True)
     assert (tmp_path / "run.2").is_dir()
     (tmp_path / "other").mkdir()

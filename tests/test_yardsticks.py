@@ -25,7 +25,9 @@ SIZES = {"code": 6, "latent": 3, "width": 8, "channels": (4, 4, 6, 6)}
 def svgs(**options: bool) -> tuple[Model, nn.Module]:
     torch.manual_seed(0)
     spec = ClipSpec((3, 32, 32), (5,), names=tuple("abcde"), mean=(0.0,) * 5, std=(1.0,) * 5)
-    ours = models.build("svg", spec, {**SIZES, "skip_frame": -2, "posterior_sees_first_frame": False}).double()
+    ours = models.build(
+        "svg", spec, {**SIZES, "skip_frame": -2, "posterior_sees_first_frame": False}
+    ).double()
     theirs = PublishedSvg((3, 32, 32), 5, **SIZES, **options).double()  # type: ignore[arg-type]
     assert isinstance(ours, Svg)
     pairs = [
@@ -42,7 +44,10 @@ def svgs(**options: bool) -> tuple[Model, nn.Module]:
 
 def poses() -> tuple[Model, nn.Module]:
     torch.manual_seed(0)
-    ours, theirs = models.build("pose", ClipSpec((3, 8, 16), (3, 8, 16)), {}).double(), PublishedPose().double()
+    ours, theirs = (
+        models.build("pose", ClipSpec((3, 8, 16), (3, 8, 16)), {}).double(),
+        PublishedPose().double(),
+    )
     assert isinstance(ours, Pose)
     pairs = [
         (ours.frame_encoder, theirs.rgb), (ours.label_encoder, theirs.label), (ours.posterior, theirs.gaussian),
@@ -98,7 +103,9 @@ def test_the_same_loss_and_gradients(kind: str, forced: range | tuple[int, ...])
     ours, theirs = poses() if kind == "pose" else svgs(encode_once="once" in kind)
     frames, conditions, noise = clips_for(ours)
     n_past = 1 if kind == "pose" else 2
-    a = elbo(rollout(ours, frames, conditions, n_past, forced, noise=Given(noise)), frames, BETA).loss
+    a = elbo(
+        rollout(ours, frames, conditions, n_past, forced, noise=Given(noise)), frames, BETA
+    ).loss
     b = theirs.loss(frames, conditions, noise, BETA, forced)
     torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
     a.backward()
@@ -124,4 +131,6 @@ def test_the_same_futures() -> None:
     frames, labels, noise = clips_for(pose)
     session = Session(pose)
     session.reset(frames[:, :1], labels[:, :1], Given(noise))
-    torch.testing.assert_close(session.play(labels[:, 1:])[:, 0], published.eval().future(frames[:, 0], labels, noise))
+    torch.testing.assert_close(
+        session.play(labels[:, 1:])[:, 0], published.eval().future(frames[:, 0], labels, noise)
+    )

@@ -10,41 +10,43 @@ Names are imported when they are first used, so that `import foreframe` costs no
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import data as data
-    from .clips import Clip as Clip
+    from .clips import Batch as Batch
     from .clips import ClipSpec as ClipSpec
     from .demonstration import demo as demo
-    from .distributions import Gaussian as Gaussian
     from .errors import ForeframeError as ForeframeError
     from .errors import InputError as InputError
     from .errors import TrainingError as TrainingError
     from .evaluation import evaluate as evaluate
     from .evaluation.drawing import sample as sample
     from .experiments import experiment as experiment
-    from .hardware import info as info
+    from .gaussian import Gaussian as Gaussian
     from .model import Model as Model
     from .models import load as load
     from .noise import Noise as Noise
     from .objective import elbo as elbo
-    from .publishing import publish as publish
     from .reporting import plot as plot
+    from .reporting import preview as preview
+    from .reporting import publish as publish
     from .reporting import report as report
     from .rollouts import Rollout as Rollout
     from .rollouts import rollout as rollout
+    from .runtime.hardware import info as info
     from .serve import play as play
     from .session import Session as Session
     from .training import train as train
 
 _HOMES = {
-    "Clip": "clips",
+    "Batch": "clips",
     "ClipSpec": "clips",
     "ForeframeError": "errors",
-    "Gaussian": "distributions",
+    "Gaussian": "gaussian",
     "InputError": "errors",
     "Model": "model",
     "Noise": "noise",
@@ -55,11 +57,12 @@ _HOMES = {
     "elbo": "objective",
     "evaluate": "evaluation",
     "experiment": "experiments",
-    "info": "hardware",
+    "info": "runtime.hardware",
     "load": "models",
     "play": "serve",
     "plot": "reporting",
-    "publish": "publishing",
+    "preview": "reporting",
+    "publish": "reporting",
     "report": "reporting",
     "rollout": "rollouts",
     "sample": "evaluation.drawing",
@@ -69,9 +72,18 @@ _HOMES = {
 __all__ = ["data", *_HOMES]
 
 
+_RENAMED = {"Clip": "Batch"}
+
+
 def __getattr__(name: str) -> Any:
     if name == "data":
         return importlib.import_module(".data", __name__)
+    if name in _RENAMED:
+        new = _RENAMED[name]
+        warnings.warn(
+            f"foreframe.{name} is now foreframe.{new}; the old name goes with 0.3", FutureWarning, 2
+        )
+        name = new
     if name not in _HOMES:
         raise AttributeError(f"module 'foreframe' has no attribute {name!r}")
     found = getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -16,15 +16,17 @@ import torch
 from torch import Tensor
 
 
-class Clip(NamedTuple):
+class Batch(NamedTuple):
     """Frames uint8 [B, T, C, H, W] and conditions float32 [B, T, *A] (raw units)."""
 
     frames: Tensor
     conditions: Tensor
 
-    def to(self, device: torch.device) -> Clip:
+    def to(self, device: torch.device) -> Batch:
         """The clip on a device; pinned memory travels without waiting."""
-        return Clip(self.frames.to(device, non_blocking=True), self.conditions.to(device, non_blocking=True))
+        return Batch(
+            self.frames.to(device, non_blocking=True), self.conditions.to(device, non_blocking=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ class ClipSpec:
         >>> ClipSpec.from_dict(spec.to_dict()) == spec
         True
         """
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        fields: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
+        }
         return cls(**fields)
 
 

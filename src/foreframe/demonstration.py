@@ -7,8 +7,8 @@ from typing import Any
 
 from . import data, evaluation, training
 from .evaluation.drawing import sample
-from .files import claim_output
 from .reporting import report
+from .runtime.files import claim_output
 
 RECIPE = "push-tiny"
 _TRAJECTORIES = 280

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from torch import Tensor, nn
 
 from .clips import ClipSpec
-from .distributions import Gaussian
+from .gaussian import Gaussian
 
 
 class Features(NamedTuple):
@@ -70,7 +70,12 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def step(
-        self, state: Any, previous: Tensor | None, condition: Tensor, target: Tensor | None, noise: tuple[Tensor, ...]
+        self,
+        state: Any,
+        previous: Tensor | None,
+        condition: Tensor,
+        target: Tensor | None,
+        noise: tuple[Tensor, ...],
     ) -> tuple[Any, Step]:
         """From frame t - 1 to frame t.
 
@@ -79,10 +84,10 @@ class Model(nn.Module, ABC):
         posterior), else None (z comes from the prior); `noise` is N(0, I), one tensor [B, *Z] a latent level.
         """
 
-    def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """What the decoder makes of skips [B, *] alone: done once for all steps that share them. By default nothing."""
         return skips
 
     @abstractmethod
     def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
-        """Codes [B, S, *] with conditions [B, S, *E] to frames [B, S, C, H, W]; all S share what `still` gave [B, *]."""
+        """Codes [B, S, *] with conditions [B, S, *E] to frames [B, S, C, H, W]; all S share what `prepare_skips` gave [B, *]."""

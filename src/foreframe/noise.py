@@ -37,7 +37,10 @@ class Noise:
         """The next step's noise: one tensor [B * N, *Z] for each shape."""
         if not (self.frozen and self._last):
             self._last = [self._fresh(shape) for shape in shapes]
-        return tuple(torch.from_numpy(rows).to(device, non_blocking=True) * self.temperature for rows in self._last)
+        return tuple(
+            torch.from_numpy(rows).to(device, non_blocking=True) * self.temperature
+            for rows in self._last
+        )
 
     def _fresh(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         rows = np.empty((len(self._streams), *shape), np.float32)
@@ -60,3 +63,8 @@ class JoinedNoise(Noise):
         """The next step's noise of all of them: one tensor [B * N, *Z] for each shape."""
         drawn = [part.draw(shapes, device) for part in self._parts]
         return tuple(torch.cat(level) for level in zip(*drawn, strict=True))
+
+
+def clip_seeds(seed: int, indices: Sequence[int]) -> list[int]:
+    """A noise seed for each clip, from the run's seed and the clip's number alone."""
+    return [((seed & 0xFFFFFFFF) << 32) + index for index in indices]

@@ -51,9 +51,13 @@ def elbo(result: Rollout, truth: Tensor, beta: float) -> Elbo:
 def _rates(result: Rollout, like: Tensor) -> Tensor:
     """KL of each scored step in nats: [B, S]."""
     rates = []
-    for posterior, prior in list(zip(result.posteriors, result.priors, strict=True))[result.first - 1 :]:
+    for posterior, prior in list(zip(result.posteriors, result.priors, strict=True))[
+        result.first - 1 :
+    ]:
         if posterior is None:
-            raise ValueError("a scored step saw no target frame; expected a rollout over all of the clip's frames")
+            raise ValueError(
+                "a scored step saw no target frame; expected a rollout over all of the clip's frames"
+            )
         levels = [q.kl(p) for q, p in zip(posterior, prior, strict=True)]
         rates.append(torch.stack(levels).sum(0) if levels else torch.zeros_like(like[:, 0]))
     return torch.stack(rates, 1)

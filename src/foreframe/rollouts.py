@@ -12,12 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .distributions import Gaussian
+from .gaussian import Gaussian
 from .model import Features, Model
 from .noise import Noise
 
 _AT_ONCE = 512  # frames in one encoder or decoder call where no gradient is wanted: bounds memory
-_AT_ONCE_ON_CPU, _TRAINED_AT_ONCE_ON_CPU = 16, 64  # on a CPU: more are slower, they do not stay in its cache
+_AT_ONCE_ON_CPU, _TRAINED_AT_ONCE_ON_CPU = (
+    16,
+    64,
+)  # on a CPU: more are slower, they do not stay in its cache
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,17 @@ def rollout(
     codes = [_widen(code, noise.samples) for code in features.code.unbind(1)]
     awaited = [_widen(condition, noise.samples) for condition in embedded.unbind(1)]
 
-    def skips_at(step: int) -> tuple[Tensor, ...]:
+    def skips_before(step: int) -> tuple[Tensor, ...]:
         """The skips of the frame that `step` may look back to: in the context the one before it, then always the same."""
         index = max(0, min(step - 1, n_past + model.skip_frame))
         return tuple(skip[:, index] for skip in features.skips)
 
-    canvas = Canvas(
-        model, embedded, noise.samples, lambda step: model.still(skips_at(step)), changing=range(2, n_past + 1)
+    decoder = DeferredDecoder(
+        model,
+        embedded,
+        noise.samples,
+        lambda step: model.prepare_skips(skips_before(step)),
+        changing=range(2, n_past + 1),
     )
     posteriors, priors = [], []
     state = model.initial(codes[0])
@@ -90,35 +97,45 @@ def rollout(
         """The code of the frame before `step`, as the model may know it."""
         if step <= n_past or (model.feedback == "pixels" and step <= seen and step in forced):
             return codes[step - 1]
-        return None if model.feedback == "latent" else look(model, canvas.last(), awaited[step - 1])
+        return (
+            None
+            if model.feedback == "latent"
+            else reencode(model, decoder.last(), awaited[step - 1])
+        )
 
     for t in range(1, steps):
         target = codes[t] if t < seen else None
-        state, made = model.step(state, before(t), awaited[t], target, noise.draw(model.latent_shapes, frames.device))
+        state, made = model.step(
+            state, before(t), awaited[t], target, noise.draw(model.latent_shapes, frames.device)
+        )
         posteriors.append(made.posterior)
         priors.append(made.prior)
         if t >= decode_from:
-            canvas.add(t, made.code)
+            decoder.add(t, made.code)
     last = codes[-1] if seen == steps else None
-    return Rollout(canvas.frames(), decode_from, posteriors, priors, state, last, skips_at(steps))
+    return Rollout(
+        decoder.frames(), decode_from, posteriors, priors, state, last, skips_before(steps)
+    )
 
 
-def look(model: Model, frame: Tensor, condition: Tensor) -> Tensor:
+def reencode(model: Model, frame: Tensor, condition: Tensor) -> Tensor:
     """The code of the model's own frame [B, C, H, W], clamped as a real picture is, with its condition [B, *E]: [B, *]."""
     frames, conditions = frame.clamp(0, 1)[:, None], condition[:, None]
-    at_once = len(frame) if model.training else _frames_at_once(frame)  # batch statistics are those of all rows
+    at_once = (
+        len(frame) if model.training else _frames_at_once(frame)
+    )  # batch statistics are those of all rows
     parts = zip(frames.split(at_once), conditions.split(at_once), strict=True)
     return torch.cat([model.encode(f, c).code for f, c in parts])[:, 0]
 
 
-class Canvas:
+class DeferredDecoder:
     """Decodes codes in as few calls as possible: together until a frame is asked for or the skips change.
 
     Args:
         model: whose codes they are.
         embedded: the conditions of all steps [B, T, *E].
         samples: N.
-        still_at: what `model.still` makes of a step's skips; asked for again at the steps in `changing` alone.
+        skips_at: what `model.prepare_skips` makes of a step's skips; asked for again at the steps in `changing` alone.
         changing: steps whose skips differ from those of the step before.
     """
 
@@ -127,12 +144,12 @@ class Canvas:
         model: Model,
         embedded: Tensor,
         samples: int,
-        still_at: Callable[[int], tuple[Tensor, ...]],
+        skips_at: Callable[[int], tuple[Tensor, ...]],
         changing: Container[int] = (),
     ) -> None:
         self.model, self.embedded, self.samples = model, embedded, samples
-        self.still_at, self.changing = still_at, changing
-        self._still: tuple[Tensor, ...] | None = None
+        self.skips_at, self.changing = skips_at, changing
+        self._skips: tuple[Tensor, ...] | None = None
         self._waiting: list[tuple[int, Tensor]] = []
         self._done: list[Tensor] = []
 
@@ -140,7 +157,7 @@ class Canvas:
         """The code of the next step [B * N, *]."""
         if step in self.changing:
             self._flush()
-            self._still = None
+            self._skips = None
         self._waiting.append((step, code))
 
     def last(self) -> Tensor:
@@ -166,26 +183,36 @@ class Canvas:
         """[B * N, S, C, H, W]. Samples and steps of a clip share its skips, so they go in as one row of N * S steps."""
         first, last = waiting[0][0], waiting[-1][0]
         batch = self.embedded.shape[0]
-        code = torch.stack([code for _, code in waiting], 1).unflatten(0, (batch, self.samples)).flatten(1, 2)
+        code = (
+            torch.stack([code for _, code in waiting], 1)
+            .unflatten(0, (batch, self.samples))
+            .flatten(1, 2)
+        )
         condition = self.embedded[:, None, first : last + 1].expand(
             -1, self.samples, *self.embedded[:, first : last + 1].shape[1:]
         )
-        if self._still is None:
-            self._still = self.still_at(first)
+        if self._skips is None:
+            self._skips = self.skips_at(first)
         condition, at_once = condition.flatten(1, 2), max(1, _frames_at_once(code) // batch)
         parts = zip(code.split(at_once, 1), condition.split(at_once, 1), strict=True)
-        frames = torch.cat([self.model.decode(z, c, self._still) for z, c in parts], 1)
+        frames = torch.cat([self.model.decode(z, c, self._skips) for z, c in parts], 1)
         return frames.unflatten(1, (self.samples, len(waiting))).flatten(0, 1)
 
 
 def _encoded(model: Model, frames: Tensor, embedded: Tensor) -> Features:
     """Seen frames [B, K, C, H, W] encoded in one call, or in a few if they are many."""
     at_once = max(1, _frames_at_once(frames) // len(frames))
-    parts = [model.encode(f, e) for f, e in zip(frames.split(at_once, 1), embedded.split(at_once, 1), strict=True)]
+    parts = [
+        model.encode(f, e)
+        for f, e in zip(frames.split(at_once, 1), embedded.split(at_once, 1), strict=True)
+    ]
     if len(parts) == 1:
         return parts[0]
     code = torch.cat([part.code for part in parts], 1)
-    return Features(code, tuple(torch.cat(skips, 1) for skips in zip(*(part.skips for part in parts), strict=True)))
+    return Features(
+        code,
+        tuple(torch.cat(skips, 1) for skips in zip(*(part.skips for part in parts), strict=True)),
+    )
 
 
 def _frames_at_once(like: Tensor) -> int:
@@ -201,10 +228,19 @@ def _widen(rows: Tensor, samples: int) -> Tensor:
 
 
 def _check(
-    batch: int, seen: int, steps: int, n_past: int, decode_from: int, frames: Tensor, conditions: Tensor, noise: Noise
+    batch: int,
+    seen: int,
+    steps: int,
+    n_past: int,
+    decode_from: int,
+    frames: Tensor,
+    conditions: Tensor,
+    noise: Noise,
 ) -> None:
     if not 1 <= n_past <= seen:
-        raise ValueError(f"{seen} frames are seen, n_past is {n_past}; expected 1 <= n_past <= {seen}")
+        raise ValueError(
+            f"{seen} frames are seen, n_past is {n_past}; expected 1 <= n_past <= {seen}"
+        )
     if steps < seen:
         raise ValueError(
             f"conditions have {steps} steps but {seen} frames are seen; conditions[:, t] describes every frame of the clip, "

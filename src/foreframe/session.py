@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from .model import Model
 from .noise import JoinedNoise, Noise
-from .rollouts import Canvas, look, rollout
+from .rollouts import DeferredDecoder, reencode, rollout
 
 
 class Session:
@@ -37,7 +37,7 @@ class Session:
         return self.noise.samples
 
     @property
-    def company(self) -> tuple[int, bool]:
+    def batch_key(self) -> tuple[int, bool]:
         """Sessions of one model that agree in this can act together: as many samples, and whether a frame is fed back next."""
         return self.samples, self._previous is None
 
@@ -52,7 +52,11 @@ class Session:
         n_past = frames.shape[1]
         begun = rollout(self.model, frames, conditions, n_past, noise=noise, decode_from=n_past)
         self.noise, self.frames = noise, frames[:, -1:].expand(-1, noise.samples, -1, -1, -1)
-        self._state, self._previous, self._still = begun.state, begun.previous, self.model.still(begun.skips)
+        self._state, self._previous, self._skips = (
+            begun.state,
+            begun.previous,
+            self.model.prepare_skips(begun.skips),
+        )
 
     def act(self, condition: Tensor) -> Tensor:
         """Do `condition` [B, *A] (raw units) and see: N futures of each clip, [B, N, C, H, W], clamped to [0, 1]."""
@@ -65,16 +69,22 @@ class Session:
         Called again and again it goes on for ever in the same memory.
         """
         if self._state is None:
-            raise RuntimeError("the session has no start; call reset(frames, conditions, noise) first")
+            raise RuntimeError(
+                "the session has no start; call reset(frames, conditions, noise) first"
+            )
         embedded = self.model.embed(conditions)
-        canvas = Canvas(self.model, embedded, self.samples, lambda step: self._still)
+        decoder = DeferredDecoder(self.model, embedded, self.samples, lambda step: self._skips)
         for step, condition in enumerate(embedded.unbind(1)):
             wide = condition.repeat_interleave(self.samples, 0)
             noise = self.noise.draw(self.model.latent_shapes, conditions.device)
             self._state, made = self.model.step(self._state, self._previous, wide, None, noise)
-            canvas.add(step, made.code)
-            self._previous = look(self.model, canvas.last(), wide) if self.model.feedback == "pixels" else None
-        seen = canvas.frames().clamp(0, 1).unflatten(0, (len(conditions), self.samples))
+            decoder.add(step, made.code)
+            self._previous = (
+                reencode(self.model, decoder.last(), wide)
+                if self.model.feedback == "pixels"
+                else None
+            )
+        seen = decoder.frames().clamp(0, 1).unflatten(0, (len(conditions), self.samples))
         self.frames = seen[:, :, -1]
         return seen
 
@@ -96,7 +106,9 @@ class Session:
             other._previous = None if self._previous is None else pick(self._previous)
             other.frames = self.frames[:, list(chosen)]
         if other.samples != other.frames.shape[1]:
-            raise ValueError(f"noise for {other.samples} samples, {other.frames.shape[1]} go on; expected as many")
+            raise ValueError(
+                f"noise for {other.samples} samples, {other.frames.shape[1]} go on; expected as many"
+            )
         return other
 
     @property
@@ -106,24 +118,30 @@ class Session:
         return sum(tensor.nbytes for tensor in kept if tensor is not None)
 
 
-def act_together(sessions: Sequence[Session], conditions: Sequence[Tensor]) -> list[Tensor]:
+def step_batch(sessions: Sequence[Session], conditions: Sequence[Tensor]) -> list[Tensor]:
     """`act` in several sessions of one model at once, each with its own condition [B, *A]: what each of them sees.
 
     One step of the model is made for all together.
 
     Raises:
-        ValueError: they are not each other's `company`.
+        ValueError: they are not each other's `batch_key`.
     """
-    if len({session.company for session in sessions}) != 1:
+    if len({session.batch_key for session in sessions}) != 1:
         raise ValueError(
-            f"{len(sessions)} sessions differ in samples or feedback; expected all with the same `company`"
+            f"{len(sessions)} sessions differ in samples or feedback; expected all with the same `batch_key`"
         )
     first, sizes = sessions[0], [len(session.frames) for session in sessions]
     joined = copy.copy(first)
     joined.noise = JoinedNoise([session.noise for session in sessions])
-    joined._state = tree_map(lambda *parts: torch.cat(parts), *(session._state for session in sessions))
-    joined._previous = None if first._previous is None else torch.cat([s._previous for s in sessions])  # type: ignore[misc]
-    joined._still = tuple(torch.cat(parts) for parts in zip(*(s._still for s in sessions), strict=True))
+    joined._state = tree_map(
+        lambda *parts: torch.cat(parts), *(session._state for session in sessions)
+    )
+    joined._previous = (
+        None if first._previous is None else torch.cat([s._previous for s in sessions])
+    )  # type: ignore[misc]
+    joined._skips = tuple(
+        torch.cat(parts) for parts in zip(*(s._skips for s in sessions), strict=True)
+    )
     seen = joined.act(torch.cat(list(conditions))).split(sizes)
     rows = [size * first.samples for size in sizes]
     end = 0

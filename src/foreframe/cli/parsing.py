@@ -10,17 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import InputError, unknown
-from .verbs import Verb
+from .commands import Command
 
 
-def function_of(verb: Verb) -> Callable[..., Any]:
+def function_of(verb: Command) -> Callable[..., Any]:
     """The Python function that a verb is."""
     module, name = verb.function.split(":")
     found: Callable[..., Any] = getattr(importlib.import_module(f"foreframe.{module}"), name)
     return found
 
 
-def parse(verb: Verb, words: list[str]) -> dict[str, Any]:
+def parse(verb: Command, words: list[str]) -> dict[str, Any]:
     """The arguments of the verb's function. Dotted options go into `changes`, if it takes them.
 
     Raises:
@@ -32,7 +32,9 @@ def parse(verb: Verb, words: list[str]) -> dict[str, Any]:
     parameters = inspect.signature(function).parameters
     changes, words = _changes(words) if "changes" in parameters else ({}, words)
     own_config = "config" in parameters
-    parser = ArgumentParser(prog=f"foreframe {verb.name}", description=verb.summary, exit_on_error=False)
+    parser = ArgumentParser(
+        prog=f"foreframe {verb.name}", description=verb.summary, exit_on_error=False
+    )
     if not own_config:
         parser.add_argument("--config", action="config", help="a YAML file with these options")
     parser.add_function_arguments(function, as_positional=False, skip={"changes"})
@@ -50,7 +52,9 @@ def parse(verb: Verb, words: list[str]) -> dict[str, Any]:
             f"{verb.name}: {' '.join(str(error).split())}; `foreframe {verb.name} --help` says the options"
         ) from None
     given.pop("config", None) if not own_config else None
-    arguments = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    arguments = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
+    }
     return arguments | ({"changes": changes} if changes else {})
 
 
@@ -76,12 +80,12 @@ def _changes(words: list[str]) -> tuple[dict[str, Any], list[str]]:
     return changes, rest
 
 
-def _spelt_out(verb: Verb, words: list[str], function: Callable[..., Any]) -> list[str]:
+def _spelt_out(verb: Command, words: list[str], function: Callable[..., Any]) -> list[str]:
     """Words as the parser wants them: positionals by name, flags with a value, lists in brackets."""
     kinds = typing.get_type_hints(function) | dict.fromkeys(verb.flags, bool)
-    known = {f"--{name.replace('_', '-')}": name for name in kinds if name not in ("return", "changes")} | {
-        "--config": "config"
-    }
+    known = {
+        f"--{name.replace('_', '-')}": name for name in kinds if name not in ("return", "changes")
+    } | {"--config": "config"}
     positionals, spelt = list(verb.positionals), []
     waiting = list(words)
     while waiting:
@@ -110,11 +114,13 @@ def _spelt_out(verb: Verb, words: list[str], function: Callable[..., Any]) -> li
     parameters = inspect.signature(function).parameters
     needed = [name for name in positionals if parameters[name].default is inspect.Parameter.empty]
     if needed and not any(word.startswith("--config") for word in words):
-        raise InputError(f"{verb.name} needs {needed[0].upper()}; expected: foreframe {verb.name} {verb.usage}")
+        raise InputError(
+            f"{verb.name} needs {needed[0].upper()}; expected: foreframe {verb.name} {verb.usage}"
+        )
     return spelt
 
 
-def _next_positional(verb: Verb, left: list[str], word: str) -> str:
+def _next_positional(verb: Command, left: list[str], word: str) -> str:
     if not left:
         raise InputError(f"{word!r} is one too many; expected: foreframe {verb.name} {verb.usage}")
     return left.pop(0)
@@ -143,7 +149,7 @@ def _listed(values: list[str]) -> str:
     return joined if joined.startswith("[") else f"[{joined}]"
 
 
-def _help(verb: Verb, parser: Any) -> str:
+def _help(verb: Command, parser: Any) -> str:
     text: str = parser.format_help()
     options = text[text.index("options:") :] if "options:" in text else text
     return f"usage: foreframe {verb.name} {verb.usage}\n\n{verb.summary}\n\n{options.rstrip()}"

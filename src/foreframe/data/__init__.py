@@ -3,7 +3,6 @@
 from .exporting import export
 from .inspecting import inspect
 from .making import import_recordings, make
-from .preview import preview
 from .store import ClipStore, Episode
 from .validating import validate
 from .windows import Order, Windows
@@ -17,6 +16,5 @@ __all__ = [
     "import_recordings",
     "inspect",
     "make",
-    "preview",
     "validate",
 ]

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError
-from ..progress import progress
-from ..workers import in_order
-from .recording import Column, Recording, Source
+from ..runtime.progress import progress
+from ..runtime.workers import in_order
+from .sources.recording import Column, Recording, Source
 from .store import MANIFEST, SPLITS, ClipStore
 from .writing import StoreWriter
 
@@ -67,7 +67,11 @@ def build(
                 frames += writer.episodes[-1]["length"]
                 advance(1, f"{frames / (time.monotonic() - began):,.0f} frames/s")
         if not writer.episodes:
-            why = f"the first: {writer.skipped[0]}" if writer.skipped else f"shard {shard[0]} of {shard[1]} is empty"
+            why = (
+                f"the first: {writer.skipped[0]}"
+                if writer.skipped
+                else f"shard {shard[0]} of {shard[1]} is empty"
+            )
             raise InputError(f"none of {len(mine)} episodes could be read; {why}")
         return writer.finish(notes(writer.episodes))
     except InputError:
@@ -85,11 +89,15 @@ def _finished(out: Path, identity: Mapping[str, Any]) -> ClipStore | None:
         store = ClipStore(out)
         if store.source == identity:
             return store
-        differ = sorted(k for k in {*store.source, *identity} if store.source.get(k) != identity.get(k))
+        differ = sorted(
+            k for k in {*store.source, *identity} if store.source.get(k) != identity.get(k)
+        )
         raise InputError(
             f"{out} is another clip store (different: {', '.join(differ)}); choose another OUT, or remove it first"
         )
-    raise InputError(f"{out} holds something else; expected a new folder for the clip store: choose another OUT")
+    raise InputError(
+        f"{out} holds something else; expected a new folder for the clip store: choose another OUT"
+    )
 
 
 def _attempt(source: Source, index: int) -> Recording | InputError:

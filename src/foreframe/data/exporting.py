@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import InputError
-from . import formats
+from ..plugins import FORMATS
 from .store import ClipStore
 
 
@@ -20,9 +20,11 @@ def export(store: str | Path, out: str | Path, format: str = "pushing") -> int: 
     Raises:
         InputError: not a store; a format that cannot be written or cannot hold the store; `out` holds something else.
     """
-    module = formats.named(format)
+    module = FORMATS.module(format)
     if not hasattr(module, "export"):
-        able = [name for name in formats.names() if hasattr(formats.named(name), "export")]
-        raise InputError(f"format {format} can be read but not written; expected one of {', '.join(able)}")
+        able = [name for name in FORMATS.names() if hasattr(FORMATS.module(name), "export")]
+        raise InputError(
+            f"format {format} can be read but not written; expected one of {', '.join(able)}"
+        )
     count: int = module.export(ClipStore(store), Path(out))
     return count

@@ -44,12 +44,18 @@ def inspect(store: str | Path) -> dict[str, Any]:
         "frames_per_episode": [min(lengths), max(lengths)],
         "frame": {"height": height, "width": width, "channels": channels},
         "frames_per_second": opened.frames_per_second,
-        "conditions": {name: _condition(opened, name) for name, c in opened.columns.items() if c.is_condition},
+        "conditions": {
+            name: _condition(opened, name) for name, c in opened.columns.items() if c.is_condition
+        },
         "truth": [name for name, column in opened.columns.items() if column.role == "truth"],
         "copy_last_psnr_db": {str(step): _copy_last(opened, step) for step in _STEPS},
-        "change_explained": {name: _explained(opened, name) for name, c in opened.columns.items() if c.is_condition},
+        "change_explained": {
+            name: _explained(opened, name) for name, c in opened.columns.items() if c.is_condition
+        },
         "black_frames": _share(opened, lambda frames: frames.mean((1, 2, 3)) < _BLACK),
-        "repeated_frames": _share(opened, lambda frames: (frames[1:] == frames[:-1]).all((1, 2, 3))),
+        "repeated_frames": _share(
+            opened, lambda frames: (frames[1:] == frames[:-1]).all((1, 2, 3))
+        ),
         "duplicates": _duplicates(opened),
         "bytes": sum(file.stat().st_size for file in opened.path.rglob("*") if file.is_file()),
     }
@@ -61,10 +67,19 @@ def _condition(store: ClipStore, name: str) -> dict[str, Any]:
         return {"role": "label", "shape": list(column.shape)}
     found = store.statistics(name)
     names = column.names
-    values = {n: {key: round(found[key][i], 5) for key in ("mean", "std", "low", "high")} for i, n in enumerate(names)}
+    values = {
+        n: {key: round(found[key][i], 5) for key in ("mean", "std", "low", "high")}
+        for i, n in enumerate(names)
+    }
     constant = [n for i, n in enumerate(names) if found["low"][i] == found["high"][i]]
     same = _same_columns(store.column(name), names, constant)
-    return {"role": column.role, "lag": column.lag, "columns": values, "constant": constant, "duplicated": same}
+    return {
+        "role": column.role,
+        "lag": column.lag,
+        "columns": values,
+        "constant": constant,
+        "duplicated": same,
+    }
 
 
 def _same_columns(rows: Array, names: Sequence[str], constant: Sequence[str]) -> list[list[str]]:
@@ -94,7 +109,11 @@ def _explained(store: ClipStore, name: str) -> float | None:
 def _share(store: ClipStore, test: Callable[[Array], Array]) -> float:
     """The share of frames that pass a test, over a spread of episodes."""
     frames = store.column("frames")
-    runs = [frames[e.start : e.start + min(e.seen, _FRAMES_AN_EPISODE)] for e in _spread(store) if e.seen > 1]
+    runs = [
+        frames[e.start : e.start + min(e.seen, _FRAMES_AN_EPISODE)]
+        for e in _spread(store)
+        if e.seen > 1
+    ]
     passed = [test(run) for run in runs]
     return round(float(np.concatenate(passed).mean()), 4) if passed else 0.0
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..clips import Clip, ClipSpec
+from ..clips import Batch, ClipSpec
 from ..errors import InputError
-from ..files import digest
+from ..runtime.files import digest
 from .store import ClipStore
 from .windows import Order, Windows
 
@@ -57,7 +57,10 @@ class Mixture:
             return first
         frames = [sum(episode.seen for episode in store.of_split("train")) for store in self.stores]
         shares = np.asarray(self.weights or frames, float)[:, None] / sum(self.weights or frames)
-        means, stds = np.asarray([spec.mean for spec in specs]), np.asarray([spec.std for spec in specs])
+        means, stds = (
+            np.asarray([spec.mean for spec in specs]),
+            np.asarray([spec.std for spec in specs]),
+        )
         mean = (shares * means).sum(0)
         std = np.sqrt(np.maximum((shares * (stds**2 + means**2)).sum(0) - mean**2, 0))
         return dataclasses.replace(
@@ -72,7 +75,9 @@ class Mixture:
         self, split: str, length: int, conditions: Sequence[str], every: int = 1, apart: int = 0
     ) -> MixedWindows:
         """The windows of a split of all stores."""
-        parts = [Windows(store, split, length, conditions, every, apart=apart) for store in self.stores]
+        parts = [
+            Windows(store, split, length, conditions, every, apart=apart) for store in self.stores
+        ]
         return MixedWindows(tuple(parts), self.weights)
 
 
@@ -90,7 +95,7 @@ class MixedWindows:
     def frames_per_second(self) -> float | None:
         return self.parts[0].store.frames_per_second
 
-    def clips(self, indices: Sequence[int]) -> Clip:
+    def clips(self, indices: Sequence[int]) -> Batch:
         """Windows as a batch, as `Windows.clips` gives them."""
         if len(self.parts) == 1:
             return self.parts[0].clips(indices)
@@ -102,7 +107,7 @@ class MixedWindows:
         frames = torch.cat([clip.frames.movedim(2, -1) for clip in found]).movedim(
             -1, 2
         )  # channels stay last in memory
-        return Clip(frames, torch.cat([clip.conditions for clip in found]))
+        return Batch(frames, torch.cat([clip.conditions for clip in found]))
 
     def order(self, seed: int, share: float = 1.0, until: int = 0) -> Order | MixedOrder:
         """The order of training over these windows."""
@@ -117,7 +122,9 @@ class MixedOrder:
     In every block of a thousand positions each store has its share, shuffled; within a store the order is its own `Order`.
     """
 
-    def __init__(self, counts: Sequence[int], weights: Sequence[float], seed: int, share: float, until: int) -> None:
+    def __init__(
+        self, counts: Sequence[int], weights: Sequence[float], seed: int, share: float, until: int
+    ) -> None:
         wanted = np.asarray(weights) / sum(weights) * _BLOCK
         self.draws = np.floor(wanted).astype(int)
         rest = np.argsort(self.draws - wanted, kind="stable")[: _BLOCK - int(self.draws.sum())]
@@ -166,7 +173,9 @@ def open_stores(data: str | Path) -> Mixture:
             except ValueError:
                 weights.append(-1.0)
             if not 0 < weights[-1] < float("inf"):
-                raise InputError(f"--data {data}: the weight of {path} is {weight!r}; expected a positive number")
+                raise InputError(
+                    f"--data {data}: the weight of {path} is {weight!r}; expected a positive number"
+                )
     if weights and len(weights) < len(stores):
         raise InputError(
             f"--data {data} weighs {len(weights)} of {len(stores)} stores; expected all or none, as in A:0.7,B:0.3"

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from .motion import changes_of, explained, pair
-from .recording import Source
+from .sources.recording import Source
 
 _EPISODES, _LONGEST, _FRAMES_AT_MOST = 8, 15, 1000
 _SHORTEST = 4  # frames of an episode that can tell anything
@@ -29,11 +29,15 @@ class Suggestion:
         """The offset with the strongest correlation, of those as strong to within 0.01 the smallest; 1 from too few frames."""
         if self.frames < _ENOUGH:
             return 1
-        return int(np.argmax(np.asarray(self.correlations) >= max(self.correlations) - _AS_STRONG)) + 1
+        return (
+            int(np.argmax(np.asarray(self.correlations) >= max(self.correlations) - _AS_STRONG)) + 1
+        )
 
     def curve(self) -> list[str]:
         """A line an offset, with a bar as long as its correlation."""
-        lines = ["correlation of what the actions do with the picture's change, by offset in frames:"]
+        lines = [
+            "correlation of what the actions do with the picture's change, by offset in frames:"
+        ]
         for offset, found in enumerate(self.correlations, start=1):
             mark = "  <- suggested" if offset == self.best else ""
             lines.append(f"{offset:3d}  {found:+.2f}  {'#' * round(max(found, 0) * _BAR)}{mark}")
@@ -53,7 +57,9 @@ def suggest(source: Source) -> Suggestion:
     """
     column = source.columns.get("action")
     if column is None or not column.lag:
-        raise InputError("--suggest-offset needs actions that lead on from their frame; leave it out for this source")
+        raise InputError(
+            "--suggest-offset needs actions that lead on from their frame; leave it out for this source"
+        )
     pairs = []
     for index in range(min(len(source), _EPISODES)):
         try:
@@ -62,9 +68,13 @@ def suggest(source: Source) -> Suggestion:
         except InputError:
             continue  # the import itself says what is broken
         if len(changes) > _SHORTEST:
-            pairs.append(pair(np.asarray(recording.values["action"], float)[: len(changes)], changes))
+            pairs.append(
+                pair(np.asarray(recording.values["action"], float)[: len(changes)], changes)
+            )
     if not pairs:
-        raise InputError(f"--suggest-offset found no episode of more than {_SHORTEST} frames; say --action-offset")
+        raise InputError(
+            f"--suggest-offset found no episode of more than {_SHORTEST} frames; say --action-offset"
+        )
     longest = min(_LONGEST, max(1, min(len(changes) for _, changes in pairs) // 3))
     found = tuple(explained(pairs, offset) or 0.0 for offset in range(1, longest + 1))
     return Suggestion(found, sum(len(changes) for _, changes in pairs))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .recording import finite
+from .sources.recording import finite
 
 Array = NDArray[Any]
 
@@ -42,7 +42,9 @@ def decode_picture(content: bytes, where: str) -> Array:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB"))
     except Exception as error:  # Pillow's decoders raise anything; this is the one door
-        raise InputError(f"{where} is no whole picture ({error}): fetch it again, or say --skip-bad") from None
+        raise InputError(
+            f"{where} is no whole picture ({error}): fetch it again, or say --skip-bad"
+        ) from None
 
 
 def as_pictures(frames: Array, where: str) -> Array:
@@ -51,7 +53,9 @@ def as_pictures(frames: Array, where: str) -> Array:
     Numbers are bytes, or floats in [0, 1] or [0, 255].
     """
     if frames.ndim != 4 or (frames.shape[-1] != 3 and (frames.shape[1] % 3 or not frames.shape[1])):
-        raise InputError(f"{where} has frames of shape {list(frames.shape)}; expected [T, H, W, 3] or [T, 3 K, H, W]")
+        raise InputError(
+            f"{where} has frames of shape {list(frames.shape)}; expected [T, H, W, 3] or [T, 3 K, H, W]"
+        )
     if frames.shape[-1] != 3:
         frames = np.moveaxis(frames[:, -3:], 1, -1)
     if frames.dtype == np.uint8:

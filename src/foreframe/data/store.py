@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from ..clips import ClipSpec
 from ..errors import InputError, unknown
-from ..files import digest, digest_file, read_sealed
-from .recording import Column
+from ..runtime.files import digest, digest_file, read_json_with_digest
+from .sources.recording import Column
 
 Array = NDArray[Any]
 
@@ -60,10 +60,12 @@ class ClipStore:
         self.path = Path(path)
         if not (self.path / MANIFEST).is_file():
             raise InputError(f"{self.path} is not a clip store: {self._instead()}")
-        manifest = read_sealed(self.path / MANIFEST, "a clip store's manifest", SCHEMA)
+        manifest = read_json_with_digest(self.path / MANIFEST, "a clip store's manifest", SCHEMA)
         self.manifest: dict[str, Any] = manifest
         try:
-            self.columns = {name: _column(name, values) for name, values in manifest["columns"].items()}
+            self.columns = {
+                name: _column(name, values) for name, values in manifest["columns"].items()
+            }
             self.episodes = [Episode(**values) for values in manifest["episodes"]]
             self.source: dict[str, Any] = manifest["source"]
             self.frames_per_second: float | None = manifest["frames_per_second"]
@@ -84,7 +86,9 @@ class ClipStore:
         frames = sum(episode.length for episode in self.episodes)
         for name, column in self.columns.items():
             file = self._file(name)
-            expected = frames * int(np.prod(column.shape, dtype=int)) * np.dtype(column.dtype).itemsize
+            expected = (
+                frames * int(np.prod(column.shape, dtype=int)) * np.dtype(column.dtype).itemsize
+            )
             got = file.stat().st_size if file.is_file() else None
             if got != expected:
                 what = "is missing" if got is None else f"has {got} bytes"
@@ -106,7 +110,9 @@ class ClipStore:
         if name not in self._maps:
             column, frames = self.columns[name], sum(e.length for e in self.episodes)
             mapped = np.memmap(self._file(name), column.dtype, "r", shape=(frames, *column.shape))
-            self._maps[name] = np.asarray(mapped)  # the same memory: slicing a memmap costs more than copying a clip
+            self._maps[name] = np.asarray(
+                mapped
+            )  # the same memory: slicing a memmap costs more than copying a clip
         return self._maps[name]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -139,7 +145,9 @@ class ClipStore:
         """The mean picture of the training split, floats in [0, 1]: [H, W, C]."""
         file = self.path / MEAN
         if not file.is_file() or digest_file(file) != self.manifest["mean_frame"]:
-            raise InputError(f"{file} is missing or not what was written: the store is damaged, make it again")
+            raise InputError(
+                f"{file} is missing or not what was written: the store is damaged, make it again"
+            )
         mean: Array = np.load(file, allow_pickle=False)
         return mean
 
@@ -154,7 +162,10 @@ class ClipStore:
         height, width, channels = self.frame_shape
         names = self.resolve(conditions)
         columns = [self.columns[name] for name in names]
-        common: dict[str, Any] = {"columns": tuple(names), "frames_per_second": self.frames_per_second}
+        common: dict[str, Any] = {
+            "columns": tuple(names),
+            "frames_per_second": self.frames_per_second,
+        }
         if any(column.role == "label" for column in columns):
             if len(columns) > 1:
                 raise InputError(
@@ -164,7 +175,8 @@ class ClipStore:
             return ClipSpec((channels, height, width), (label[2], label[0], label[1]), **common)
         stats = [self.statistics(name) for name in names]
         joined: dict[str, Any] = {
-            key: tuple(value for s in stats for value in s[key]) for key in ("mean", "std", "low", "high")
+            key: tuple(value for s in stats for value in s[key])
+            for key in ("mean", "std", "low", "high")
         }
         return ClipSpec(
             (channels, height, width),
@@ -194,4 +206,10 @@ class ClipStore:
 def _column(name: str, values: Mapping[str, Any]) -> Column:
     if not re.fullmatch(r"\w[\w.-]*", name) or values["dtype"] not in _DTYPES:
         raise KeyError(f"column {name!r} of {values['dtype']}")
-    return Column(values["role"], values["dtype"], tuple(values["shape"]), tuple(values["names"]), values["lag"])
+    return Column(
+        values["role"],
+        values["dtype"],
+        tuple(values["shape"]),
+        tuple(values["names"]),
+        values["lag"],
+    )

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..files import digest
-from ..progress import progress
+from ..runtime.files import digest
+from ..runtime.progress import progress
 from .store import ClipStore, Episode
 
 
@@ -45,7 +45,10 @@ def _fault(store: ClipStore, episode: Episode, name: str) -> tuple[str | None, i
     """What is wrong with a column of an episode, and its size in bytes."""
     rows = np.ascontiguousarray(store.column(name)[episode.start : episode.start + episode.length])
     if digest(rows.tobytes()) != episode.digests.get(name):
-        return f"episode {episode.name}: {name}, frames {episode.start} on, is not what was written", rows.nbytes
+        return (
+            f"episode {episode.name}: {name}, frames {episode.start} on, is not what was written",
+            rows.nbytes,
+        )
     if rows.dtype.kind == "f" and not np.isfinite(rows).all():
         return f"episode {episode.name}: {name} holds numbers that are not finite", rows.nbytes
     return None, rows.nbytes

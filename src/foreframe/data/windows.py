@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..clips import Clip
+from ..clips import Batch
 from ..errors import InputError
-from .recording import Column
+from .sources.recording import Column
 from .store import ClipStore, Episode
 
 Array = NDArray[Any]
@@ -42,7 +42,13 @@ class Windows:
         given: int | None = None,
         apart: int = 0,
     ) -> None:
-        self.store, self.split, self.length, self.every, self.apart = store, split, length, every, apart
+        self.store, self.split, self.length, self.every, self.apart = (
+            store,
+            split,
+            length,
+            every,
+            apart,
+        )
         self.columns = store.resolve(conditions)
         spare = 0 if given is None else length - given  # frames of a window that may be withheld
         room = [(e, min(e.length, e.seen + spare)) for e in store.of_split(split)]
@@ -65,7 +71,7 @@ class Windows:
         first = index - (self._ends[number - 1] if number else 0)
         return self.episodes[number], first * self.every
 
-    def clips(self, indices: Sequence[int]) -> Clip:
+    def clips(self, indices: Sequence[int]) -> Batch:
         """Windows as a batch: frames uint8 [B, T, C, H, W] (channels last in memory), conditions float32 [B, T, *A]."""
         frames = self.store.column("frames")
         pictures = np.empty((len(indices), self.length, *frames.shape[1:]), frames.dtype)
@@ -74,11 +80,15 @@ class Windows:
             episode, spans = self._spans(index)
             at = 0
             for first, count in spans:
-                pictures[row, at : at + count] = frames[episode.start + first : episode.start + first + count]
+                pictures[row, at : at + count] = frames[
+                    episode.start + first : episode.start + first + count
+                ]
                 at += count
             known = [self.conditions(episode, first, count) for first, count in spans]
             conditions.append(known[0] if len(known) == 1 else np.concatenate(known))
-        return Clip(torch.from_numpy(pictures).movedim(-1, 2), torch.from_numpy(np.stack(conditions)))
+        return Batch(
+            torch.from_numpy(pictures).movedim(-1, 2), torch.from_numpy(np.stack(conditions))
+        )
 
     def _spans(self, index: int) -> tuple[Episode, list[tuple[int, int]]]:
         """The episode of a window, and the pieces of it that the window is made of: first frame and length of each."""
@@ -90,19 +100,32 @@ class Windows:
 
     def conditions(self, episode: Episode, first: int, count: int) -> Array:
         """What is known before frames `first` ... of an episode are seen: [count, *A]."""
-        parts = [self._known(name, self.store.columns[name], episode, first, count) for name in self.columns]
+        parts = [
+            self._known(name, self.store.columns[name], episode, first, count)
+            for name in self.columns
+        ]
         if not parts:
             return np.zeros((count, 0), np.float32)
         if len(parts) == 1 and parts[0].ndim == 4:  # a label image, bytes -> [0, 1], channels first
             return np.ascontiguousarray(np.moveaxis(parts[0], -1, 1), np.float32) / 255
-        return np.concatenate(parts, axis=1, dtype=np.float32) if len(parts) > 1 else parts[0].astype(np.float32)
+        return (
+            np.concatenate(parts, axis=1, dtype=np.float32)
+            if len(parts) > 1
+            else parts[0].astype(np.float32)
+        )
 
     def _known(self, name: str, column: Column, episode: Episode, first: int, count: int) -> Array:
         """Row t is what is known before frame first + t is seen; zeros where the recording had not begun."""
         begin = first - column.lag
-        rows = self.store.column(name)[episode.start + max(begin, 0) : episode.start + max(begin + count, 0)]
+        rows = self.store.column(name)[
+            episode.start + max(begin, 0) : episode.start + max(begin + count, 0)
+        ]
         missing = max(-begin, 0)
-        return np.concatenate([np.zeros((missing, *rows.shape[1:]), rows.dtype), rows]) if missing else rows
+        return (
+            np.concatenate([np.zeros((missing, *rows.shape[1:]), rows.dtype), rows])
+            if missing
+            else rows
+        )
 
 
 class Order:
@@ -114,7 +137,9 @@ class Order:
 
     def __init__(self, count: int, seed: int, share: float = 1.0, until: int = 0) -> None:
         self.count, self.seed, self.until = count, seed, until
-        self._few = np.random.default_rng((seed, count, 0x0F)).permutation(count)[: max(1, round(share * count))]
+        self._few = np.random.default_rng((seed, count, 0x0F)).permutation(count)[
+            : max(1, round(share * count))
+        ]
         self._epoch, self._shuffled = (-1, False), np.arange(0)
 
     def batch(self, step: int, size: int) -> list[int]:

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import digest, digest_file, read_json, sync, write_json, write_sealed
-from .recording import Column, Recording
+from ..runtime.files import digest, digest_file, read_json, sync, write_json, write_json_with_digest
+from .sources.recording import Column, Recording
 from .store import MANIFEST, MEAN, SCHEMA, ClipStore
 
 Array = NDArray[Any]
@@ -33,7 +33,11 @@ class StoreWriter:
     """Appends recordings to a growing store. `source` says exactly what is built: only the same build goes on."""
 
     def __init__(
-        self, out: Path, source: Mapping[str, Any], columns: Mapping[str, Column], frames_per_second: float | None
+        self,
+        out: Path,
+        source: Mapping[str, Any],
+        columns: Mapping[str, Column],
+        frames_per_second: float | None,
     ) -> None:
         self.out, self.folder = out, out.with_name(f"{out.name}.partial")
         self.source, self.columns = json.loads(json.dumps(source)), dict(columns)
@@ -144,7 +148,7 @@ class StoreWriter:
             elif column.role == "frames":
                 np.save(self.folder / MEAN, _mean_picture(values, training))
                 manifest["mean_frame"] = digest_file(self.folder / MEAN)
-        write_sealed(self.folder / MANIFEST, manifest)
+        write_json_with_digest(self.folder / MANIFEST, manifest)
         (self.folder / _JOURNAL).unlink()
         (self.folder / "source.json").unlink()
         os.replace(self.folder, self.out)

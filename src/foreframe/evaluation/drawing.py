@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .. import hardware, models
+from .. import models
 from ..clips import to_float, to_uint8
 from ..data.mixtures import MixedWindows
 from ..data.store import ClipStore
@@ -22,11 +22,13 @@ from ..data.windows import Windows
 from ..errors import InputError
 from ..metrics.psnr import psnr
 from ..model import Model
-from ..noise import Noise
-from ..progress import progress
+from ..noise import Noise, clip_seeds
+from ..runtime import hardware
+from ..runtime.progress import progress
 from ..viz.clips import Track, animate, deviation, error
-from . import check_data, clip_windows, protocols
-from .predicting import clip_seeds, reconstructed, sampled
+from .evaluating import check_data, clip_windows
+from .predicting import reconstruct, sample_futures
+from .protocol import find_protocol
 
 Array = NDArray[Any]
 
@@ -70,21 +72,33 @@ def sample(
     described, store = models.describe(run), ClipStore(data)
     model = models.load(run).to(hardware.device())
     check_data(model, store, str(run))
-    chosen = protocols.named(protocol)
+    chosen = find_protocol(protocol)
     windows, n_past = clip_windows(described, store, split, chosen)
     folder = Path(out) if out else Path(run) / "samples"
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; expected a folder for the pictures: choose another --out")
+        raise InputError(
+            f"{folder} is a file; expected a folder for the pictures: choose another --out"
+        )
     wrong = [c for c in clips or () if not 0 <= c < len(windows)]
     if wrong:
-        raise InputError(f"--clips {wrong[0]}: split {split!r} of {store.path} has clips 0 to {len(windows) - 1}")
+        raise InputError(
+            f"--clips {wrong[0]}: split {split!r} of {store.path} has clips 0 to {len(windows) - 1}"
+        )
     spread = np.linspace(0, len(windows) - 1, _SHOWN_CLIPS).round().astype(int)
     shown = clips or tuple(int(i) for i in np.unique(spread))
     rate = store.frames_per_second or 5.0
     written = []
     with progress("drawing", len(shown), "clips") as advance:
         for index in shown:
-            tracks = futures(model, windows, index, n_past, samples if chosen.controls else 1, seed, chosen.controls)
+            tracks = futures(
+                model,
+                windows,
+                index,
+                n_past,
+                samples if chosen.controls else 1,
+                seed,
+                chosen.controls,
+            )
             written.append(animate(tracks, folder / f"clip-{index:04d}.{format}", rate))
             animate(tracks[:4], folder / f"clip-{index:04d}.png", rate, zoom=1)
             advance(1)
@@ -98,19 +112,21 @@ def futures(
     n_past: int,
     samples: int,
     seed: int,
-    reconstruct: bool = True,
+    posterior: bool = True,
 ) -> list[Track]:
-    """The columns of one clip's picture; `reconstruct` adds the posterior's, which takes another rollout."""
+    """The columns of one clip's picture; `posterior` adds the posterior's, which takes another rollout."""
     clip = windows.clips([index]).to(next(iter(model.state_dict().values())).device)
     seeds = clip_seeds(seed, [index])
-    drawn = sampled(model, clip, n_past, Noise(seeds, samples))[0]
+    drawn = sample_futures(model, clip, n_past, Noise(seeds, samples))[0]
     context = clip.frames[0, :n_past]
     truth = Track("truth", _pictures(clip.frames[0]), len(clip.frames[0]))
     full = [_pictures(torch.cat([context, to_uint8(future)])) for future in drawn]
-    posterior, disagreement = [], []
-    if reconstruct:
-        given, _ = reconstructed(model, clip, n_past, Noise(seeds))
-        posterior = [Track("posterior", _pictures(torch.cat([context, to_uint8(given[0])])), n_past)]
+    reconstruction, disagreement = [], []
+    if posterior:
+        given, _ = reconstruct(model, clip, n_past, Noise(seeds))
+        reconstruction = [
+            Track("posterior", _pictures(torch.cat([context, to_uint8(given[0])])), n_past)
+        ]
         disagreement = [Track("std. deviation", deviation(np.stack(full)), n_past)]
     scores = psnr(drawn, to_float(clip.frames[0, n_past:])).mean(1)
     if len(model.spec.condition) == 3:
@@ -121,15 +137,18 @@ def futures(
             pose,
             prediction,
             Track("error", error(truth.frames, full[0]), n_past),
-            *posterior,
+            *reconstruction,
             *disagreement,
         ]
     best = int(scores.argmax())
     return [
         truth,
-        *posterior,
+        *reconstruction,
         Track(f"best of {len(full)}: {float(scores[best]):.1f} dB", full[best], n_past),
-        *(Track(f"sample {n + 1}", frames, n_past) for n, frames in enumerate(full[:_SHOWN_SAMPLES])),
+        *(
+            Track(f"sample {n + 1}", frames, n_past)
+            for n, frames in enumerate(full[:_SHOWN_SAMPLES])
+        ),
         *disagreement,
     ]
 

@@ -14,16 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..clips import Clip, to_float
+from ..clips import Batch, to_float
 from ..data.windows import Windows
 from ..metrics.bootstrap import interval
 from ..metrics.ssim import ssim
 from ..model import Model
-from ..noise import Noise
+from ..noise import Noise, clip_seeds
 from ..rollouts import Rollout
-from .keeping import Kept
-from .predicting import clip_seeds, reconstructed, sampled
-from .protocols import Metric, Protocol
+from .cache import ScoreCache
+from .predicting import reconstruct, sample_futures
+from .protocol import Metric, Protocol
 
 Array = NDArray[Any]
 
@@ -55,7 +55,7 @@ def score(
     samples: int,
     seed: int,
     device: torch.device,
-    kept: Kept,
+    kept: ScoreCache,
     advance: Callable[[int], None] = lambda count: None,
 ) -> dict[str, Any]:
     """Scores as JSON values: `scores`, `best_of`, `baselines`, `controls`, `latent`, `per_clip`. Every window counts once.
@@ -75,15 +75,22 @@ def score(
     at_once, batches = max(1, _FRAMES_AT_ONCE // windows.length), []
     for begin in range(0, len(windows), at_once):
         indices = list(range(begin, min(begin + at_once, len(windows))))
-        work = functools.partial(_batch, model, baselines, windows, indices, protocol, n_past, samples, seed, device)
+        work = functools.partial(
+            _batch, model, baselines, windows, indices, protocol, n_past, samples, seed, device
+        )
         batches.append(kept.get(f"{begin:07d}", work))
         advance(len(indices))
     tally = Tally(batches)
     found = _summary(tally, samples, list(baselines))
     if protocol.controls:
-        found["baselines"]["posterior"] = {m: figure(tally.of(f"posterior {m}")) for m in ("psnr", "ssim")}
+        found["baselines"]["posterior"] = {
+            m: figure(tally.of(f"posterior {m}")) for m in ("psnr", "ssim")
+        }
         gap = float(tally.of("posterior psnr").mean() - tally.of("model psnr").mean())
-        found["latent"] |= {**_latent(tally.of(_NATS)), "posterior_minus_prior_psnr": round(gap, _ROUNDED)}
+        found["latent"] |= {
+            **_latent(tally.of(_NATS)),
+            "posterior_minus_prior_psnr": round(gap, _ROUNDED),
+        }
     places = [windows.place(index) for index in range(len(windows))]
     per_clip = tally.of("model psnr").mean((1, 2))
     found["per_clip"] = [
@@ -108,23 +115,32 @@ def _batch(
     """All that is measured of some clips: scores [B, N, S] by name, and the KL of each future step [R, Z]."""
     clip, seeds = windows.clips(indices).to(device), clip_seeds(seed, indices)
     truth = to_float(clip.frames[:, n_past:])
-    futures = sampled(model, clip, n_past, Noise(seeds, samples))
+    futures = sample_futures(model, clip, n_past, Noise(seeds, samples))
     found = _compared("model", futures, truth, protocol.psnr)
     for name, other in baselines.items():
-        found |= _compared(name, sampled(other, clip, n_past, Noise(seeds)), truth, protocol.psnr)
-    found["deviation"] = futures.var(1).flatten(2).mean(2).sqrt() if samples > 1 else torch.zeros(1, 1)
+        found |= _compared(
+            name, sample_futures(other, clip, n_past, Noise(seeds)), truth, protocol.psnr
+        )
+    found["deviation"] = (
+        futures.var(1).flatten(2).mean(2).sqrt() if samples > 1 else torch.zeros(1, 1)
+    )
     if protocol.controls:
-        given, made = reconstructed(model, clip, n_past, Noise(seeds))
+        given, made = reconstruct(model, clip, n_past, Noise(seeds))
         found |= _compared("posterior", given[:, None], truth, protocol.psnr)
         found[_NATS] = _nats(made, n_past)
         for name, conditions in _controls(clip.conditions, windows, indices).items():
-            blind = sampled(model, Clip(clip.frames, conditions.to(device)), n_past, Noise(seeds))
+            blind = sample_futures(
+                model, Batch(clip.frames, conditions.to(device)), n_past, Noise(seeds)
+            )
             found[f"{name} psnr"] = protocol.psnr(blind, truth[:, None])
     return {name: scores.cpu().double().numpy() for name, scores in found.items()}
 
 
 def _compared(name: str, futures: Tensor, truth: Tensor, psnr: Metric) -> dict[str, Tensor]:
-    return {f"{name} psnr": psnr(futures, truth[:, None]), f"{name} ssim": ssim(futures, truth[:, None])}
+    return {
+        f"{name} psnr": psnr(futures, truth[:, None]),
+        f"{name} ssim": ssim(futures, truth[:, None]),
+    }
 
 
 def _controls(conditions: Tensor, windows: Windows, indices: list[int]) -> dict[str, Tensor]:
@@ -143,7 +159,9 @@ def _nats(made: Rollout, n_past: int) -> Tensor:
     """The KL of each future step of each clip, by latent dimension, from a rollout that saw its clips whole: [R, Z]."""
     rows = []
     for posterior, prior in list(zip(made.posteriors, made.priors, strict=True))[n_past - 1 :]:
-        levels = [q.kl_per_dimension(p).flatten(1) for q, p in zip(posterior or (), prior, strict=True)]
+        levels = [
+            q.kl_per_dimension(p).flatten(1) for q, p in zip(posterior or (), prior, strict=True)
+        ]
         rows += [torch.cat(levels, 1)] if levels else []
     return torch.cat(rows) if rows else torch.zeros(1, 0)
 
@@ -160,17 +178,23 @@ def _latent(nats: Array) -> dict[str, Any]:
 
 def _summary(tally: Tally, samples: int, baselines: list[str]) -> dict[str, Any]:
     psnr, ssims = tally.of("model psnr"), tally.of("model ssim")
-    best, best_ssim = (np.take_along_axis(s, s.mean(2).argmax(1)[:, None, None], 1) for s in (psnr, ssims))
+    best, best_ssim = (
+        np.take_along_axis(s, s.mean(2).argmax(1)[:, None, None], 1) for s in (psnr, ssims)
+    )
     found: dict[str, Any] = {
         "scores": {"psnr": figure(psnr), "ssim": figure(ssims)},
         "best_of": {"samples": samples, "psnr": figure(best), "ssim": figure(best_ssim)},
-        "baselines": {n: {m: figure(tally.of(f"{n} {m}")) for m in ("psnr", "ssim")} for n in baselines},
+        "baselines": {
+            n: {m: figure(tally.of(f"{n} {m}")) for m in ("psnr", "ssim")} for n in baselines
+        },
         "controls": {
             name.removesuffix(" psnr"): {"psnr": figure(tally.of(name))}
             for name in tally.names()
             if name.startswith("conditions")
         },
-        "latent": {"deviation_of_samples": round(float(tally.of("deviation").mean()), _ROUNDED + 2)},
+        "latent": {
+            "deviation_of_samples": round(float(tally.of("deviation").mean()), _ROUNDED + 2)
+        },
     }
     for name in baselines:
         other = tally.of(f"{name} psnr").mean((1, 2))
@@ -180,9 +204,16 @@ def _summary(tally: Tally, samples: int, baselines: list[str]) -> dict[str, Any]
 
 def figure(scores: Array) -> dict[str, Any]:
     """Mean over clips with its 95 % interval, and per frame, of scores [M, N, S]."""
-    return {**_interval(scores.mean((1, 2))), "per_frame": [round(float(v), _ROUNDED) for v in scores.mean((0, 1))]}
+    return {
+        **_interval(scores.mean((1, 2))),
+        "per_frame": [round(float(v), _ROUNDED) for v in scores.mean((0, 1))],
+    }
 
 
 def _interval(per_clip: Array) -> dict[str, float]:
     mean, low, high = interval(per_clip)
-    return {"mean": round(mean, _ROUNDED), "low": round(low, _ROUNDED), "high": round(high, _ROUNDED)}
+    return {
+        "mean": round(mean, _ROUNDED),
+        "low": round(low, _ROUNDED),
+        "high": round(high, _ROUNDED),
+    }

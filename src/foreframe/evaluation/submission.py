@@ -11,24 +11,27 @@ import torch
 
 from ..clips import to_uint8
 from ..data.windows import Windows
-from ..files import write_whole
 from ..model import Model
-from ..noise import Noise
-from ..progress import progress
-from .predicting import clip_seeds, sampled
+from ..noise import Noise, clip_seeds
+from ..runtime.files import atomic_write
+from ..runtime.progress import progress
+from .predicting import sample_futures
 
 
-def write_submission(model: Model, windows: Windows, n_past: int, seed: int, device: torch.device, path: Path) -> Path:
+def write_submission(
+    model: Model, windows: Windows, n_past: int, seed: int, device: torch.device, path: Path
+) -> Path:
     """One prior sample of every window: header `id,0..CHW-1`, integers round(255 x), C-H-W order, given frames included."""
     channels, height, width = model.spec.frame
     lines = [",".join(["id", *(str(i) for i in range(channels * height * width))])]
     with progress("predicting", len(windows), "sequences") as advance:
         for index in range(len(windows)):
             clip = windows.clips([index]).to(device)
-            drawn = sampled(model, clip, n_past, Noise(clip_seeds(seed, [index])))[0, 0]
+            drawn = sample_futures(model, clip, n_past, Noise(clip_seeds(seed, [index])))[0, 0]
             frames = torch.cat([clip.frames[0, :n_past], to_uint8(drawn)]).flatten(1).cpu().numpy()
             lines += [
-                f"{len(lines) - 1 + row}," + ",".join(map(str, values)) for row, values in enumerate(frames.tolist())
+                f"{len(lines) - 1 + row}," + ",".join(map(str, values))
+                for row, values in enumerate(frames.tolist())
             ]
             advance(1)
-    return write_whole(path, "\n".join(lines) + "\n")
+    return atomic_write(path, "\n".join(lines) + "\n")

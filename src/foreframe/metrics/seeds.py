@@ -30,6 +30,10 @@ def over_seeds(values: Sequence[float]) -> dict[str, float | None]:
     mean, freedom = float(np.mean(values)), len(values) - 1
     if freedom == 0:
         return {"mean": mean, "low": None, "high": None}
-    times = _STUDENT[freedom - 1] if freedom <= len(_STUDENT) else _NORMAL + (_NORMAL**3 + _NORMAL) / (4 * freedom)
+    times = (
+        _STUDENT[freedom - 1]
+        if freedom <= len(_STUDENT)
+        else _NORMAL + (_NORMAL**3 + _NORMAL) / (4 * freedom)
+    )
     half = times * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return {"mean": mean, "low": mean - half, "high": mean + half}

@@ -22,7 +22,9 @@ def ssim(predicted: Tensor, truth: Tensor) -> Tensor:
         ValueError: pictures smaller than the window.
     """
     if min(predicted.shape[-2:]) < _WINDOW:
-        raise ValueError(f"SSIM needs pictures of at least {_WINDOW}x{_WINDOW}, got {list(predicted.shape[-2:])}")
+        raise ValueError(
+            f"SSIM needs pictures of at least {_WINDOW}x{_WINDOW}, got {list(predicted.shape[-2:])}"
+        )
     shape = torch.broadcast_shapes(predicted.shape, truth.shape)
     x, y = (t.expand(shape).reshape(-1, *shape[-2:]).double() for t in (predicted, truth))
     mean_x, mean_y = _blur(x), _blur(y)
@@ -42,6 +44,12 @@ def _blur(rows: Tensor) -> Tensor:
 def _window(size: int, like: Tensor) -> Tensor:
     """A column for each valid position, with the Gaussian's weights around it: [size, size - 10]."""
     valid = size - _WINDOW + 1
-    offsets = torch.arange(size, device=like.device)[:, None] - torch.arange(valid, device=like.device) - _WINDOW // 2
-    weights = torch.exp(-(offsets.to(like.dtype) ** 2) / (2 * _SIGMA**2)) * (offsets.abs() <= _WINDOW // 2)
+    offsets = (
+        torch.arange(size, device=like.device)[:, None]
+        - torch.arange(valid, device=like.device)
+        - _WINDOW // 2
+    )
+    weights = torch.exp(-(offsets.to(like.dtype) ** 2) / (2 * _SIGMA**2)) * (
+        offsets.abs() <= _WINDOW // 2
+    )
     return weights / weights.sum(0)

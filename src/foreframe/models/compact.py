@@ -64,7 +64,10 @@ class Compact(Model):
         bottom = _bottom(spec)
         self.latent_shapes = ((latent,),)
         self.embedding = nn.Sequential(
-            Standardise(spec), nn.Linear(spec.condition[0], condition), nn.SiLU(), nn.Linear(condition, condition)
+            Standardise(spec),
+            nn.Linear(spec.condition[0], condition),
+            nn.SiLU(),
+            nn.Linear(condition, condition),
         )
         self.encoder = Encoder(spec.frame[0], channels, code, bottom)
         self.decoder = Decoder(spec.frame[0], channels, fine, code, condition, bottom)
@@ -80,19 +83,33 @@ class Compact(Model):
         return self.embedding(conditions)
 
     def initial(self, code: Tensor) -> State:
-        return State(code, self.posterior.initial(code), self.prior.initial(code), self.predictor.initial(code))
+        return State(
+            code,
+            self.posterior.initial(code),
+            self.prior.initial(code),
+            self.predictor.initial(code),
+        )
 
     def step(
-        self, state: State, previous: Tensor | None, condition: Tensor, target: Tensor | None, noise: tuple[Tensor, ...]
+        self,
+        state: State,
+        previous: Tensor | None,
+        condition: Tensor,
+        target: Tensor | None,
+        noise: tuple[Tensor, ...],
     ) -> tuple[State, Step]:
         now = state.code if previous is None else previous
         known = torch.cat([now, condition.to(now.dtype)], 1)
         prior, prior_state = self.prior(known, state.prior)
         posterior, posterior_state = None, state.posterior
         if target is not None:
-            posterior, posterior_state = self.posterior(torch.cat([known, target], 1), state.posterior)
+            posterior, posterior_state = self.posterior(
+                torch.cat([known, target], 1), state.posterior
+            )
         z = (prior if posterior is None else posterior).sample(noise[0])
-        hidden, predictor_state = self.predictor(torch.cat([known, z.to(known.dtype)], 1), state.predictor)
+        hidden, predictor_state = self.predictor(
+            torch.cat([known, z.to(known.dtype)], 1), state.predictor
+        )
         code = now + self.predictor_out(hidden)
         after = State(code, posterior_state, prior_state, predictor_state)
         return after, Step(code, None if posterior is None else (posterior,), (prior,))
@@ -104,11 +121,15 @@ class Compact(Model):
 class Encoder(nn.Module):
     """Patches of 4x4 pixels, then a residual block a stage with strided convolutions between."""
 
-    def __init__(self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]) -> None:
+    def __init__(
+        self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]
+    ) -> None:
         super().__init__()
         self.enter = nn.Conv2d(_PATCH**2 * colours, channels[0], 3, padding=1)
         self.blocks = nn.ModuleList(ResidualBlock(c) for c in channels)
-        self.downs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels))
+        self.downs = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels)
+        )
         self.norm = group_norm(channels[-1])
         self.leave = nn.Linear(channels[-1] * bottom[0] * bottom[1], code)
 
@@ -131,7 +152,13 @@ class Decoder(nn.Module):
     """
 
     def __init__(
-        self, colours: int, channels: tuple[int, ...], fine: int, code: int, condition: int, bottom: tuple[int, int]
+        self,
+        colours: int,
+        channels: tuple[int, ...],
+        fine: int,
+        code: int,
+        condition: int,
+        bottom: tuple[int, int],
     ) -> None:
         super().__init__()
         deep = channels[::-1]
@@ -154,7 +181,10 @@ class Decoder(nn.Module):
             moving = F.interpolate(up(block(x, condition)), scale_factor=2, mode="nearest")
             x = fold(unfold(moving, steps) + background[:, None])
         painted = unfold(F.pixel_shuffle(self.leave(F.silu(x)), 2).float(), steps)
-        mask, new = torch.sigmoid(painted[:, :, -1:] + _MASK_BIAS), torch.sigmoid(painted[:, :, :-1])
+        mask, new = (
+            torch.sigmoid(painted[:, :, -1:] + _MASK_BIAS),
+            torch.sigmoid(painted[:, :, :-1]),
+        )
         return mask * new + (1 - mask) * frame[:, None].float()
 
 

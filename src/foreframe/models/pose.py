@@ -16,14 +16,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..clips import ClipSpec
-from ..distributions import Gaussian
 from ..errors import InputError
+from ..gaussian import Gaussian
 from ..model import Features, Model, Step
 from ..nn.depthwise import DepthwiseBlock, PlainResidualBlock
 from ..nn.folding import fold_steps, unfold_steps
 from ..nn.step_batch_norm import StepBatchNorm
 
-_FRAME, _LABEL, _LATENT = 128, 32, 12  # channels of a frame's code, a label's embedding, and the latent
+_FRAME, _LABEL, _LATENT = (
+    128,
+    32,
+    12,
+)  # channels of a frame's code, a label's embedding, and the latent
 
 
 class Pose(Model):
@@ -57,9 +61,13 @@ class Pose(Model):
         self.frame_encoder = frame_encoder(colours)
         self.label_encoder = LabelEncoder(spec.condition[0], activation)
         self.posterior = GaussianPredictor(activation)
-        self.prior: nn.Module = GaussianPredictor(activation) if prior == "learned" else StandardPredictor()
+        self.prior: nn.Module = (
+            GaussianPredictor(activation) if prior == "learned" else StandardPredictor()
+        )
         self.fusion = fusion()
-        self.generator = nn.Sequential(generator(colours), nn.Sigmoid() if output == "sigmoid" else nn.Identity())
+        self.generator = nn.Sequential(
+            generator(colours), nn.Sigmoid() if output == "sigmoid" else nn.Identity()
+        )
 
     def encode(self, frames: Tensor, conditions: Tensor) -> Features:
         return Features(unfold_steps(self.frame_encoder(fold_steps(frames)), frames.shape[1]), ())
@@ -78,7 +86,9 @@ class Pose(Model):
         target: Tensor | None,
         noise: tuple[Tensor, ...],
     ) -> tuple[tuple[()], Step]:
-        assert previous is not None, "pose has pixel feedback: the rollout always gives it the frame before"
+        assert previous is not None, (
+            "pose has pixel feedback: the rollout always gives it the frame before"
+        )
         prior = self.prior(previous, condition)
         posterior = None if target is None else self.posterior(target, condition)
         z = (prior if posterior is None else posterior).sample(noise[0])

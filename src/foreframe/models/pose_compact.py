@@ -80,10 +80,20 @@ class PoseCompact(Model):
         return unfold(self.embedding(F.pixel_unshuffle(labels, _PATCH)), conditions.shape[1])
 
     def initial(self, code: Tensor) -> State:
-        return State(code, self.posterior.initial(code), self.prior.initial(code), self.predictor.initial(code))
+        return State(
+            code,
+            self.posterior.initial(code),
+            self.prior.initial(code),
+            self.predictor.initial(code),
+        )
 
     def step(
-        self, state: State, previous: Tensor | None, condition: Tensor, target: Tensor | None, noise: tuple[Tensor, ...]
+        self,
+        state: State,
+        previous: Tensor | None,
+        condition: Tensor,
+        target: Tensor | None,
+        noise: tuple[Tensor, ...],
     ) -> tuple[State, Step]:
         origin = state.origin if previous is None else previous
         glance = F.adaptive_avg_pool2d(self.glance(condition), _GLANCE[1:]).flatten(1)
@@ -91,14 +101,20 @@ class PoseCompact(Model):
         prior, prior_state = self.prior(known, state.prior)
         posterior, posterior_state = None, state.posterior
         if target is not None:
-            posterior, posterior_state = self.posterior(torch.cat([known, target], 1), state.posterior)
+            posterior, posterior_state = self.posterior(
+                torch.cat([known, target], 1), state.posterior
+            )
         z = (prior if posterior is None else posterior).sample(noise[0])
-        hidden, predictor_state = self.predictor(torch.cat([known, z.to(known.dtype)], 1), state.predictor)
+        hidden, predictor_state = self.predictor(
+            torch.cat([known, z.to(known.dtype)], 1), state.predictor
+        )
         after = State(origin, posterior_state, prior_state, predictor_state)
-        return after, Step(self.predictor_out(hidden), None if posterior is None else (posterior,), (prior,))
+        return after, Step(
+            self.predictor_out(hidden), None if posterior is None else (posterior,), (prior,)
+        )
 
-    def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return self.decoder.still(skips)
+    def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return self.decoder.prepare_skips(skips)
 
     def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
         return self.decoder(code, conditions, skips)
@@ -107,11 +123,20 @@ class PoseCompact(Model):
 class Encoder(nn.Module):
     """A frame and its label, then a residual block a stage with strided convolutions between."""
 
-    def __init__(self, colours: int, label: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        colours: int,
+        label: int,
+        channels: tuple[int, ...],
+        code: int,
+        bottom: tuple[int, int],
+    ) -> None:
         super().__init__()
         self.enter = nn.Conv2d(_PATCH**2 * colours + label, channels[0], 3, padding=1)
         self.blocks = nn.ModuleList(ResidualBlock(c) for c in channels)
-        self.downs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels))
+        self.downs = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels)
+        )
         self.norm = group_norm(channels[-1])
         self.leave = nn.Linear(channels[-1] * bottom[0] * bottom[1], code)
 
@@ -138,18 +163,24 @@ class Decoder(nn.Module):
         self.enter = nn.Conv2d(label + _PATCH**2 * colours, channels[0], 1)
         self.joins = nn.ModuleList(nn.Conv2d(c, c, 1) for c in channels)
         self.down_blocks = nn.ModuleList(FilmBlock(c, code) for c in channels)
-        self.downs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels))
+        self.downs = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels)
+        )
         self.ups = nn.ModuleList(nn.Conv2d(i, o, 1) for i, o in pairwise(deep))
         self.up_blocks = nn.ModuleList(FilmBlock(c, code) for c in deep[1:])
         self.leave = nn.Conv2d(channels[0], _PATCH**2 * (colours + 2), 3, padding=1)
 
-    def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The context frame, keys of its label, and what each stage down makes of it."""
         frame, label, *pictures = skips
-        return frame, self.look_up.keys(label), *(join(p) for join, p in zip(self.joins, pictures, strict=True))
+        return (
+            frame,
+            self.look_up.keys(label),
+            *(join(p) for join, p in zip(self.joins, pictures, strict=True)),
+        )
 
     def forward(self, code: Tensor, labels: Tensor, still: tuple[Tensor, ...]) -> Tensor:
-        """[B, S, G] and [B, S, D, H/2, W/2] with what `still` made of the skips -> frames [B, S, C, H, W]."""
+        """[B, S, G] and [B, S, D, H/2, W/2] with what `prepare_skips` made of the skips -> frames [B, S, C, H, W]."""
         steps, film = code.shape[1], fold(code)
         frame, keys, *known = still
         alike = self.look_up(labels, keys, F.pixel_unshuffle(frame, _PATCH))
@@ -163,8 +194,13 @@ class Decoder(nn.Module):
             x = block(F.interpolate(up(x), scale_factor=2, mode="nearest") + side, film)
         painted = F.pixel_shuffle(self.leave(F.silu(x)), _PATCH).float()
         keep = torch.zeros_like(painted[:, :1])
-        masks = torch.cat([keep, painted[:, :2] + _MASK_BIAS], 1).softmax(1)[:, :, None]  # [R, 3, 1, H, W]
-        kept, found = frame[:, None].float().expand(-1, steps, -1, -1, -1), F.pixel_shuffle(alike, _PATCH)
+        masks = torch.cat([keep, painted[:, :2] + _MASK_BIAS], 1).softmax(1)[
+            :, :, None
+        ]  # [R, 3, 1, H, W]
+        kept, found = (
+            frame[:, None].float().expand(-1, steps, -1, -1, -1),
+            F.pixel_shuffle(alike, _PATCH),
+        )
         layers = torch.stack([fold(kept), found, torch.sigmoid(painted[:, 2:])], 1)
         return unfold((masks * layers).sum(1), steps)
 

@@ -19,11 +19,11 @@ from ..clips import ClipSpec
 from ..errors import InputError
 from ..model import Features, Model, Step
 from ..nn.folding import fold_steps, unfold_steps
+from ..nn.full_kernel_conv import PictureToVector, VectorToPicture
 from ..nn.recurrent import FixedPrior, GaussianLstm, LstmStack, LstmState
 from ..nn.standardise import Standardise
 from ..nn.step_batch_norm import StepBatchNorm
 from ..nn.upsampling import UpConv2d
-from ..nn.whole import PictureToVector, VectorToPicture
 
 _STAGES = 4  # poolings: H and W are divided by 16
 
@@ -87,9 +87,16 @@ class Svg(Model):
         return State(posterior, self.prior.initial(code), self.predictor.initial(code))
 
     def step(
-        self, state: State, previous: Tensor | None, condition: Tensor, target: Tensor | None, noise: tuple[Tensor, ...]
+        self,
+        state: State,
+        previous: Tensor | None,
+        condition: Tensor,
+        target: Tensor | None,
+        noise: tuple[Tensor, ...],
     ) -> tuple[State, Step]:
-        assert previous is not None, "svg has pixel feedback: the rollout always gives it the frame before"
+        assert previous is not None, (
+            "svg has pixel feedback: the rollout always gives it the frame before"
+        )
         posterior, posterior_state = None, state.posterior
         prior, prior_state = self.prior(previous, state.prior)
         if target is not None:
@@ -98,10 +105,12 @@ class Svg(Model):
         inputs = torch.cat([previous, z.to(previous.dtype), condition.to(previous.dtype)], 1)
         hidden, predictor_state = self.predictor(inputs, state.predictor)
         after = State(posterior_state, prior_state, predictor_state)
-        return after, Step(self.predictor_out(hidden), None if posterior is None else (posterior,), (prior,))
+        return after, Step(
+            self.predictor_out(hidden), None if posterior is None else (posterior,), (prior,)
+        )
 
-    def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return self.decoder.still(skips)
+    def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return self.decoder.prepare_skips(skips)
 
     def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
         return self.decoder(code, skips)
@@ -116,11 +125,13 @@ class VggLayer(nn.Module):
         self.norm = StepBatchNorm(outputs)
 
     def forward(self, x: Tensor, steps: int) -> Tensor:
-        return F.leaky_relu_(self.norm(self.conv(x), steps), 0.2)  # in place: nobody else needs the normalised rows
+        return F.leaky_relu_(
+            self.norm(self.conv(x), steps), 0.2
+        )  # in place: nobody else needs the normalised rows
 
 
 class JoinLayer(nn.Module):
-    """A VGG layer over cat(up(x), skip), with the skip's half convolved once (`still`) for all steps that share it.
+    """A VGG layer over cat(up(x), skip), with the skip's half convolved once (`prepare_skips`) for all steps that share it.
 
     conv(cat(x, s)) = conv_x(x) + conv_s(s): the published weights in two halves, the same function.
     """
@@ -149,7 +160,9 @@ class Stage(nn.ModuleList):
 class Encoder(nn.Module):
     """VGG-like: stages of 2, 2, 3, 3 layers with pooling between, then one convolution over all that is left."""
 
-    def __init__(self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]) -> None:
+    def __init__(
+        self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]
+    ) -> None:
         super().__init__()
         depths = (2, 2, 3, 3)
         inputs = (colours, *channels[:-1])
@@ -174,12 +187,16 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """The encoder's mirror: up by nearest neighbour, joined with the skip of that size at each stage."""
 
-    def __init__(self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]) -> None:
+    def __init__(
+        self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]
+    ) -> None:
         super().__init__()
         a, b, c, d = channels
         self.first = VectorToPicture(code, d, bottom)
         self.norm = StepBatchNorm(d)
-        self.joins = nn.ModuleList([JoinLayer(d, d), JoinLayer(c, c), JoinLayer(b, b), JoinLayer(a, a)])
+        self.joins = nn.ModuleList(
+            [JoinLayer(d, d), JoinLayer(c, c), JoinLayer(b, b), JoinLayer(a, a)]
+        )
         self.stages = nn.ModuleList(
             [
                 Stage([VggLayer(d, d), VggLayer(d, c)]),
@@ -190,12 +207,14 @@ class Decoder(nn.Module):
         )
         self.last = nn.ConvTranspose2d(a, colours, 3, padding=1)
 
-    def still(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The skips [B, D, H, W] as the joining layers take them, the smallest first."""
-        return tuple(join.still(skip) for join, skip in zip(self.joins, reversed(skips), strict=True))  # type: ignore[operator]
+        return tuple(
+            join.still(skip) for join, skip in zip(self.joins, reversed(skips), strict=True)
+        )  # type: ignore[operator]
 
     def forward(self, code: Tensor, still: tuple[Tensor, ...]) -> Tensor:
-        """[B, S, G] with what `still` made of the skips -> frames [B, S, C, H, W] in (0, 1)."""
+        """[B, S, G] with what `prepare_skips` made of the skips -> frames [B, S, C, H, W] in (0, 1)."""
         steps = code.shape[1]
         x = F.leaky_relu_(self.norm(self.first(fold_steps(code)), steps), 0.2)
         for join, stage, background in zip(self.joins, self.stages, still, strict=True):

@@ -41,7 +41,11 @@ class LookUp(nn.Module):
     def forward(self, labels: Tensor, keys: Tensor, seen: Tensor) -> Tensor:
         """For labels [B, S, D, H, W] what was `seen` [B, V, H, W] where the `keys` [B, P, K] are like theirs: [R, V, H, W]."""
         steps, (height, width) = labels.shape[1], labels.shape[3:]
-        asked = unfold(self.keys(fold(labels)), steps).flatten(1, 2) * self.log_sharpness.exp()  # [B, S * P, K]
+        asked = (
+            unfold(self.keys(fold(labels)), steps).flatten(1, 2) * self.log_sharpness.exp()
+        )  # [B, S * P, K]
         values = seen.flatten(2).transpose(1, 2).float()
-        found = F.scaled_dot_product_attention(asked[:, None], keys[:, None], values[:, None], scale=1.0)[:, 0]
+        found = F.scaled_dot_product_attention(
+            asked[:, None], keys[:, None], values[:, None], scale=1.0
+        )[:, 0]
         return found.unflatten(1, (steps, height, width)).permute(0, 1, 4, 2, 3).flatten(0, 1)

@@ -23,7 +23,9 @@ class PlainResidualBlock(nn.Module):
         self.shortcut = _shortcut(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = F.leaky_relu_(self.conv1(x), 0.01)  # in place: nobody else needs what a convolution gave
+        hidden = F.leaky_relu_(
+            self.conv1(x), 0.01
+        )  # in place: nobody else needs what a convolution gave
         return F.leaky_relu_(self.conv2(hidden), 0.01) + self.shortcut(x)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..distributions import Gaussian
+from ..gaussian import Gaussian
 
 LstmState = tuple[tuple[Tensor, Tensor], ...]
 
@@ -67,4 +67,6 @@ class FixedPrior(nn.Module):
 
     def forward(self, inputs: Tensor, state: LstmState) -> tuple[Gaussian, LstmState]:
         """A Gaussian over [B, Z]."""
-        return Gaussian.standard(inputs.new_zeros(inputs.shape[0], self.latent, dtype=torch.float32)), state
+        return Gaussian.standard(
+            inputs.new_zeros(inputs.shape[0], self.latent, dtype=torch.float32)
+        ), state

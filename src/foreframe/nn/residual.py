@@ -13,7 +13,9 @@ _CHANNELS_PER_GROUP = 8
 
 def group_norm(channels: int) -> nn.GroupNorm:
     """GroupNorm with about 8 channels a group: the same in training and evaluation, at any batch size."""
-    groups = next(g for g in range(max(channels // _CHANNELS_PER_GROUP, 1), 0, -1) if channels % g == 0)
+    groups = next(
+        g for g in range(max(channels // _CHANNELS_PER_GROUP, 1), 0, -1) if channels % g == 0
+    )
     return nn.GroupNorm(groups, channels)
 
 

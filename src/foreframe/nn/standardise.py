@@ -29,7 +29,9 @@ class Standardise(nn.Module):
         mean = torch.tensor(spec.mean if width else [0.0], dtype=torch.float32)
         std = torch.tensor(spec.std if width else [1.0], dtype=torch.float32)
         self.register_buffer("mean", mean, persistent=False)
-        self.register_buffer("std", torch.where(std > 1e-8, std, torch.ones_like(std)), persistent=False)
+        self.register_buffer(
+            "std", torch.where(std > 1e-8, std, torch.ones_like(std)), persistent=False
+        )
 
     def forward(self, conditions: Tensor) -> Tensor:
         """[..., *A] -> [..., *A]."""

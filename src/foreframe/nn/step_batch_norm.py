@@ -26,5 +26,12 @@ class StepBatchNorm(nn.BatchNorm2d):
     def _step(self, frame: Tensor) -> Tensor:
         self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
         return F.batch_norm(
-            frame, self.running_mean, self.running_var, self.weight, self.bias, True, self.momentum or 0.0, self.eps
+            frame,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            True,
+            self.momentum or 0.0,
+            self.eps,
         )

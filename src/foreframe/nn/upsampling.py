@@ -35,6 +35,8 @@ class UpConv2d(nn.Module):
 def _summed(weight: Tensor) -> Tensor:
     """[D', D, 3, 3] -> the kernel of the transposed convolution [D, D', 4, 4]."""
     outputs, inputs = weight.shape[:2]
-    taps = weight.new_tensor([[0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]])  # which results a tap of the kernel adds to
+    taps = weight.new_tensor(
+        [[0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]]
+    )  # which results a tap of the kernel adds to
     both = torch.einsum("km,ln->klmn", taps, taps).reshape(9, 16)
     return (weight.transpose(0, 1).reshape(-1, 9) @ both).view(inputs, outputs, 4, 4)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..evaluation import result_file
-from ..files import read_json, write_whole
+from ..evaluation.evaluating import result_file
+from ..runtime.files import atomic_write, read_json
 from ..viz import curves
-from . import inline, log_of, page
+from .page import inline, log_of, page
 
 _COLUMNS = {
     "psnr": ("PSNR (dB)", 2),
@@ -29,9 +29,14 @@ def compare(result: Mapping[str, Any], runs: Mapping[str, Sequence[Path]], out: 
     titles = [psnr, f"against {first} (dB)", *others]
     rows = [(arm, _cells(figures)) for arm, figures in result["arms"].items()]
     logs = {arm: [log_of(run) for run in folders] for arm, folders in runs.items()}
-    scored = {arm: [result_file(run, result["protocol"], None) for run in folders] for arm, folders in runs.items()}
+    scored = {
+        arm: [result_file(run, result["protocol"], None) for run in folders]
+        for arm, folders in runs.items()
+    }
     scores = {arm: [read_json(file, "scores") for file in files] for arm, files in scored.items()}
-    per_frame = {arm: [s["scores"]["psnr"]["per_frame"] for s in found] for arm, found in scores.items()}
+    per_frame = {
+        arm: [s["scores"]["psnr"]["per_frame"] for s in found] for arm, found in scores.items()
+    }
     n_past = next(iter(scores.values()))[0]["protocol"]["n_past"]
     drawn = curves.comparison(logs, per_frame, n_past, out / "curves.svg")
     shown = [(arm, _last_picture(folders[0])) for arm, folders in runs.items()]
@@ -44,7 +49,11 @@ def compare(result: Mapping[str, Any], runs: Mapping[str, Sequence[Path]], out: 
         plots=[inline(drawn)],
         animations=[(arm, inline(picture)) for arm, picture in shown if picture],
     )
-    return [write_whole(out / "table.md", _markdown(titles, rows)), drawn, write_whole(out / "index.html", text)]
+    return [
+        atomic_write(out / "table.md", _markdown(titles, rows)),
+        drawn,
+        atomic_write(out / "index.html", text),
+    ]
 
 
 def _cells(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -62,7 +71,11 @@ def _cell(value: Mapping[str, Any], digits: int, sign: str) -> tuple[str, str]:
 def _markdown(titles: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
     lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
     for arm, cells in rows:
-        lines.append(f"| {arm} | " + " | ".join(f"{mean} ({span})" if span else mean for mean, span in cells) + " |")
+        lines.append(
+            f"| {arm} | "
+            + " | ".join(f"{mean} ({span})" if span else mean for mean, span in cells)
+            + " |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -19,10 +19,21 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from torch import Tensor
 
 from ..clips import to_uint8
-from ..driving import Drive
 from ..errors import InputError
+from ..simulate import Drive
 from .engine import Engine
-from .messages import MOST_BYTES, Act, Begin, Chance, Choose, Renew, Said, Undo, picture, understood
+from .messages import (
+    MOST_BYTES,
+    Act,
+    Begin,
+    Chance,
+    Choose,
+    Message,
+    Reseed,
+    Undo,
+    parse_message,
+    picture,
+)
 
 _SEND_S = 2.0  # who does not take a picture for so long is gone
 _IDLE_S = 600.0
@@ -43,7 +54,7 @@ class Connection:
         self.socket, self.engines, self.key = socket, engines, key
         self.drive: Drive | None = None
         self.engine = next(iter(engines.values()))
-        self._said: deque[Said] = deque()
+        self._said: deque[Message] = deque()
         self._news = asyncio.Event()
         self._sent, self._seen, self._errors = 0, 0, 0
 
@@ -65,14 +76,14 @@ class Connection:
             if message["type"] == "websocket.disconnect":
                 return
             try:
-                self._take(understood(_text_of(message)))
+                self._take(parse_message(_text_of(message)))
             except InputError as error:
                 self._errors += 1
                 await self._tell({"is": "error", "says": str(error)})
                 if self._errors >= _MOST_ERRORS:
                     return
 
-    def _take(self, said: Said) -> None:
+    def _take(self, said: Message) -> None:
         if isinstance(said, Act):
             self._seen = max(self._seen, min(said.seen, self._sent))
             if self._said and isinstance(self._said[-1], Act):
@@ -94,7 +105,7 @@ class Connection:
                 except InputError as error:
                     await self._tell({"is": "error", "says": str(error)})
 
-    async def _do(self, said: Said) -> bool:
+    async def _do(self, said: Message) -> bool:
         """Whether there is something new to see."""
         if isinstance(said, Begin):
             await self._begin(said)
@@ -108,23 +119,32 @@ class Connection:
             await engine.act(drive, await engine.do(self._action, said))
         elif isinstance(said, Undo):
             await engine.do(drive.undo, said.steps)
-        elif isinstance(said, Renew):
-            drive.renew()
+        elif isinstance(said, Reseed):
+            drive.reseed()
             return False
         elif isinstance(said, Choose):
             if said.sample >= drive.session.samples:
-                raise InputError(f"there is no sample {said.sample}; expected 0 to {drive.session.samples - 1}")
+                raise InputError(
+                    f"there is no sample {said.sample}; expected 0 to {drive.session.samples - 1}"
+                )
             await engine.do(drive.choose, said.sample, said.samples)
         elif isinstance(said, Chance):
-            drive.session.noise.temperature, drive.session.noise.frozen = said.temperature, said.frozen
+            drive.session.noise.temperature, drive.session.noise.frozen = (
+                said.temperature,
+                said.frozen,
+            )
             return False
         return True
 
     async def _begin(self, said: Begin) -> None:
         if said.simulator not in self.engines:
-            raise InputError(f"there is no {said.simulator!r} here; expected one of {', '.join(self.engines)}")
+            raise InputError(
+                f"there is no {said.simulator!r} here; expected one of {', '.join(self.engines)}"
+            )
         self.engine = self.engines[said.simulator]
-        self.drive = await self.engine.do(self.engine.simulator.begin, said.start, said.samples, said.seed)
+        self.drive = await self.engine.do(
+            self.engine.simulator.begin, said.start, said.samples, said.seed
+        )
 
     def _action(self, said: Act) -> NDArray[np.float32] | Tensor:
         simulator, drive = self.engine.simulator, self.drive

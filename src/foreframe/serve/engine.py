@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from ..driving import Drive, Simulator
+from ..simulate import Drive, Simulator
 
 Result = TypeVar("Result")
 
@@ -41,7 +41,9 @@ class Engine:
             turn, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
             drives, actions, futures = zip(*turn, strict=True)
             try:
-                seen: list[Tensor | Exception] = [*await self.do(self.simulator.act, drives, actions)]
+                seen: list[Tensor | Exception] = [
+                    *await self.do(self.simulator.act, drives, actions)
+                ]
             except Exception as error:  # to those who asked; the others' turn comes
                 seen = [error] * len(futures)
             for future, frames in zip(futures, seen, strict=True):

@@ -45,7 +45,11 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008, "reason": refusal})
         else:
             body = f"{refusal}\n".encode()
-            start = {"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]}
+            start = {
+                "type": "http.response.start",
+                "status": 403,
+                "headers": [(b"content-type", b"text/plain")],
+            }
             await send(start)
             await send({"type": "http.response.body", "body": body})
 
@@ -59,7 +63,9 @@ class Guard:
         if self.token is not None:
             given = parse_qs(query).get("token", [""])[0]
             if not secrets.compare_digest(given.encode(), self.token.encode()):
-                return "the token is missing or wrong; open the address that `foreframe play` printed"
+                return (
+                    "the token is missing or wrong; open the address that `foreframe play` printed"
+                )
         return None
 
 

@@ -52,7 +52,7 @@ class Undo:
 
 
 @dataclass(frozen=True)
-class Renew:
+class Reseed:
     """Draw another future from here on."""
 
 
@@ -72,14 +72,16 @@ class Chance:
     frozen: bool = False
 
 
-Said = Begin | Act | Undo | Renew | Choose | Chance
-_KINDS: dict[str, type[Said]] = {kind.__name__.lower(): kind for kind in (Begin, Act, Undo, Renew, Choose, Chance)}
+Message = Begin | Act | Undo | Reseed | Choose | Chance
+_KINDS: dict[str, type[Message]] = {
+    kind.__name__.lower(): kind for kind in (Begin, Act, Undo, Reseed, Choose, Chance)
+}
 
 
-def understood(text: str) -> Said:
+def parse_message(text: str) -> Message:
     """A message of a page: JSON with `do`, the kind, and its fields.
 
-    >>> understood('{"do": "act", "seen": 3, "action": [0, 0.5]}')
+    >>> parse_message('{"do": "act", "seen": 3, "action": [0, 0.5]}')
     Act(seen=3, action=(0.0, 0.5), joints=None, row=None)
 
     Raises:
@@ -90,10 +92,14 @@ def understood(text: str) -> Said:
     except (ValueError, RecursionError):
         raise InputError("a message is not JSON; expected an object with 'do'") from None
     if not isinstance(found, dict) or not isinstance(found.get("do"), str):
-        raise InputError(f"a message is {type(found).__name__} without 'do'; expected an object with 'do'")
+        raise InputError(
+            f"a message is {type(found).__name__} without 'do'; expected an object with 'do'"
+        )
     kind = _KINDS.get(found.pop("do"))
     if kind is None:
-        raise InputError(f"a message asks for something unknown; expected 'do' to be one of {', '.join(_KINDS)}")
+        raise InputError(
+            f"a message asks for something unknown; expected 'do' to be one of {', '.join(_KINDS)}"
+        )
     known = {field.name: str(field.type) for field in fields(kind)}
     for name in found:
         if name not in known:
@@ -103,10 +109,15 @@ def understood(text: str) -> Said:
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{kind.__name__.lower()}: {error}"[:200]) from None
     if isinstance(said, Begin | Choose) and said.samples not in SAMPLES:
-        raise InputError(f"{said.samples} samples were asked for; expected one of {', '.join(map(str, SAMPLES))}")
+        raise InputError(
+            f"{said.samples} samples were asked for; expected one of {', '.join(map(str, SAMPLES))}"
+        )
     if isinstance(said, Chance) and not 0 <= said.temperature <= 4:
         raise InputError(f"temperature is {said.temperature}; expected 0 to 4")
-    if isinstance(said, Act) and sum(x is not None for x in (said.action, said.joints, said.row)) != 1:
+    if (
+        isinstance(said, Act)
+        and sum(x is not None for x in (said.action, said.joints, said.row)) != 1
+    ):
         raise InputError("an act needs exactly one of action, joints and row")
     return said
 

@@ -19,9 +19,9 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from ..driving import Drive, Simulator
-from ..driving.saving import animated, save_clip
 from ..errors import InputError
+from ..simulate import Drive, Simulator
+from ..simulate.saving import animated, save_clip
 from .connection import Connection
 from .engine import Engine
 from .guard import Guard
@@ -35,7 +35,7 @@ _MIME = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 
 def app(simulators: Sequence[Simulator], drives: Path, token: str | None = None) -> ASGIApp:
     """The whole server as an ASGI application. Drives that are saved go into the folder `drives`."""
-    hall = _Hall(simulators, drives)
+    hall = ServerState(simulators, drives)
     routes = [
         Route("/simulators", hall.simulators),
         Route("/simulators/{name}/starts/{start:int}.png", hall.thumbnail),
@@ -52,7 +52,7 @@ def _refused(request: Request, error: Exception) -> Response:
     return PlainTextResponse(f"{error}\n", 400)
 
 
-class _Hall:
+class ServerState:
     """What all clients share: the simulators, one computing thread, and who is there."""
 
     def __init__(self, simulators: Sequence[Simulator], drives: Path) -> None:
@@ -73,7 +73,9 @@ class _Hall:
         image = Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
         zoom = max(1, -(-_THUMBNAIL // image.height))
         content = io.BytesIO()
-        image.resize((image.width * zoom, image.height * zoom), Image.Resampling.BICUBIC).save(content, "png")
+        image.resize((image.width * zoom, image.height * zoom), Image.Resampling.BICUBIC).save(
+            content, "png"
+        )
         return Response(content.getvalue(), media_type="image/png")
 
     async def track(self, request: Request) -> Response:
@@ -81,15 +83,21 @@ class _Hall:
         simulator, number = self._start(request)
         start = simulator.starts[number]
         if start.joints is not None:
-            return JSONResponse({"joints": start.joints.tolist()})  # unrounded: the same label is drawn of them again
-        actions = [] if simulator.by_pictures else start.conditions.numpy()[:, simulator.steered].tolist()
+            return JSONResponse(
+                {"joints": start.joints.tolist()}
+            )  # unrounded: the same label is drawn of them again
+        actions = (
+            [] if simulator.by_pictures else start.conditions.numpy()[:, simulator.steered].tolist()
+        )
         return JSONResponse({"actions": actions})
 
     async def animation(self, request: Request) -> Response:
         connection, drive = self._drive(request)
         suffix = request.path_params["suffix"]
         if suffix not in _MIME:
-            raise InputError(f"a drive cannot be written as .{suffix}; expected one of {', '.join(_MIME)}")
+            raise InputError(
+                f"a drive cannot be written as .{suffix}; expected one of {', '.join(_MIME)}"
+            )
         engine = connection.engine
         content = await engine.do(animated, engine.simulator, drive, f".{suffix}")
         name = f'attachment; filename="{engine.simulator.name}.{suffix}"'
@@ -98,7 +106,11 @@ class _Hall:
     async def save(self, request: Request) -> Response:
         connection, drive = self._drive(request)
         engine = connection.engine
-        free = next(n for n in itertools.count(1) if not (self.folder / f"{engine.simulator.name}-{n}").exists())
+        free = next(
+            n
+            for n in itertools.count(1)
+            if not (self.folder / f"{engine.simulator.name}-{n}").exists()
+        )
         out = self.folder / f"{engine.simulator.name}-{free}"
         store = await engine.do(save_clip, engine.simulator, drive, out)
         return JSONResponse({"store": str(store.path), "frames": store.episodes[0].length})
@@ -106,7 +118,9 @@ class _Hall:
     async def drive(self, socket: WebSocket) -> None:
         await socket.accept()
         if len(self.there) >= _MOST_DRIVES:
-            await socket.send_json({"is": "error", "says": f"all {_MOST_DRIVES} seats are taken; come back later"})
+            await socket.send_json(
+                {"is": "error", "says": f"all {_MOST_DRIVES} seats are taken; come back later"}
+            )
             await socket.close(1013)
             return
         key = secrets.token_urlsafe(12)

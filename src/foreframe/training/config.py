@@ -10,13 +10,13 @@ import dataclasses
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 from .. import models
 from ..errors import InputError, unknown
-from ..hardware import Layout, Precision
+from ..plugins import RECIPES
+from ..runtime.hardware import Layout, Precision
 from ..schedules import KINDS, Constant, Schedule
 
 
@@ -117,9 +117,13 @@ class LoopConfig:
 
     def __post_init__(self) -> None:
         if not 0 < self.first_clips <= 1:
-            raise InputError(f"training.first_clips is {self.first_clips}; expected a share above 0, at most 1")
+            raise InputError(
+                f"training.first_clips is {self.first_clips}; expected a share above 0, at most 1"
+            )
         every = ("log_every", "validate_every", "save_every")
-        _at_least_one("training", self, "steps", "batch", "accumulate", "validation_clips", "keep", *every)
+        _at_least_one(
+            "training", self, "steps", "batch", "accumulate", "validation_clips", "keep", *every
+        )
 
 
 def _at_least_one(section: str, options: Any, *names: str) -> None:
@@ -144,7 +148,11 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """As JSON or YAML values, in the form that a recipe has."""
         sections = {name: _plain(getattr(self, name)) for name in _SECTIONS}
-        return {"recipe": self.recipe, "model": {"name": self.model, **_plain(self.model_options)}, **sections}
+        return {
+            "recipe": self.recipe,
+            "model": {"name": self.model, **_plain(self.model_options)},
+            **sections,
+        }
 
 
 _SECTIONS: dict[str, type] = {
@@ -156,17 +164,9 @@ _SECTIONS: dict[str, type] = {
 }
 
 
-def recipes() -> list[str]:
-    """The recipes that there are.
-
-    >>> [name for name in recipes() if name.startswith("svg")]
-    ['svg-bair', 'svg-bair-cyclical', 'svg-bair-monotonic', 'svg-push-short']
-    """
-    folder = resources.files("foreframe") / "recipes"
-    return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
-
-
-def resolve(recipe: str, config: str | Path | None = None, changes: Mapping[str, Any] | None = None) -> Config:
+def resolve(
+    recipe: str, config: str | Path | None = None, changes: Mapping[str, Any] | None = None
+) -> Config:
     """The configuration of a run.
 
     Args:
@@ -177,14 +177,14 @@ def resolve(recipe: str, config: str | Path | None = None, changes: Mapping[str,
     Raises:
         InputError: an unknown recipe, section or option, naming the nearest; a value of the wrong type.
     """
-    if recipe not in recipes():
-        raise unknown("recipe", recipe, recipes())
-    values = _read_yaml((resources.files("foreframe") / "recipes" / f"{recipe}.yaml").read_text(), f"recipe {recipe}")
+    values = _read_yaml(RECIPES.text(recipe), f"recipe {recipe}")
     if config is not None:
         try:
             text = Path(config).read_text()
         except OSError as error:
-            raise InputError(f"--config {config} cannot be read ({error.strerror}); expected a YAML file") from None
+            raise InputError(
+                f"--config {config} cannot be read ({error.strerror}); expected a YAML file"
+            ) from None
         _merge(values, {k: v for k, v in _read_yaml(text, str(config)).items() if k != "recipe"})
     for name, value in (changes or {}).items():
         change: Any = value
@@ -200,10 +200,14 @@ def _typed(recipe: str, values: dict[str, Any]) -> Config:
             raise unknown("section", section, {"model", *_SECTIONS})
     model = dict(_mapping(values.get("model"), "model"))
     name = model.pop("name", None)
-    kind = models.named(str(name))
+    kind = models.model_class(str(name))
     steps = _mapping(values.get("training"), "training").get("steps")
-    order = sorted(_SECTIONS, key=lambda key: key != "training")  # its number of steps is what schedules are made for
-    sections = {key: _section(key, _SECTIONS[key], _mapping(values.get(key), key), steps) for key in order}
+    order = sorted(
+        _SECTIONS, key=lambda key: key != "training"
+    )  # its number of steps is what schedules are made for
+    sections = {
+        key: _section(key, _SECTIONS[key], _mapping(values.get(key), key), steps) for key in order
+    }
     return Config(recipe, str(name), _parse(kind, model, "model"), **sections)
 
 
@@ -211,9 +215,13 @@ def _section(name: str, cls: type, values: Mapping[str, Any], steps: Any) -> Any
     """A section's dataclass; its schedules are built first, each by its kind."""
     values = dict(values)
     schedules = {f.name for f in dataclasses.fields(cls) if f.type in ("Schedule", Schedule)}
-    built = {key: _schedule(f"{name}.{key}", values.pop(key), steps) for key in schedules & set(values)}
+    built = {
+        key: _schedule(f"{name}.{key}", values.pop(key), steps) for key in schedules & set(values)
+    }
     if lacking := [
-        f.name for f in dataclasses.fields(cls) if f.name in schedules - set(built) and f.default is dataclasses.MISSING
+        f.name
+        for f in dataclasses.fields(cls)
+        if f.name in schedules - set(built) and f.default is dataclasses.MISSING
     ]:
         raise InputError(
             f"{name}.{lacking[0]} is missing; expected a number or a schedule such as {{kind: constant, value: 1}}"
@@ -240,7 +248,9 @@ def _constant(value: Any) -> Any:
     return {"kind": "constant", "value": value} if isinstance(value, int | float | str) else value
 
 
-def _parse(cls: type, values: Mapping[str, Any], where: str, skip: set[str] | None = None) -> dict[str, Any]:
+def _parse(
+    cls: type, values: Mapping[str, Any], where: str, skip: set[str] | None = None
+) -> dict[str, Any]:
     """Values checked against the types in the signature of `cls`, with its defaults filled in."""
     from jsonargparse import ArgumentError, ArgumentParser
 
@@ -258,7 +268,9 @@ def _parse(cls: type, values: Mapping[str, Any], where: str, skip: set[str] | No
     except (ArgumentError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{where}: {reason}") from None
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in parsed.items()}
+    return {
+        key: tuple(value) if isinstance(value, list) else value for key, value in parsed.items()
+    }
 
 
 def _read_yaml(text: str, where: str) -> dict[str, Any]:
@@ -296,7 +308,10 @@ def _plain(value: Any) -> Any:
     """Dataclasses, schedules and tuples as mappings and lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kind = next(({"kind": name} for name, cls in KINDS.items() if type(value) is cls), {})
-        return {**kind, **{f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}}
+        return {
+            **kind,
+            **{f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)},
+        }
     if isinstance(value, Mapping):
         return {key: _plain(v) for key, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, tuple | list) else value

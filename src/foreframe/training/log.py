@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ..files import write_whole
+from ..runtime.files import atomic_write
 
 
 class Log:
@@ -24,7 +24,7 @@ class Log:
         """Drop lines of steps that will be done again."""
         if self.path.exists():
             lines = [line for line in self.path.read_text().splitlines() if _step_of(line) <= step]
-            write_whole(self.path, "".join(f"{line}\n" for line in lines))
+            atomic_write(self.path, "".join(f"{line}\n" for line in lines))
 
 
 def _step_of(line: str) -> float:

@@ -12,19 +12,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import hardware, models
-from ..clips import Clip, ClipSpec
+from .. import models
+from ..clips import Batch, ClipSpec
 from ..data.mixtures import MixedWindows
 from ..errors import TrainingError
-from ..evaluation.predicting import clip_seeds
-from ..files import only_one
 from ..model import Model
+from ..noise import clip_seeds
 from ..objective import Elbo, sigma_of_beta
-from ..progress import progress
+from ..runtime import hardware
+from ..runtime.files import lock_folder
+from ..runtime.progress import progress
 from .config import Config
 from .log import Log
 from .state import TrainingState, restore_state, save_state
-from .step import Bound, forced_steps, optimiser_of, steps_ahead, update_average
+from .step import ModelWithLoss, forced_steps, optimiser_of, steps_ahead, update_average
 from .stopping import Stop, stopping
 from .validation import draw_progress, validation_psnr
 
@@ -56,13 +57,18 @@ def fit(
     fabric.print(_chosen(fabric, config))
     if config.training.compile:
         hardware.compile_parts(model)
-    bound = Bound(model, config.clip.n_past, config.objective.score_context)
+    bound = ModelWithLoss(model, config.clip.n_past, config.objective.score_context)
     wrapped, optimiser_wrapped = fabric.setup(bound, optimiser)
     average = {key: value.detach().clone() for key, value in model.state_dict().items()}
     state = TrainingState(model, average, optimiser)
-    with only_one(run, "run") if fabric.is_global_zero else contextlib.nullcontext(), hardware.memory_kept():
+    with (
+        lock_folder(run, "run") if fabric.is_global_zero else contextlib.nullcontext(),
+        hardware.memory_kept(),
+    ):
         news = restore_state(state, run)
-        trainer = _Trainer(fabric, wrapped, optimiser_wrapped, state, config, windows, validation, run)
+        trainer = _Trainer(
+            fabric, wrapped, optimiser_wrapped, state, config, windows, validation, run
+        )
         if fabric.is_global_zero:
             trainer.log.cut_after(state.step)
             if news:
@@ -75,13 +81,19 @@ def _fabric(config: Config, devices: int, nodes: int) -> Any:
 
     strategy = "ddp" if devices * nodes > 1 else "auto"
     precision = hardware.precision(config.training.precision)
-    return Fabric(accelerator="auto", devices=devices, num_nodes=nodes, strategy=strategy, precision=precision)
+    return Fabric(
+        accelerator="auto", devices=devices, num_nodes=nodes, strategy=strategy, precision=precision
+    )
 
 
 def _chosen(fabric: Any, config: Config) -> str:
     """How the run is computed, in words."""
     loop, device = config.training, fabric.device
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    where = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"CPU, {torch.get_num_threads()} threads"
+    )
     words = [
         f"{fabric.world_size} x {where}",
         hardware.precision(loop.precision),
@@ -116,7 +128,11 @@ class _Trainer:
     def run_to(self, last: int) -> dict[str, Any]:
         loop, state = self.config.training, self.state
         quiet = contextlib.nullcontext(lambda *_: None)
-        bar = progress("training", last, "steps", start=state.step) if self.fabric.is_global_zero else quiet
+        bar = (
+            progress("training", last, "steps", start=state.step)
+            if self.fabric.is_global_zero
+            else quiet
+        )
         with bar as advance, stopping() as stop:
             while state.step < last:
                 advance(1, self._step())
@@ -132,7 +148,9 @@ class _Trainer:
                     )
                     raise SystemExit(128 + signal)
         if self.fabric.is_global_zero and not (self.run / models.WEIGHTS).exists():
-            self._keep(self._averaged(), None)  # stopped before its first validation: still a model to look at
+            self._keep(
+                self._averaged(), None
+            )  # stopped before its first validation: still a model to look at
         return {
             "rank": self.fabric.global_rank,
             "steps": state.step,
@@ -160,7 +178,9 @@ class _Trainer:
         for number, (clip, seeds) in enumerate(self._batch(step), start=1):
             last = number == config.training.accumulate
             with self.fabric.no_backward_sync(self.bound, enabled=not last):
-                part = self.bound(clip.frames[:, :length], clip.conditions[:, :length], seeds, beta, forced, ahead)
+                part = self.bound(
+                    clip.frames[:, :length], clip.conditions[:, :length], seeds, beta, forced, ahead
+                )
                 self.fabric.backward(part.loss / config.training.accumulate)
             parts.append(Elbo(*(value.detach() for value in part)))
         made = Elbo(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
@@ -170,7 +190,7 @@ class _Trainer:
             return self._report(made, beta, learning_rate, len(forced))
         return ""
 
-    def _batch(self, step: int) -> Iterator[tuple[Clip, list[int]]]:
+    def _batch(self, step: int) -> Iterator[tuple[Batch, list[int]]]:
         """This process's share of the step's clips, in parts, with the seed of each clip's noise."""
         loop, world, rank = self.config.training, self.fabric.world_size, self.fabric.global_rank
         numbers = self.order.batch(step, loop.batch)
@@ -189,7 +209,9 @@ class _Trainer:
         The gradients' norm is the same in every process, so all of them skip or none does.
         """
         options = self.config.optimiser
-        norm = torch.nn.utils.clip_grad_norm_(self.state.model.parameters(), options.clip_norm or math.inf)
+        norm = torch.nn.utils.clip_grad_norm_(
+            self.state.model.parameters(), options.clip_norm or math.inf
+        )
         if not torch.isfinite(norm):
             self.state.skipped_steps += 1
             self.bad_in_a_row += 1
@@ -208,7 +230,8 @@ class _Trainer:
 
     def _report(self, made: Any, beta: float, learning_rate: float, forced: int) -> str:
         means = self.fabric.all_reduce(
-            torch.stack([made.loss.detach(), made.mse, made.distortion, made.rate_nats]), reduce_op="mean"
+            torch.stack([made.loss.detach(), made.mse, made.distortion, made.rate_nats]),
+            reduce_op="mean",
         )
         loss, mse, distortion, rate = (float(v) for v in means)
         ratio = self.config.teacher_forcing.ratio(self.state.step - 1)
@@ -226,7 +249,11 @@ class _Trainer:
         }
         if self.fabric.is_global_zero:
             self.log.add(line)
-        frames = self.frames_per_step * (self.state.step - self.first_step) / (time.monotonic() - self.began)
+        frames = (
+            self.frames_per_step
+            * (self.state.step - self.first_step)
+            / (time.monotonic() - self.began)
+        )
         return (
             f"{frames:,.0f} frames/s  loss {loss:.4f}  distortion {distortion:.1f}  rate {rate:.2f} nats  "
             f"beta {beta:.1e}  teacher forcing {ratio:.2f}"
@@ -240,8 +267,15 @@ class _Trainer:
                 self._keep(averaged, None)
             else:
                 at_most = self.config.training.validation_clips
-                score = validation_psnr(averaged, self.validation, n_past, at_most, self.fabric.autocast())
-                draw_progress(averaged, self.validation, n_past, self.run / "progress" / f"step-{step:07d}.webp")
+                score = validation_psnr(
+                    averaged, self.validation, n_past, at_most, self.fabric.autocast()
+                )
+                draw_progress(
+                    averaged,
+                    self.validation,
+                    n_past,
+                    self.run / "progress" / f"step-{step:07d}.webp",
+                )
                 self.log.add({"step": step, "validation_psnr": score})
                 if self.state.best_psnr is None or score > self.state.best_psnr:
                     self.state.best_psnr = score

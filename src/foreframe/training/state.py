@@ -14,9 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import __version__
 from ..errors import InputError
-from ..files import digest_file, read_json, read_sealed, save_tensors, whole_folder, write_sealed
+from ..runtime.files import (
+    atomic_folder,
+    digest_file,
+    read_json,
+    read_json_with_digest,
+    save_tensors,
+    write_json_with_digest,
+)
+from ..version import __version__
 
 IDENTITY = "identity.json"  # of a run: its configuration and its data
 
@@ -38,12 +45,18 @@ class TrainingState:
 def save_state(state: TrainingState, run: Path, keep: int) -> Path:
     """Write the state and drop all but the newest `keep`."""
     folder = run / "state" / f"step-{state.step:07d}"
-    parts = {"model": dict(state.model.state_dict()), "average": state.average, "optimiser": _optimiser_tensors(state)}
-    with whole_folder(folder) as temporary:
+    parts = {
+        "model": dict(state.model.state_dict()),
+        "average": state.average,
+        "optimiser": _optimiser_tensors(state),
+    }
+    with atomic_folder(folder) as temporary:
         digests = {}
         for name, tensors in parts.items():
             file = temporary / f"{name}.safetensors"
-            save_tensors({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, file)
+            save_tensors(
+                {key: value.detach().cpu().contiguous() for key, value in tensors.items()}, file
+            )
             digests[file.name] = digest_file(file)
         described = {
             "schema": _SCHEMA,
@@ -56,7 +69,7 @@ def save_state(state: TrainingState, run: Path, keep: int) -> Path:
             "run": read_json(run / IDENTITY, "what a run is made of"),
             "digests": digests,
         }
-        write_sealed(temporary / _DESCRIBED, described)
+        write_json_with_digest(temporary / _DESCRIBED, described)
     for old in _folders(run)[keep:]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
@@ -73,10 +86,12 @@ def restore_state(state: TrainingState, run: Path) -> str:
         if fault:
             broken.append(f"{folder.name}: {fault}")
             continue
-        described = read_sealed(folder / _DESCRIBED, "a training state", _SCHEMA)
+        described = read_json_with_digest(folder / _DESCRIBED, "a training state", _SCHEMA)
         state.model.load_state_dict(load_file(folder / "model.safetensors"))
         device = next(state.model.parameters()).device
-        state.average.update({k: v.to(device) for k, v in load_file(folder / "average.safetensors").items()})
+        state.average.update(
+            {k: v.to(device) for k, v in load_file(folder / "average.safetensors").items()}
+        )
         _load_optimiser(state, load_file(folder / "optimiser.safetensors"))
         state.step, state.best_psnr = described["step"], described["best_psnr"]
         state.skipped_steps = described["skipped_steps"]
@@ -85,7 +100,9 @@ def restore_state(state: TrainingState, run: Path) -> str:
         notes = [f"going on from step {state.step}", *(f"removed damaged {b}" for b in broken)]
         for what, now in (("threads", torch.get_num_threads()), ("torch", torch.__version__)):
             if described[what] != now:
-                notes.append(f"{what} {described[what]} then, {now} now: equal to rounding, not bit for bit")
+                notes.append(
+                    f"{what} {described[what]} then, {now} now: equal to rounding, not bit for bit"
+                )
         return "; ".join(notes)
     if folders:
         raise InputError(
@@ -113,7 +130,7 @@ def whole_state(source: Path) -> Path:
 def adopt_state(state: Path, run: Path) -> None:
     """Copy a saved state into a run, unless it has states of its own by now."""
     if not _folders(run):
-        with whole_folder(run / "state" / state.name) as temporary:
+        with atomic_folder(run / "state" / state.name) as temporary:
             for file in state.iterdir():
                 shutil.copy2(file, temporary / file.name)
 
@@ -125,8 +142,12 @@ def _folders(run: Path) -> list[Path]:
 
 def _fault(folder: Path) -> str:
     try:
-        described = read_sealed(folder / _DESCRIBED, "a training state", _SCHEMA)
-        wrong = [name for name, right in described["digests"].items() if digest_file(folder / name) != right]
+        described = read_json_with_digest(folder / _DESCRIBED, "a training state", _SCHEMA)
+        wrong = [
+            name
+            for name, right in described["digests"].items()
+            if digest_file(folder / name) != right
+        ]
         return f"{', '.join(wrong)} changed" if wrong else ""
     except (InputError, OSError, KeyError, TypeError) as error:
         return str(error)
@@ -139,7 +160,9 @@ def _names(state: TrainingState) -> dict[int, str]:
 def _optimiser_tensors(state: TrainingState) -> dict[str, Tensor]:
     """Adam's moments and steps, by the name of the parameter they belong to. A sharded optimiser was gathered before."""
     names = _names(state)
-    parameters = [parameter for group in state.optimiser.param_groups for parameter in group["params"]]
+    parameters = [
+        parameter for group in state.optimiser.param_groups for parameter in group["params"]
+    ]
     return {
         f"{names[id(parameters[number])]}.{key}": torch.as_tensor(value)
         for number, slots in state.optimiser.state_dict()["state"].items()
@@ -153,12 +176,16 @@ def _load_optimiser(state: TrainingState, tensors: dict[str, Tensor]) -> None:
     for key, value in tensors.items():
         parameter, slot = key.rsplit(".", 1)
         slots.setdefault(parameter, {})[slot] = value
-    local = getattr(state.optimiser, "optim", state.optimiser)  # of a sharded one, the share of this process
+    local = getattr(
+        state.optimiser, "optim", state.optimiser
+    )  # of a sharded one, the share of this process
     for group in local.param_groups:
         for parameter in group["params"]:
             found = slots.get(names[id(parameter)], {})
             local.state[parameter] = {
-                key: value.to(parameter.device) if key == "step" else _laid_out_like(parameter, value)
+                key: value.to(parameter.device)
+                if key == "step"
+                else _laid_out_like(parameter, value)
                 for key, value in found.items()
             }
 

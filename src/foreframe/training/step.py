@@ -19,7 +19,7 @@ from ..rollouts import rollout
 from .config import Config
 
 
-class Bound(nn.Module):
+class ModelWithLoss(nn.Module):
     """A model with its objective."""
 
     def __init__(self, model: Model, n_past: int, score_context: bool) -> None:
@@ -28,7 +28,13 @@ class Bound(nn.Module):
         self.decode_from = 1 if score_context else n_past
 
     def forward(
-        self, frames: Tensor, conditions: Tensor, seeds: list[int], beta: float, forced: tuple[int, ...], ahead: int = 0
+        self,
+        frames: Tensor,
+        conditions: Tensor,
+        seeds: list[int],
+        beta: float,
+        forced: tuple[int, ...],
+        ahead: int = 0,
     ) -> Elbo:
         """The ELBO of clips: frames uint8 [B, T, C, H, W], conditions [B, T, *A]; `seeds[b]` draws clip b's noise.
 
@@ -37,15 +43,31 @@ class Bound(nn.Module):
         truth, noise = to_float(frames), Noise(seeds)
         if ahead:
             own = self._own(truth, conditions[:, : self.n_past + ahead], noise)
-            truth, conditions = torch.cat([own, truth[:, self.n_past + ahead :]], 1), conditions[:, ahead:]
-        made = rollout(self.model, truth, conditions, self.n_past, forced, noise=noise, decode_from=self.decode_from)
+            truth, conditions = (
+                torch.cat([own, truth[:, self.n_past + ahead :]], 1),
+                conditions[:, ahead:],
+            )
+        made = rollout(
+            self.model,
+            truth,
+            conditions,
+            self.n_past,
+            forced,
+            noise=noise,
+            decode_from=self.decode_from,
+        )
         return elbo(made, truth, beta)
 
     @torch.no_grad()
     def _own(self, truth: Tensor, conditions: Tensor, noise: Noise) -> Tensor:
         """The model's last own frames after the context, without gradient: [B, n_past, C, H, W]."""
         made = rollout(
-            self.model, truth[:, : self.n_past], conditions, self.n_past, noise=noise, decode_from=self.n_past
+            self.model,
+            truth[:, : self.n_past],
+            conditions,
+            self.n_past,
+            noise=noise,
+            decode_from=self.n_past,
         )
         return made.frames[:, -self.n_past :].float().clamp(0, 1)
 
@@ -60,7 +82,9 @@ def forced_steps(config: Config, step: int) -> tuple[int, ...]:
     drawn_at = step // options.epoch_steps if options.draw == "epoch" else step
     rng = np.random.default_rng((config.training.seed, drawn_at, 0x7F))
     future = range(config.clip.n_past + 1, config.clip.n_past + config.clip.horizon)
-    draws = rng.random(len(future)) if options.draw == "step" else np.full(len(future), rng.random())
+    draws = (
+        rng.random(len(future)) if options.draw == "step" else np.full(len(future), rng.random())
+    )
     return tuple(t for t, draw in zip(future, draws, strict=True) if draw < ratio)
 
 
@@ -85,10 +109,17 @@ def optimiser_of(model: Model, config: Config, sharded: bool = False) -> torch.o
     """
     options = config.optimiser
     groups = [
-        {"params": [p for p in model.parameters() if p.ndim >= 2], "weight_decay": options.weight_decay},
+        {
+            "params": [p for p in model.parameters() if p.ndim >= 2],
+            "weight_decay": options.weight_decay,
+        },
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
-    how: dict[str, Any] = {"lr": options.learning_rate(0), "betas": (options.beta1, options.beta2), "fused": True}
+    how: dict[str, Any] = {
+        "lr": options.learning_rate(0),
+        "betas": (options.beta1, options.beta2),
+        "fused": True,
+    }
     if sharded:
         from torch.distributed.optim import ZeroRedundancyOptimizer
 

@@ -11,17 +11,21 @@ from pathlib import Path
 from ..clips import to_float
 from ..data.mixtures import MixedWindows
 from ..evaluation.drawing import futures
-from ..evaluation.predicting import clip_seeds, sampled
+from ..evaluation.predicting import sample_futures
 from ..metrics.psnr import psnr
 from ..model import Model
-from ..noise import Noise
+from ..noise import Noise, clip_seeds
 from ..viz.clips import animate
 
 _CLIPS_AT_ONCE, _SHOWN_SAMPLES = 16, 4
 
 
 def validation_psnr(
-    model: Model, windows: MixedWindows, n_past: int, at_most: int, autocast: AbstractContextManager[None]
+    model: Model,
+    windows: MixedWindows,
+    n_past: int,
+    at_most: int,
+    autocast: AbstractContextManager[None],
 ) -> float:
     """Mean PSNR in dB of one prior sample of each of `at_most` clips, evenly spread."""
     count = min(len(windows), at_most)
@@ -32,7 +36,7 @@ def validation_psnr(
         for begin in range(0, count, _CLIPS_AT_ONCE):
             some = chosen[begin : begin + _CLIPS_AT_ONCE]
             clip = windows.clips(some).to(device)
-            drawn = sampled(model, clip, n_past, Noise(clip_seeds(0, some)))[:, 0]
+            drawn = sample_futures(model, clip, n_past, Noise(clip_seeds(0, some)))[:, 0]
             total += float(psnr(drawn.float(), to_float(clip.frames[:, n_past:])).mean(1).sum())
     return total / count
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..files import write_whole
+from ..runtime.files import atomic_write
 from . import palette
 
 Array = NDArray[Any]
@@ -48,10 +48,12 @@ def animate(tracks: Sequence[Track], path: Path, frames_per_second: float, zoom:
         raise InputError(f"{path} ends in {path.suffix!r}; expected one of {', '.join(SUFFIXES)}")
     if path.suffix == ".png":
         return save(strip(tracks, zoom), path)
-    return write_whole(path, animation(tracks, path.suffix, frames_per_second, zoom))
+    return atomic_write(path, animation(tracks, path.suffix, frames_per_second, zoom))
 
 
-def animation(tracks: Sequence[Track], suffix: str, frames_per_second: float, zoom: int = 2) -> bytes:
+def animation(
+    tracks: Sequence[Track], suffix: str, frames_per_second: float, zoom: int = 2
+) -> bytes:
     """The content of an animation's file: `.webp` (every colour), `.gif`, or `.mp4` (H.264, needs PyAV)."""
     pictures = [_columns(tracks, t, zoom) for t in range(len(tracks[0].frames))]
     if suffix == ".mp4":
@@ -61,7 +63,12 @@ def animation(tracks: Sequence[Track], suffix: str, frames_per_second: float, zo
     images = [Image.fromarray(picture) for picture in pictures]
     durations = [round(1000 / frames_per_second)] * len(images)
     durations[-1] += 800  # a rest before it begins anew
-    options: dict[str, Any] = {"save_all": True, "append_images": images[1:], "duration": durations, "loop": 0}
+    options: dict[str, Any] = {
+        "save_all": True,
+        "append_images": images[1:],
+        "duration": durations,
+        "loop": 0,
+    }
     if suffix == ".webp":
         options |= {"lossless": True, "method": 4}
     return _encoded(images[0], suffix, options)
@@ -77,7 +84,9 @@ def strip(tracks: Sequence[Track], zoom: int = 1) -> Array:
         cells = [_framed(track, t, zoom) for t in shown]
         row = _joined(cells, axis=1)
         label = _paper(row.shape[0], margin)
-        rows.append(np.concatenate([_written(label, track.title, (4, row.shape[0] // 2 - 7)), row], 1))
+        rows.append(
+            np.concatenate([_written(label, track.title, (4, row.shape[0] // 2 - 7)), row], 1)
+        )
     return _joined(rows, axis=0)
 
 
@@ -89,7 +98,11 @@ def sheet(clips: Sequence[Array], columns: int, zoom: int = 1) -> Array:
         rows.append(_joined([_zoomed(frames[t], zoom) for t in chosen], axis=1))
     width = max(row.shape[1] for row in rows)
     return _joined(
-        [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255) for row in rows], axis=0
+        [
+            np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+            for row in rows
+        ],
+        axis=0,
     )
 
 
@@ -97,7 +110,7 @@ def save(picture: Array, path: Path) -> Path:
     """Write one picture [H, W, 3]."""
     from PIL import Image
 
-    return write_whole(path, _encoded(Image.fromarray(picture), path.suffix, {}))
+    return atomic_write(path, _encoded(Image.fromarray(picture), path.suffix, {}))
 
 
 def _encoded(image: Any, suffix: str, options: dict[str, Any]) -> bytes:
@@ -115,14 +128,20 @@ def _film(pictures: Sequence[Array], frames_per_second: float) -> bytes:
     try:
         import av
     except ImportError:
-        raise InputError("writing MP4 needs PyAV; install it with: pip install 'foreframe[video]'") from None
+        raise InputError(
+            "writing MP4 needs PyAV; install it with: pip install 'foreframe[video]'"
+        ) from None
     content = io.BytesIO()
     height, width = (size - size % 2 for size in pictures[0].shape[:2])  # what H.264 can hold
     with av.open(content, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=Fraction(frames_per_second).limit_denominator(1001))
+        stream = container.add_stream(
+            "libx264", rate=Fraction(frames_per_second).limit_denominator(1001)
+        )
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for picture in pictures:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[:height, :width]), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                np.ascontiguousarray(picture[:height, :width]), format="rgb24"
+            )
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return content.getvalue()
@@ -146,7 +165,13 @@ def _columns(tracks: Sequence[Track], t: int, zoom: int) -> Array:
 
 def _framed(track: Track, t: int, zoom: int) -> Array:
     picture = _zoomed(track.frames[t], zoom)
-    colour = palette.INK if track.given is None else palette.GIVEN if t < track.given else palette.PREDICTED
+    colour = (
+        palette.INK
+        if track.given is None
+        else palette.GIVEN
+        if t < track.given
+        else palette.PREDICTED
+    )
     framed = np.empty((picture.shape[0] + 2 * _BORDER, picture.shape[1] + 2 * _BORDER, 3), np.uint8)
     framed[:] = palette.rgb(colour)
     framed[_BORDER:-_BORDER, _BORDER:-_BORDER] = picture
@@ -168,9 +193,11 @@ def _paper(height: int, width: int) -> Array:
     return np.full((height, width, 3), 255, np.uint8)
 
 
-def _written(canvas: Array, text: str, at: tuple[int, int]) -> Array:
+def _written(decoder: Array, text: str, at: tuple[int, int]) -> Array:
     from PIL import Image, ImageDraw, ImageFont
 
-    image = Image.fromarray(canvas)
-    ImageDraw.Draw(image).text(at, text, fill=palette.rgb(palette.INK), font=ImageFont.load_default(11))
+    image = Image.fromarray(decoder)
+    ImageDraw.Draw(image).text(
+        at, text, fill=palette.rgb(palette.INK), font=ImageFont.load_default(11)
+    )
     return np.asarray(image)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..files import write_whole
+from ..runtime.files import atomic_write
 from . import palette
 
 Lines = Sequence[Mapping[str, Any]]
@@ -38,7 +38,13 @@ def training(runs: Mapping[str, Lines], path: Path) -> Path:
     figure, axes = _figure(2, 2, (9.6, 5.6))
     panels = (
         (axes[0][0], "loss", "loss (MSE + beta KL, summed over frames)", "beta", "KL weight beta"),
-        (axes[0][1], "distortion", "distortion (squared error a frame)", "teacher_forcing", "teacher-forcing ratio"),
+        (
+            axes[0][1],
+            "distortion",
+            "distortion (squared error a frame)",
+            "teacher_forcing",
+            "teacher-forcing ratio",
+        ),
         (axes[1][0], "rate_nats", "rate (nats a frame)", "beta", "KL weight beta"),
         (axes[1][1], "validation_psnr", "validation PSNR, one prior sample (dB)", None, None),
     )
@@ -54,7 +60,9 @@ def training(runs: Mapping[str, Lines], path: Path) -> Path:
                 name if len(runs) > 1 else None,
                 marker="o" if key == "validation_psnr" else None,
             )
-        if key in ("loss", "distortion") and all(line.get(key, 1) > 0 for lines in runs.values() for line in lines):
+        if key in ("loss", "distortion") and all(
+            line.get(key, 1) > 0 for lines in runs.values() for line in lines
+        ):
             axis.set_yscale("log")
         if second:
             _second_axis(axis, runs, second, str(second_title))
@@ -96,7 +104,10 @@ def per_frame(curves: Mapping[str, Mapping[str, Sequence[float]]], n_past: int, 
 
 
 def comparison(
-    logs: Mapping[str, Sequence[Lines]], per_frame: Mapping[str, Sequence[Sequence[float]]], n_past: int, path: Path
+    logs: Mapping[str, Sequence[Lines]],
+    per_frame: Mapping[str, Sequence[Sequence[float]]],
+    n_past: int,
+    path: Path,
 ) -> Path:
     """All arms of an experiment over each other: one line a seed, one colour an arm.
 
@@ -130,7 +141,13 @@ def comparison(
     for arm, curves in per_frame.items():
         for number, values in enumerate(curves):
             frames = range(n_past, n_past + len(values))
-            last.plot(frames, values, color=colours[arm], linewidth=1.4, label=arm if number == 0 else None)
+            last.plot(
+                frames,
+                values,
+                color=colours[arm],
+                linewidth=1.4,
+                label=arm if number == 0 else None,
+            )
     last.legend()
     return _save(figure, path)
 
@@ -139,10 +156,19 @@ def _colours(runs: Mapping[str, Any]) -> list[str]:
     return [palette.SEQUENCE[i % len(palette.SEQUENCE)] for i in range(len(runs))]
 
 
-def _line(axis: Any, lines: Lines, key: str, colour: str, label: str | None, marker: str | None = None) -> None:
+def _line(
+    axis: Any, lines: Lines, key: str, colour: str, label: str | None, marker: str | None = None
+) -> None:
     points = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
     if points:
-        axis.plot(*zip(*points, strict=True), color=colour, label=label, linewidth=1.4, marker=marker, markersize=4)
+        axis.plot(
+            *zip(*points, strict=True),
+            color=colour,
+            label=label,
+            linewidth=1.4,
+            marker=marker,
+            markersize=4,
+        )
 
 
 def _second_axis(axis: Any, runs: Mapping[str, Lines], key: str, title: str) -> None:
@@ -172,7 +198,9 @@ def _save(figure: Any, path: Path) -> Path:
     from matplotlib import pyplot
 
     content = io.BytesIO()
-    options: dict[str, Any] = {"metadata": {"Date": None}} if path.suffix == ".svg" else {"dpi": 130}
+    options: dict[str, Any] = (
+        {"metadata": {"Date": None}} if path.suffix == ".svg" else {"dpi": 130}
+    )
     figure.savefig(content, format=path.suffix.removeprefix(".") or "png", **options)
     pyplot.close(figure)
-    return write_whole(path, content.getvalue())
+    return atomic_write(path, content.getvalue())

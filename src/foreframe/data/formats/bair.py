@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..recording import Column, Recording, finite, names_of
-from ..tfrecords import Record, records
-from . import Choice
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording, finite, names_of
+from ._tfrecords import Record, records
 
 Array = NDArray[Any]
 
@@ -34,15 +34,23 @@ def recognises(path: Path) -> bool:
     return bool(_files(path))
 
 
-def open(path: Path, choice: Choice) -> Bair:  # noqa: A001 - the word every world and format uses
-    choice.refuse("BAIR has one column of actions and one of positions", "actions", "states", "labels", "max_gap_s")
-    camera = choice.one("camera", _CAMERAS, _CAMERAS, path)
+def open_recordings(path: Path, options: SourceOptions) -> Bair:
+    options.refuse(
+        "BAIR has one column of actions and one of positions",
+        "actions",
+        "states",
+        "labels",
+        "max_gap_s",
+    )
+    camera = options.one("camera", _CAMERAS, _CAMERAS, path)
     files = _files(path)
     if not files or camera is None:
-        raise InputError(f"{path} has no {{train,test}}/traj_*_to_*.tfrecords; expected BAIR robot pushing")
+        raise InputError(
+            f"{path} has no {{train,test}}/traj_*_to_*.tfrecords; expected BAIR robot pushing"
+        )
     episodes, notes = [], [f"camera {camera}"]
     for file in files:
-        found, fault = records(file, choice.skip_bad)
+        found, fault = records(file, options.skip_bad)
         episodes += [(_split(file), record) for record in found]
         notes += [f"left out the rest of a file: {fault}"] if fault else []
     if any(split == "validate" for split, _ in episodes):
@@ -76,13 +84,19 @@ class Bair:
         steps = sum(re.fullmatch(rf"\d+/{self.camera}/encoded", key) is not None for key in example)
         where = f"{record.file}: record at byte {record.offset}"
         if not steps:
-            raise InputError(f"{where} has no pictures of {self.camera}; expected <t>/{self.camera}/encoded")
+            raise InputError(
+                f"{where} has no pictures of {self.camera}; expected <t>/{self.camera}/encoded"
+            )
         frames = [_picture(example, f"{t}/{self.camera}/encoded", where) for t in range(steps)]
         values = {
-            name: np.stack([_numbers(example, f"{t}/{name}", column.shape[0], where) for t in range(steps)])
+            name: np.stack(
+                [_numbers(example, f"{t}/{name}", column.shape[0], where) for t in range(steps)]
+            )
             for name, column in self.columns.items()
         }
-        return Recording(f"{record.file.parent.name}/{record.file.stem}/{record.offset}", frames, values, split)
+        return Recording(
+            f"{record.file.parent.name}/{record.file.stem}/{record.offset}", frames, values, split
+        )
 
 
 def _files(path: Path) -> list[Path]:
@@ -91,17 +105,23 @@ def _files(path: Path) -> list[Path]:
     for root in (path, path / "softmotion30_44k"):
         for split in ("train", "test"):
             found += [f for f in (root / split).glob("traj_*_to_*.tfrecords") if f.is_file()]
-    return sorted(found, key=lambda file: (file.parent.name, [int(n) for n in re.findall(r"\d+", file.stem)]))
+    return sorted(
+        found, key=lambda file: (file.parent.name, [int(n) for n in re.findall(r"\d+", file.stem)])
+    )
 
 
 def _split(file: Path) -> str | None:
-    return "validate" if (file.parent.name, file.stem) == ("train", _VALIDATION) else file.parent.name
+    return (
+        "validate" if (file.parent.name, file.stem) == ("train", _VALIDATION) else file.parent.name
+    )
 
 
 def _picture(example: Mapping[str, Any], key: str, where: str) -> Array:
     content = example.get(key)
     if not isinstance(content, list) or len(content) != 1 or len(content[0]) != _SIDE * _SIDE * 3:
-        raise InputError(f"{where} has no {_SIDE}x{_SIDE} picture {key!r}; expected {_SIDE * _SIDE * 3} raw bytes")
+        raise InputError(
+            f"{where} has no {_SIDE}x{_SIDE} picture {key!r}; expected {_SIDE * _SIDE * 3} raw bytes"
+        )
     return np.frombuffer(content[0], np.uint8).reshape(_SIDE, _SIDE, 3)
 
 

@@ -20,19 +20,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...files import whole_folder
-from ...progress import progress
+from ...runtime.files import atomic_folder, new_folder
+from ...runtime.progress import progress
 from ..pictures import number_of, read_picture, resized
-from ..recording import Column, Recording
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording
 from ..store import ClipStore
-from . import Choice, new_folder
 
 Array = NDArray[Any]
 Files = tuple[Path, ...]
 
-_FOLDERS = {"train": "train", "val": "validate", "test": "test"}  # as they are called, and what they are here
+_FOLDERS = {
+    "train": "train",
+    "val": "validate",
+    "test": "test",
+}  # as they are called, and what they are here
 _THUMBNAIL = (16, 32)
-_CUT_MSE = 2e-3  # thumbnails of consecutive frames differ by more than this where the scene changes,
+_CUT_MSE = (
+    2e-3  # thumbnails of consecutive frames differ by more than this where the scene changes,
+)
 _CUT_TIMES = 3.0  # and so many times as much as the second most of their neighbours: a fast move takes several frames
 _NEIGHBOURS = 3
 _SHOWN = 8
@@ -42,22 +48,30 @@ def recognises(path: Path) -> bool:
     return any((path / name / f"{name}_img").is_dir() for name in _FOLDERS)
 
 
-def open(path: Path, choice: Choice) -> Dance:  # noqa: A001 - the word every world and format uses
-    choice.refuse("the dance layout has one camera and label images")
+def open_recordings(path: Path, options: SourceOptions) -> Dance:
+    options.refuse("the dance layout has one camera and label images")
     if not recognises(path):
-        raise InputError(f"{path} has no train/train_img, val/val_img or test/test_img; expected the dance layout")
+        raise InputError(
+            f"{path} has no train/train_img, val/val_img or test/test_img; expected the dance layout"
+        )
     sequences, notes = [], []
     for name in ("train", "val"):
         if (path / name / f"{name}_img").is_dir():
             found, said = _cut_apart(name, *_pairs(path / name, f"{name}_img", f"{name}_label"))
             sequences += found
             notes += said
-    folders = sorted((path / "test" / "test_img").glob("*/"), key=lambda folder: (number_of(folder), folder.name))
+    folders = sorted(
+        (path / "test" / "test_img").glob("*/"), key=lambda folder: (number_of(folder), folder.name)
+    )
     for folder in folders:
-        pictures, labels = _pairs(path / "test", f"test_img/{folder.name}", f"test_label/{folder.name}")
+        pictures, labels = _pairs(
+            path / "test", f"test_img/{folder.name}", f"test_label/{folder.name}"
+        )
         sequences.append(Take(f"test/{folder.name}", "test", pictures, labels))
     if not sequences:
-        raise InputError(f"{path} has folders of the dance layout but no pictures; expected <n>.png in them")
+        raise InputError(
+            f"{path} has folders of the dance layout but no pictures; expected <n>.png in them"
+        )
     withheld = sum(len(s.pictures) < len(s.labels) for s in sequences)
     if withheld:
         notes.append(f"{withheld} sequences hold fewer pictures than labels: the rest is withheld")
@@ -104,11 +118,13 @@ def export(store: ClipStore, out: Path) -> int:
 
     labels = [name for name, column in store.columns.items() if column.role == "label"]
     if len(labels) != 1:
-        raise InputError(f"{store.path} has label columns {labels}; the dance layout holds exactly one")
+        raise InputError(
+            f"{store.path} has label columns {labels}; the dance layout holds exactly one"
+        )
     new_folder(out, "the dance layout")
     names = {split: name for name, split in _FOLDERS.items()}
     following = dict.fromkeys(_FOLDERS, 0)
-    with whole_folder(out) as root:
+    with atomic_folder(out) as root:
         for episode in store.episodes:
             name, within, first = names[episode.split], "", 0
             if name == "test":
@@ -117,10 +133,15 @@ def export(store: ClipStore, out: Path) -> int:
             else:
                 first = following[name]
                 following[name] += episode.length + 1
-            for column, kind, count in (("frames", "img", episode.seen), (labels[0], "label", episode.length)):
+            for column, kind, count in (
+                ("frames", "img", episode.seen),
+                (labels[0], "label", episode.length),
+            ):
                 folder = root / name / f"{name}_{kind}" / within
                 folder.mkdir(parents=True, exist_ok=True)
-                for number, picture in enumerate(store.column(column)[episode.start : episode.start + count]):
+                for number, picture in enumerate(
+                    store.column(column)[episode.start : episode.start + count]
+                ):
                     Image.fromarray(np.squeeze(picture)).save(folder / f"{first + number}.png")
     return len(store.episodes)
 
@@ -168,7 +189,9 @@ def _cut_apart(name: str, pictures: Files, labels: Files) -> tuple[list[Take], l
     ]
     notes = []
     if cuts:
-        where = ", ".join(str(numbers[i]) for i in cuts[:_SHOWN]) + (", ..." if len(cuts) > _SHOWN else "")
+        where = ", ".join(str(numbers[i]) for i in cuts[:_SHOWN]) + (
+            ", ..." if len(cuts) > _SHOWN else ""
+        )
         notes.append(f"{name}: {len(cuts)} scene cuts, before pictures {where}")
     if gaps:
         notes.append(f"{name}: {len(gaps)} gaps in the numbers of the pictures")

@@ -17,35 +17,46 @@ import numpy as np
 
 from ...errors import InputError
 from ..pictures import read_picture
-from ..recording import Column, Recording, finite, side_by_side
-from ..table_roles import gaps_in_time
-from . import Choice
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording, finite, side_by_side
+from ._table_roles import gaps_in_time
 
 _CAMERA, _ACTIONS = "cam/image_array", ("user/angle", "user/throttle")
 _SHORTEST = 2  # frames; a lone picture shows no movement
 
 
 def recognises(path: Path) -> bool:
-    return (path / "manifest.json").is_file() and (path / "images").is_dir() and any(path.glob("catalog_*.catalog"))
+    return (
+        (path / "manifest.json").is_file()
+        and (path / "images").is_dir()
+        and any(path.glob("catalog_*.catalog"))
+    )
 
 
-def open(path: Path, choice: Choice) -> Tub:  # noqa: A001 - the word every world and format uses
-    choice.refuse("a tub has pictures of one kind only", "labels")
+def open_recordings(path: Path, options: SourceOptions) -> Tub:
+    options.refuse("a tub has pictures of one kind only", "labels")
     inputs, kinds, catalogs, deleted = _manifest(path / "manifest.json")
     cameras = [name for name, kind in zip(inputs, kinds) if kind == "image_array"]
     numbers = [name for name, kind in zip(inputs, kinds) if kind in ("float", "int", "double")]
-    camera = choice.one("camera", cameras, (_CAMERA, *cameras), path)
+    camera = options.one("camera", cameras, (_CAMERA, *cameras), path)
     if camera is None:
         raise InputError(f"{path} has inputs {', '.join(inputs)}; expected one of kind image_array")
-    actions, states = choice.some("actions", numbers, _ACTIONS, path), choice.some("states", numbers, (), path)
+    actions, states = (
+        options.some("actions", numbers, _ACTIONS, path),
+        options.some("states", numbers, (), path),
+    )
     records = [record for name in catalogs for record in _catalog(path, name)]
     kept = [record for record in records if record["_index"] not in deleted]
     if not kept:
-        raise InputError(f"{path} has {len(records)} records, all deleted; expected some that are not")
-    episodes, said = _episodes(kept, choice.max_gap_s)
+        raise InputError(
+            f"{path} has {len(records)} records, all deleted; expected some that are not"
+        )
+    episodes, said = _episodes(kept, options.max_gap_s)
     notes = [f"actions {', '.join(actions)}; states {', '.join(states) or 'none'}"]
     if deleted:
-        notes.append(f"{len(records) - len(kept)} of {len(records)} records are deleted and were left out")
+        notes.append(
+            f"{len(records) - len(kept)} of {len(records)} records are deleted and were left out"
+        )
     return Tub(path, camera, actions, states, tuple(episodes), _rate(kept), (*notes, *said))
 
 
@@ -63,8 +74,14 @@ class Tub:
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
-        found = {"action": side_by_side("action", dict.fromkeys(self.actions, 1))} if self.actions else {}
-        return found | ({"state": side_by_side("state", dict.fromkeys(self.states, 1))} if self.states else {})
+        found = (
+            {"action": side_by_side("action", dict.fromkeys(self.actions, 1))}
+            if self.actions
+            else {}
+        )
+        return found | (
+            {"state": side_by_side("state", dict.fromkeys(self.states, 1))} if self.states else {}
+        )
 
     def __len__(self) -> int:
         return len(self.episodes)
@@ -78,19 +95,28 @@ class Tub:
             if keys:
                 where = f"{self.root}: records from _index {first}"
                 try:
-                    rows = np.asarray([[float(record[key]) for key in keys] for record in records], np.float32)
+                    rows = np.asarray(
+                        [[float(record[key]) for key in keys] for record in records], np.float32
+                    )
                 except (KeyError, TypeError, ValueError) as error:
-                    raise InputError(f"{where} lack numbers for {', '.join(keys)} ({error})") from None
+                    raise InputError(
+                        f"{where} lack numbers for {', '.join(keys)} ({error})"
+                    ) from None
                 values[name] = finite(rows, where)
         return Recording(
-            f"{self.root.name}/{first}", frames, values, facts={"session": str(records[0].get("_session_id"))}
+            f"{self.root.name}/{first}",
+            frames,
+            values,
+            facts={"session": str(records[0].get("_session_id"))},
         )
 
     def _picture(self, record: Mapping[str, Any]) -> Path:
         name = str(record.get(self.camera))
         file = self.root / "images" / name
         if file.parent.resolve() != (self.root / "images").resolve():
-            raise InputError(f"{self.root}: record {record['_index']} names a picture outside its folder ({name!r})")
+            raise InputError(
+                f"{self.root}: record {record['_index']} names a picture outside its folder ({name!r})"
+            )
         return file
 
 
@@ -99,7 +125,12 @@ def _manifest(file: Path) -> tuple[list[str], list[str], list[str], set[int]]:
     try:
         lines = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
         inputs, kinds, catalogs = lines[0], lines[1], lines[4]
-        return list(inputs), list(kinds), list(catalogs["paths"]), {int(i) for i in catalogs.get("deleted_indexes", ())}
+        return (
+            list(inputs),
+            list(kinds),
+            list(catalogs["paths"]),
+            {int(i) for i in catalogs.get("deleted_indexes", ())},
+        )
     except (OSError, ValueError, IndexError, KeyError, TypeError) as error:
         raise InputError(
             f"{file} cannot be read ({error!r}); expected the five JSON lines of a donkeycar tub"
@@ -114,7 +145,9 @@ def _catalog(root: Path, name: str) -> list[dict[str, Any]]:
     try:
         lines = file.read_text().splitlines()
     except OSError as error:
-        raise InputError(f"{file} cannot be read ({error.strerror}); expected a catalog of the tub") from None
+        raise InputError(
+            f"{file} cannot be read ({error.strerror}); expected a catalog of the tub"
+        ) from None
     for row, line in enumerate(lines):
         if line.strip():
             try:
@@ -131,14 +164,22 @@ def _episodes(
     records: Sequence[Mapping[str, Any]], max_gap_s: float | None
 ) -> tuple[list[tuple[Mapping[str, Any], ...]], list[str]]:
     records = sorted(records, key=lambda record: record["_index"])
-    breaks = {i for i in range(1, len(records)) if records[i]["_index"] != records[i - 1]["_index"] + 1}
-    breaks |= {i for i in range(1, len(records)) if records[i].get("_session_id") != records[i - 1].get("_session_id")}
+    breaks = {
+        i for i in range(1, len(records)) if records[i]["_index"] != records[i - 1]["_index"] + 1
+    }
+    breaks |= {
+        i
+        for i in range(1, len(records))
+        if records[i].get("_session_id") != records[i - 1].get("_session_id")
+    }
     late = gaps_in_time(_seconds(records), max_gap_s) - breaks
     bounds = [0, *sorted(breaks | late), len(records)]
     runs = [tuple(records[a:b]) for a, b in zip(bounds, bounds[1:])]
     episodes = [run for run in runs if len(run) >= _SHORTEST]
     if not episodes:
-        raise InputError(f"{len(records)} records make no episode of {_SHORTEST} pictures; expected consecutive ones")
+        raise InputError(
+            f"{len(records)} records make no episode of {_SHORTEST} pictures; expected consecutive ones"
+        )
     notes = [f"cut at {len(late)} gaps in time"] if late else []
     if lone := len(runs) - len(episodes):
         notes.append(f"{lone} lone pictures were left out")

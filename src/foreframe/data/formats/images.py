@@ -18,10 +18,20 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..pictures import PICTURES, number_of, read_picture
-from ..recording import Column, Recording, Role
-from ..table_roles import columns_of, gaps_in_time, rate_of, roles, said, split_of, table_of, times_of, values_of
-from ..tables import read_table
-from . import Choice
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording, Role
+from ._table_roles import (
+    columns_of,
+    gaps_in_time,
+    rate_of,
+    roles,
+    said,
+    split_of,
+    table_of,
+    times_of,
+    values_of,
+)
+from ._tables import read_table
 
 Array = NDArray[Any]
 
@@ -29,29 +39,38 @@ GENERAL = True
 
 
 def recognises(path: Path) -> bool:
-    return path.is_dir() and next((f for f in path.rglob("*") if f.suffix.lower() in PICTURES), None) is not None
+    return (
+        path.is_dir()
+        and next((f for f in path.rglob("*") if f.suffix.lower() in PICTURES), None) is not None
+    )
 
 
-def open(path: Path, choice: Choice) -> Folders:  # noqa: A001 - the word every world and format uses
-    choice.refuse("folders of pictures have one camera each: import them one by one", "camera")
+def open_recordings(path: Path, options: SourceOptions) -> Folders:
+    options.refuse("folders of pictures have one camera each: import them one by one", "camera")
     if not path.is_dir():
         raise InputError(f"{path} is no folder; expected folders of numbered pictures")
     pieces, notes = [], []
-    labels = choice.labels
+    labels = options.labels
     for folder in [path, *sorted((p for p in path.rglob("*") if p.is_dir()), key=_natural)]:
         if labels and folder.name == labels:
             continue
         files = [f for f in folder.iterdir() if f.suffix.lower() in PICTURES]
         if files:
-            pieces.append(_episode(path, folder, sorted(files, key=lambda f: (number_of(f), f.name)), labels))
+            pieces.append(
+                _episode(path, folder, sorted(files, key=lambda f: (number_of(f), f.name)), labels)
+            )
     if not pieces:
-        raise InputError(f"{path} has no pictures; expected folders of numbered {', '.join(PICTURES)}")
-    tables = {folder: read_table(table) if (table := table_of(folder)) else {} for folder, _, _ in pieces}
+        raise InputError(
+            f"{path} has no pictures; expected folders of numbered {', '.join(PICTURES)}"
+        )
+    tables = {
+        folder: read_table(table) if (table := table_of(folder)) else {} for folder, _, _ in pieces
+    }
     first = tables[pieces[0][0]]
-    keys = roles(first, choice, path)
+    keys = roles(first, options, path)
     spans = []
     for folder, found, drawn in pieces:
-        cuts = gaps_in_time(times_of(tables[folder]), choice.max_gap_s)
+        cuts = gaps_in_time(times_of(tables[folder]), options.max_gap_s)
         bounds = [0, *sorted(cuts), len(found)]
         if cuts:
             notes.append(f"{folder.name}: cut at {len(cuts)} gaps in time")
@@ -87,7 +106,9 @@ class Folders:
     def columns(self) -> Mapping[str, Column]:
         found = columns_of(self.keys, self.widths)
         if self.spans[0].labels:
-            found["label"] = Column("label", "uint8", read_picture(self.spans[0].labels[0]).shape, lag=0)
+            found["label"] = Column(
+                "label", "uint8", read_picture(self.spans[0].labels[0]).shape, lag=0
+            )
         return found
 
     def __len__(self) -> int:
@@ -97,7 +118,11 @@ class Folders:
         span = self.spans[index]
         rows = slice(span.first, span.last)
         table = table_of(span.folder)
-        values = values_of(self.keys, read_table(table), str(table)) if table and any(self.keys.values()) else {}
+        values = (
+            values_of(self.keys, read_table(table), str(table))
+            if table and any(self.keys.values())
+            else {}
+        )
         for name, v in values.items():
             if len(v) != len(span.pictures):
                 raise InputError(
@@ -106,8 +131,14 @@ class Folders:
             values[name] = v[rows]
         if span.labels:
             values["label"] = np.stack([read_picture(file) for file in span.labels[rows]])
-        name = str(span.folder.relative_to(self.root)) if span.folder != self.root else span.folder.name
-        where = f"{name}/{span.first}" if (span.first, span.last) != (0, len(span.pictures)) else name
+        name = (
+            str(span.folder.relative_to(self.root))
+            if span.folder != self.root
+            else span.folder.name
+        )
+        where = (
+            f"{name}/{span.first}" if (span.first, span.last) != (0, len(span.pictures)) else name
+        )
         frames = (read_picture(file) for file in span.pictures[rows])
         return Recording(where, frames, values, split_of(self.root, span.folder))
 
@@ -122,7 +153,10 @@ def _episode(
     if not labels:
         return folder, tuple(files), ()
     there = folder / labels if (folder / labels).is_dir() else folder.parent / labels
-    drawn = sorted((f for f in there.glob("*") if f.suffix.lower() in PICTURES), key=lambda f: (number_of(f), f.name))
+    drawn = sorted(
+        (f for f in there.glob("*") if f.suffix.lower() in PICTURES),
+        key=lambda f: (number_of(f), f.name),
+    )
     if [number_of(f) for f in drawn] != [number_of(f) for f in files]:
         raise InputError(
             f"{there} has {len(drawn)} label images for the {len(files)} pictures of {folder}; expected one each, of the same numbers"

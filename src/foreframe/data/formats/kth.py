@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from ...errors import InputError
-from . import Choice
+from ..sources.options import SourceOptions
 from .videos import Videos, files_of, videos
 
 _NAME = re.compile(r"person(\d\d)_[a-z]+_d[1-4]_uncomp")
@@ -21,12 +21,12 @@ def recognises(path: Path) -> bool:
     return any(_NAME.fullmatch(file.stem) for file in files_of(path))
 
 
-def open(path: Path, choice: Choice) -> Videos:  # noqa: A001 - the word every world and format uses
-    choice.refuse("KTH has pictures alone")
+def open_recordings(path: Path, options: SourceOptions) -> Videos:
+    options.refuse("KTH has pictures alone")
     files = [file for file in files_of(path) if _NAME.fullmatch(file.stem)]
     if not files:
         raise InputError(f"{path} has no person<nn>_<class>_d<n>_uncomp.avi; expected KTH")
-    return videos(path, files, choice, _split)
+    return videos(path, files, options, _split)
 
 
 def _split(root: Path, file: Path) -> str:

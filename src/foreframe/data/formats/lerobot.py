@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...files import read_json
+from ...runtime.files import read_json
 from ..pictures import decode_picture
-from ..recording import Column, Recording, Role, finite, names_of
-from ..videos import decoded
-from . import Choice
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording, Role, finite, names_of
+from ._videos import decoded
 
 Array = NDArray[Any]
 Keys = Mapping[Role, tuple[str, ...]]
@@ -33,14 +33,20 @@ def recognises(path: Path) -> bool:
     return version(path).startswith("v2")
 
 
-def open(path: Path, choice: Choice) -> LeRobot:  # noqa: A001 - the word every world and format uses
+def open_recordings(path: Path, options: SourceOptions) -> LeRobot:
     info = described(path, "v2", ("fps", "chunks_size", "data_path", "features"))
-    camera, keys = chosen(path, info, choice)
+    camera, keys = chosen(path, info, options)
     file = path / "meta" / "episodes.jsonl"
     try:
-        listed = [int(json.loads(line)["episode_index"]) for line in file.read_text().splitlines() if line.strip()]
+        listed = [
+            int(json.loads(line)["episode_index"])
+            for line in file.read_text().splitlines()
+            if line.strip()
+        ]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{file} cannot be read ({error!r}); expected one JSON object a line") from None
+        raise InputError(
+            f"{file} cannot be read ({error!r}); expected one JSON object a line"
+        ) from None
     found = LeRobot(path, info, camera, keys, (), len(listed))
     there = tuple(i for i in listed if all(file.is_file() for file in found.files(i)))
     if not there:
@@ -68,7 +74,9 @@ class Listed:
 
     @property
     def notes(self) -> Sequence[str]:
-        taken = "; ".join(f"{role}s {', '.join(names) or 'none'}" for role, names in self.keys.items())
+        taken = "; ".join(
+            f"{role}s {', '.join(names) or 'none'}" for role, names in self.keys.items()
+        )
         missing = self.listed - len(self.episodes)
         skipped = f"{missing} of {self.listed} listed episodes have no table or no video here and were left out"
         return (f"camera {self.camera}; {taken}", *((skipped,) if missing else ()))
@@ -89,14 +97,21 @@ class LeRobot(Listed):
         """Table and video of an episode."""
         chunk = episode // int(self.info["chunks_size"])
         facts = {"episode_chunk": chunk, "episode_index": episode, "video_key": self.camera}
-        patterns = [self.info["data_path"], *([self.info["video_path"]] if is_video(self.info, self.camera) else [])]
+        patterns = [
+            self.info["data_path"],
+            *([self.info["video_path"]] if is_video(self.info, self.camera) else []),
+        ]
         return [inside(self.root, pattern, facts) for pattern in patterns]
 
     def read(self, index: int) -> Recording:
         episode = self.episodes[index]
         table, *video = self.files(episode)
         values, pictures = read_rows(table, self.info, self.keys, None if video else self.camera)
-        frames = decoded(video[0], len(next(iter(values.values()))), str(video[0])) if video else pictures
+        frames = (
+            decoded(video[0], len(next(iter(values.values()))), str(video[0]))
+            if video
+            else pictures
+        )
         return Recording(f"episode_{episode:06d}", frames, values, facts={"episode_index": episode})
 
 
@@ -112,25 +127,44 @@ def described(path: Path, major: str, needed: Sequence[str]) -> dict[str, Any]:
     """`meta/info.json`, if it is of this major version and complete."""
     info = read_json(path / _INFO, "the description of a LeRobotDataset")
     if not version(path).startswith(major):
-        raise InputError(f"{path} is a LeRobotDataset {version(path) or 'of no version'}; expected {major}.x")
+        raise InputError(
+            f"{path} is a LeRobotDataset {version(path) or 'of no version'}; expected {major}.x"
+        )
     lacking = [key for key in needed if key not in info]
     if lacking:
-        raise InputError(f"{path / _INFO} has no {lacking[0]!r}; expected a whole LeRobotDataset description")
+        raise InputError(
+            f"{path / _INFO} has no {lacking[0]!r}; expected a whole LeRobotDataset description"
+        )
     return dict(info)
 
 
-def chosen(path: Path, info: Mapping[str, Any], choice: Choice) -> tuple[str, Keys]:
+def chosen(path: Path, info: Mapping[str, Any], options: SourceOptions) -> tuple[str, Keys]:
     """The camera, and the features that are actions and states."""
-    choice.refuse("a LeRobotDataset has no label images, and its episodes are cut already", "labels", "max_gap_s")
+    options.refuse(
+        "a LeRobotDataset has no label images, and its episodes are cut already",
+        "labels",
+        "max_gap_s",
+    )
     features = info["features"]
-    numbers = [name for name, feature in features.items() if str(feature.get("dtype")).startswith(("float", "int"))]
-    cameras = [name for name, feature in features.items() if feature.get("dtype") in ("video", "image")]
-    camera = choice.one("camera", cameras, cameras, path)
+    numbers = [
+        name
+        for name, feature in features.items()
+        if str(feature.get("dtype")).startswith(("float", "int"))
+    ]
+    cameras = [
+        name for name, feature in features.items() if feature.get("dtype") in ("video", "image")
+    ]
+    camera = options.one("camera", cameras, cameras, path)
     usual = [n for n in numbers if n == "action"] or [n for n in numbers if n.startswith("action.")]
-    actions = choice.some("actions", numbers, usual, path)
+    actions = options.some("actions", numbers, usual, path)
     if camera is None or not actions:
-        raise InputError(f"{path} has features {', '.join(features)}; expected a camera and an action among them")
-    return camera, {"action": actions, "state": choice.some("states", numbers, ("observation.state",), path)}
+        raise InputError(
+            f"{path} has features {', '.join(features)}; expected a camera and an action among them"
+        )
+    return camera, {
+        "action": actions,
+        "state": options.some("states", numbers, ("observation.state",), path),
+    }
 
 
 def is_video(info: Mapping[str, Any], camera: str) -> bool:
@@ -169,7 +203,9 @@ def inside(root: Path, pattern: str, facts: Mapping[str, Any]) -> Path:
     try:
         file = root / pattern.format(**facts)
     except (KeyError, IndexError, ValueError, AttributeError) as error:
-        raise InputError(f"{root / _INFO}: path pattern {pattern!r} cannot be filled in ({error})") from None
+        raise InputError(
+            f"{root / _INFO}: path pattern {pattern!r} cannot be filled in ({error})"
+        ) from None
     if not file.resolve().is_relative_to(root.resolve()):
         raise InputError(f"{root / _INFO}: path pattern {pattern!r} leads out of the data set")
     return file
@@ -185,11 +221,20 @@ def read_rows(
     for role, names in keys.items():
         if names:
             try:
-                rows = [np.asarray(table[name].to_pylist(), np.float32).reshape(len(table), -1) for name in names]
+                rows = [
+                    np.asarray(table[name].to_pylist(), np.float32).reshape(len(table), -1)
+                    for name in names
+                ]
             except (TypeError, ValueError) as error:
-                raise InputError(f"{file}: {', '.join(names)} are not rows of equally many numbers ({error})") from None
+                raise InputError(
+                    f"{file}: {', '.join(names)} are not rows of equally many numbers ({error})"
+                ) from None
             values[str(role)] = finite(np.concatenate(rows, 1), f"{file}: {', '.join(names)}")
-    pictures = (_picture(cell.as_py(), file, row) for row, cell in enumerate(table[image])) if image else iter(())
+    pictures = (
+        (_picture(cell.as_py(), file, row) for row, cell in enumerate(table[image]))
+        if image
+        else iter(())
+    )
     return values, pictures
 
 
@@ -204,10 +249,14 @@ def read_parquet(file: Path, columns: Sequence[str] | None, episode: int | None 
     chosen_rows = None if episode is None else [("episode_index", "=", episode)]
     wanted = list(columns) if columns is not None else None
     try:
-        return parquet.read_table(file, columns=wanted, filters=chosen_rows, page_checksum_verification=True)
+        return parquet.read_table(
+            file, columns=wanted, filters=chosen_rows, page_checksum_verification=True
+        )
     except Exception as error:  # pyarrow raises many kinds; this is the one door
         what = f" with {', '.join(columns)}" if columns else ""
-        raise InputError(f"{file} cannot be read ({error}); expected a parquet table{what}") from None
+        raise InputError(
+            f"{file} cannot be read ({error}); expected a parquet table{what}"
+        ) from None
 
 
 def _picture(cell: Any, file: Path, row: int) -> Array:

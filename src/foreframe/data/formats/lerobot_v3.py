@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..recording import Recording
-from ..videos import decoded
-from . import Choice
+from ..sources.options import SourceOptions
+from ..sources.recording import Recording
+from ._videos import decoded
 from .lerobot import Listed, chosen, described, inside, is_video, read_parquet, read_rows, version
 
 _TABLE = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -25,20 +25,24 @@ def recognises(path: Path) -> bool:
     return version(path).startswith("v3")
 
 
-def open(path: Path, choice: Choice) -> LeRobotV3:  # noqa: A001 - the word every world and format uses
+def open_recordings(path: Path, options: SourceOptions) -> LeRobotV3:
     info = described(path, "v3", ("fps", "features"))
-    camera, keys = chosen(path, info, choice)
+    camera, keys = chosen(path, info, options)
     listed = [
         place
         for file in sorted((path / "meta" / "episodes").rglob("*.parquet"))
         for place in _places(file, info, camera)
     ]
     if not listed:
-        raise InputError(f"{path / 'meta' / 'episodes'} lists no episodes; expected a whole LeRobotDataset v3")
+        raise InputError(
+            f"{path / 'meta' / 'episodes'} lists no episodes; expected a whole LeRobotDataset v3"
+        )
     found = LeRobotV3(path, info, camera, keys, (), len(listed))
     there = tuple(place for place in listed if all(file.is_file() for file in found.files(place)))
     if not there:
-        raise InputError(f"{path} lists {len(listed)} episodes, but none has both its table and a video of {camera}")
+        raise InputError(
+            f"{path} lists {len(listed)} episodes, but none has both its table and a video of {camera}"
+        )
     return LeRobotV3(path, info, camera, keys, there, len(listed))
 
 
@@ -63,29 +67,43 @@ class LeRobotV3(Listed):
         if is_video(self.info, self.camera):
             wanted.append((self.info.get("video_path") or _VIDEO, place.video))
         return [
-            inside(self.root, pattern, {"chunk_index": chunk, "file_index": file, "video_key": self.camera})
+            inside(
+                self.root,
+                pattern,
+                {"chunk_index": chunk, "file_index": file, "video_key": self.camera},
+            )
             for pattern, (chunk, file) in wanted
         ]
 
     def read(self, index: int) -> Recording:
         place: Place = self.episodes[index]
         table, *video = self.files(place)
-        values, pictures = read_rows(table, self.info, self.keys, None if video else self.camera, place.episode)
+        values, pictures = read_rows(
+            table, self.info, self.keys, None if video else self.camera, place.episode
+        )
         got = len(next(iter(values.values())))
         if got != place.length:
-            raise InputError(f"{table} has {got} rows of episode {place.episode}; expected {place.length}")
+            raise InputError(
+                f"{table} has {got} rows of episode {place.episode}; expected {place.length}"
+            )
         frames = (
             decoded(video[0], place.length, f"{video[0]}, episode {place.episode}", place.start_s)
             if video
             else pictures
         )
-        return Recording(f"episode_{place.episode:06d}", frames, values, facts={"episode_index": place.episode})
+        return Recording(
+            f"episode_{place.episode:06d}", frames, values, facts={"episode_index": place.episode}
+        )
 
 
 def _places(file: Path, info: Mapping[str, Any], camera: str) -> list[Place]:
     """The episodes that a table of `meta/episodes/` lists."""
     prefix = f"videos/{camera}/"
-    video = [f"{prefix}chunk_index", f"{prefix}file_index", f"{prefix}from_timestamp"] if is_video(info, camera) else []
+    video = (
+        [f"{prefix}chunk_index", f"{prefix}file_index", f"{prefix}from_timestamp"]
+        if is_video(info, camera)
+        else []
+    )
     names = ["episode_index", "length", "data/chunk_index", "data/file_index", *video]
     found = []
     for row in read_parquet(file, names).to_pylist():
@@ -93,7 +111,13 @@ def _places(file: Path, info: Mapping[str, Any], camera: str) -> list[Place]:
             episode, length, chunk, number, *rest = (row[name] for name in names)
             shown = (int(rest[0]), int(rest[1])) if rest else (0, 0)
             found.append(
-                Place(int(episode), int(length), (int(chunk), int(number)), shown, float(rest[2]) if rest else 0.0)
+                Place(
+                    int(episode),
+                    int(length),
+                    (int(chunk), int(number)),
+                    shown,
+                    float(rest[2]) if rest else 0.0,
+                )
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(

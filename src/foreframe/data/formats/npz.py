@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..pictures import as_pictures
-from ..recording import Column, Recording, Role, one_a_frame, side_by_side
-from . import Choice
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
 
 Array = NDArray[Any]
 
@@ -32,21 +32,27 @@ def recognises(path: Path) -> bool:
     return path.suffix == ".npz" or (path.is_dir() and next(path.glob("*.npz"), None) is not None)
 
 
-def open(path: Path, choice: Choice) -> Archives:  # noqa: A001 - the word every world and format uses
-    choice.refuse("archives do not tell the time", "max_gap_s")
+def open_recordings(path: Path, options: SourceOptions) -> Archives:
+    options.refuse("archives do not tell the time", "max_gap_s")
     files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
     if not files:
         raise InputError(f"{path} has no .npz files; expected one episode a file")
     with _load(files[0]) as archive:
         keys = list(archive)
-    frames = choice.one("camera", keys, _FRAMES, files[0])
+    frames = options.one("camera", keys, _FRAMES, files[0])
     if frames is None:
         raise InputError(
             f"{files[0]} has {', '.join(keys)}; expected frames under one of {', '.join(_FRAMES)}: name them with --camera"
         )
-    actions, states = choice.some("actions", keys, _ACTIONS, files[0]), choice.some("states", keys, _STATES, files[0])
+    actions, states = (
+        options.some("actions", keys, _ACTIONS, files[0]),
+        options.some("states", keys, _STATES, files[0]),
+    )
     return Archives(
-        tuple(files), frames, {"action": actions, "state": states}, choice.one("labels", keys, _LABELS, files[0])
+        tuple(files),
+        frames,
+        {"action": actions, "state": states},
+        options.one("labels", keys, _LABELS, files[0]),
     )
 
 
@@ -74,10 +80,14 @@ class Archives:
                 rows = {key: _member(self.files[0], archive, key) for key in keys}
                 if rows:
                     widths = {key: int(np.prod(r.shape[1:], dtype=int)) for key, r in rows.items()}
-                    led_here = role == "action" and not any(r[0].any() for r in rows.values() if len(r))
+                    led_here = role == "action" and not any(
+                        r[0].any() for r in rows.values() if len(r)
+                    )
                     found[str(role)] = side_by_side(role, widths, 0 if led_here else 1)
             if self.labels_key:
-                labels = as_pictures(_member(self.files[0], archive, self.labels_key), str(self.files[0]))
+                labels = as_pictures(
+                    _member(self.files[0], archive, self.labels_key), str(self.files[0])
+                )
                 found["label"] = Column("label", "uint8", labels.shape[1:], lag=0)
         return found
 
@@ -91,10 +101,15 @@ class Archives:
             values = {}
             for role, keys in self.keys.items():
                 if keys:
-                    rows = [one_a_frame(_member(file, archive, k), len(frames), f"{file}: {k}") for k in keys]
+                    rows = [
+                        one_a_frame(_member(file, archive, k), len(frames), f"{file}: {k}")
+                        for k in keys
+                    ]
                     values[str(role)] = np.concatenate(rows, 1)
             if self.labels_key:
-                values["label"] = as_pictures(_member(file, archive, self.labels_key), f"{file}: {self.labels_key}")
+                values["label"] = as_pictures(
+                    _member(file, archive, self.labels_key), f"{file}: {self.labels_key}"
+                )
         return Recording(file.stem, frames, values)
 
 
@@ -102,7 +117,9 @@ def _load(file: Path) -> Any:
     try:
         return np.load(file, allow_pickle=False)
     except Exception as error:  # zipfile, zlib and numpy raise many kinds; this is the one door
-        raise InputError(f"{file} cannot be read ({error}); expected a NumPy archive (.npz)") from None
+        raise InputError(
+            f"{file} cannot be read ({error}); expected a NumPy archive (.npz)"
+        ) from None
 
 
 def _member(file: Path, archive: Any, key: str) -> Array:

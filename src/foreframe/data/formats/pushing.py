@@ -17,17 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...files import whole_folder
+from ...runtime.files import atomic_folder, new_folder
 from ..pictures import number_of, read_picture
-from ..recording import Column, Recording, finite, names_of
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording, finite, names_of
 from ..store import SPLITS, ClipStore
-from ..tables import read_numbers
-from . import Choice, new_folder
+from ._tables import read_numbers
 
 Array = NDArray[Any]
 
 _ACTIONS, _POSITIONS = "actions.csv", "endeffector_positions.csv"
-_SPLIT_NAMES = {"train": "train", "validate": "validate", "val": "validate", "validation": "validate", "test": "test"}
+_SPLIT_NAMES = {
+    "train": "train",
+    "validate": "validate",
+    "val": "validate",
+    "validation": "validate",
+    "test": "test",
+}
 _GROUP = 256  # trajectories a group folder, as in BAIR's own files
 
 
@@ -37,9 +43,13 @@ def recognises(path: Path) -> bool:
     )
 
 
-def open(path: Path, choice: Choice) -> Pushing:  # noqa: A001 - the word every world and format uses
-    choice.refuse(f"the pushing layout has one camera, {_ACTIONS} and {_POSITIONS}")
-    episodes = [(split, folder) for name, split in _SPLIT_NAMES.items() for folder in _episode_folders(path / name)]
+def open_recordings(path: Path, options: SourceOptions) -> Pushing:
+    options.refuse(f"the pushing layout has one camera, {_ACTIONS} and {_POSITIONS}")
+    episodes = [
+        (split, folder)
+        for name, split in _SPLIT_NAMES.items()
+        for folder in _episode_folders(path / name)
+    ]
     if not episodes:
         raise InputError(
             f"{path} has no <split>/<group>/<k>/{_ACTIONS}; expected the pushing layout with splits {', '.join(SPLITS)}"
@@ -63,7 +73,9 @@ class Pushing:
         found = {"action": Column("action", "float32", (width,), names_of("action", width))}
         if (first / _POSITIONS).exists():
             width = read_numbers(first / _POSITIONS).shape[1]
-            found["endeffector_pos"] = Column("state", "float32", (width,), names_of("endeffector_pos", width))
+            found["endeffector_pos"] = Column(
+                "state", "float32", (width,), names_of("endeffector_pos", width)
+            )
         return found
 
     def __len__(self) -> int:
@@ -95,7 +107,7 @@ def export(store: ClipStore, out: Path) -> int:
         )
     new_folder(out, "the pushing layout")
     counts = dict.fromkeys(SPLITS, 0)
-    with whole_folder(out) as root:
+    with atomic_folder(out) as root:
         for episode in store.episodes:
             folder = root / _place(episode.name, episode.split, counts[episode.split])
             counts[episode.split] += 1
@@ -120,7 +132,12 @@ def _place(name: str, split: str, number: int) -> Path:
 def _episode_folders(split: Path) -> list[Path]:
     found = [file.parent for file in split.glob(f"*/*/{_ACTIONS}")]
     return sorted(
-        found, key=lambda folder: ([int(n) for n in re.findall(r"\d+", folder.parent.name)], number_of(folder), folder)
+        found,
+        key=lambda folder: (
+            [int(n) for n in re.findall(r"\d+", folder.parent.name)],
+            number_of(folder),
+            folder,
+        ),
     )
 
 

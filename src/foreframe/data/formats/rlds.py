@@ -17,18 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...files import read_json
+from ...runtime.files import read_json
 from ..pictures import decode_picture
-from ..recording import Column, Recording, Role, one_a_frame, side_by_side
-from ..tfrecords import Record, records
-from . import Choice
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
+from ._tfrecords import Record, records
 
 Array = NDArray[Any]
 
 _OBSERVATION, _ACTION = "steps/observation/", "steps/action"
 _STATES = ("state", "proprio", "EEF_state", "robot_state")
 _NOT_ACTIONS = ("terminate_episode", "is_terminal")
-_SPLITS = {"train": "train", "val": "validate", "validation": "validate", "validate": "validate", "test": "test"}
+_SPLITS = {
+    "train": "train",
+    "val": "validate",
+    "validation": "validate",
+    "validate": "validate",
+    "test": "test",
+}
 _BLACK = 8  # a camera whose pictures are darker than this on average shows nothing
 
 
@@ -36,24 +42,36 @@ def recognises(path: Path) -> bool:
     return _root(path) is not None
 
 
-def open(path: Path, choice: Choice) -> Rlds:  # noqa: A001 - the word every world and format uses
-    choice.refuse(
-        "RLDS does not tell the time, and its label images cannot be told from pictures", "labels", "max_gap_s"
+def open_recordings(path: Path, options: SourceOptions) -> Rlds:
+    options.refuse(
+        "RLDS does not tell the time, and its label images cannot be told from pictures",
+        "labels",
+        "max_gap_s",
     )
     root = _root(path)
     if root is None:
-        raise InputError(f"{path} has no dataset_info.json with features.json; expected an RLDS data set of TFDS")
+        raise InputError(
+            f"{path} has no dataset_info.json with features.json; expected an RLDS data set of TFDS"
+        )
     tensors, images = _described(root)
-    episodes, notes = _episodes(root, choice.skip_bad)
+    episodes, notes = _episodes(root, options.skip_bad)
     observed = [key.removeprefix(_OBSERVATION) for key in tensors if key.startswith(_OBSERVATION)]
-    cameras = sorted(key.removeprefix(_OBSERVATION) for key in images if key.startswith(_OBSERVATION))
-    commands = [key for key in tensors if key.startswith(_ACTION) and not key.endswith(_NOT_ACTIONS)]
+    cameras = sorted(
+        key.removeprefix(_OBSERVATION) for key in images if key.startswith(_OBSERVATION)
+    )
+    commands = [
+        key for key in tensors if key.startswith(_ACTION) and not key.endswith(_NOT_ACTIONS)
+    ]
     shown = [key.removeprefix("steps/") for key in commands]
-    chosen = choice.some("actions", shown, shown, root)
+    chosen = options.some("actions", shown, shown, root)
     if not chosen or not cameras:
-        raise InputError(f"{root} has cameras {cameras} and actions {shown}; expected at least one of each")
-    states = choice.some("states", observed, [name for name in _STATES if name in observed][:1], root)
-    camera = choice.one("camera", cameras, _live(episodes[0][1], cameras), root)
+        raise InputError(
+            f"{root} has cameras {cameras} and actions {shown}; expected at least one of each"
+        )
+    states = options.some(
+        "states", observed, [name for name in _STATES if name in observed][:1], root
+    )
+    camera = options.one("camera", cameras, _live(episodes[0][1], cameras), root)
     if camera is None:
         raise InputError(
             f"{root}: all cameras are black in the first episode ({', '.join(cameras)}); choose a --camera"
@@ -82,7 +100,9 @@ class Rlds:
     @cached_property
     def columns(self) -> Mapping[str, Column]:
         return {
-            str(role): side_by_side(role, {key.removeprefix("steps/"): self.widths[key] for key in keys})
+            str(role): side_by_side(
+                role, {key.removeprefix("steps/"): self.widths[key] for key in keys}
+            )
             for role, keys in self.keys.items()
             if keys
         }
@@ -100,9 +120,15 @@ class Rlds:
         values = {}
         for role, keys in self.keys.items():
             if keys:
-                values[str(role)] = np.concatenate([self._rows(example, key, len(pictures), where) for key in keys], 1)
-        frames = (decode_picture(content, f"{where}, step {t}") for t, content in enumerate(pictures))
-        name = f"{record.file.name.split('.tfrecord')[0]}/{record.file.name[-14:-9]}/{record.offset}"
+                values[str(role)] = np.concatenate(
+                    [self._rows(example, key, len(pictures), where) for key in keys], 1
+                )
+        frames = (
+            decode_picture(content, f"{where}, step {t}") for t, content in enumerate(pictures)
+        )
+        name = (
+            f"{record.file.name.split('.tfrecord')[0]}/{record.file.name[-14:-9]}/{record.offset}"
+        )
         return Recording(name, frames, values, split, facts=_instruction(example))
 
     def _rows(self, example: Mapping[str, Any], key: str, steps: int, where: str) -> Array:
@@ -117,7 +143,12 @@ def _root(path: Path) -> Path | None:
     """The folder with the descriptions: `path`, or the newest version in it."""
     candidates = [path, *sorted((p for p in path.glob("*.*.*") if p.is_dir()), reverse=True)]
     return next(
-        (p for p in candidates if (p / "dataset_info.json").is_file() and (p / "features.json").is_file()), None
+        (
+            p
+            for p in candidates
+            if (p / "dataset_info.json").is_file() and (p / "features.json").is_file()
+        ),
+        None,
     )
 
 
@@ -125,7 +156,9 @@ def _described(root: Path) -> tuple[dict[str, int], list[str]]:
     """Numbers a step of each tensor, and the keys of images, flattened as in the records."""
     tensors, images = {}, []
     try:
-        for key, feature in _leaves(read_json(root / "features.json", "the features of a TFDS data set"), ""):
+        for key, feature in _leaves(
+            read_json(root / "features.json", "the features of a TFDS data set"), ""
+        ):
             if "image" in feature:
                 images.append(key)
             elif "tensor" in feature or "scalar" in feature:
@@ -152,12 +185,19 @@ def _leaves(feature: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping
 
 def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record]], list[str]]:
     info = read_json(root / "dataset_info.json", "the description of a TFDS data set")
-    declared = {str(split.get("name")): list(split.get("shardLengths", ())) for split in info.get("splits", ())}
+    declared = {
+        str(split.get("name")): list(split.get("shardLengths", ()))
+        for split in info.get("splits", ())
+    }
     episodes: list[tuple[str | None, Record]] = []
     notes = []
     splits_there = set()
     for split, shards in declared.items():
-        files = sorted(f for f in root.iterdir() if re.search(rf"-{re.escape(split)}\.tfrecord-\d+-of-\d+$", f.name))
+        files = sorted(
+            f
+            for f in root.iterdir()
+            if re.search(rf"-{re.escape(split)}\.tfrecord-\d+-of-\d+$", f.name)
+        )
         if len(files) < len(shards):
             notes.append(
                 f"split {split}: {len(shards) - len(files)} of {len(shards)} files are not here and were left out"
@@ -171,7 +211,9 @@ def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record
             notes += [f"left out the rest of a file: {fault}"] if fault else []
             splits_there.add(_SPLITS.get(split))
     if not episodes:
-        raise InputError(f"{root} describes splits {', '.join(declared)} but holds no record of them; fetch the files")
+        raise InputError(
+            f"{root} describes splits {', '.join(declared)} but holds no record of them; fetch the files"
+        )
     if splits_there == {"train"}:  # nothing to validate on: let the importer draw splits
         episodes = [(None, record) for _, record in episodes]
     return episodes, notes
@@ -180,7 +222,9 @@ def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record
 def _too_few(file: Path, found: int, shards: Sequence[Any]) -> str | None:
     """What is wrong with a file that ends between two records: only the number that was written tells."""
     number = int(file.name.rpartition("-of-")[0].rpartition("-")[2])
-    written = int(shards[number]) if number < len(shards) and str(shards[number]).isdigit() else found
+    written = (
+        int(shards[number]) if number < len(shards) and str(shards[number]).isdigit() else found
+    )
     if found == written:
         return None
     return f"{file} holds {found} records, dataset_info.json says {written}: fetch the file again, or say --skip-bad"
@@ -193,7 +237,9 @@ def _live(record: Record, cameras: Sequence[str]) -> list[str]:
     for camera in cameras:
         pictures = example.get(_OBSERVATION + camera)
         if isinstance(pictures, list) and pictures:
-            shown = decode_picture(pictures[0], f"{record.file}: record at byte {record.offset}, {camera}")
+            shown = decode_picture(
+                pictures[0], f"{record.file}: record at byte {record.offset}, {camera}"
+            )
             if shown.mean() > _BLACK:
                 found.append(camera)
     return found

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from .. import hdf5
 from ..pictures import as_pictures, number_of
-from ..recording import Column, Recording, one_a_frame, side_by_side
-from . import Choice
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording, one_a_frame, side_by_side
+from . import _hdf5
 
 _IMAGE = "_image"
 _STATES = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
@@ -26,43 +26,53 @@ _SPLITS = {"train": "train", "valid": "validate", "validate": "validate", "test"
 
 
 def recognises(path: Path) -> bool:
-    files = hdf5.files_of(path)
+    files = _hdf5.files_of(path)
     if len(files) != 1:
         return False
-    with hdf5.opened(files[0]) as root:
+    with _hdf5.opened(files[0]) as root:
         return "data" in root and bool(_demos(root))
 
 
-def open(path: Path, choice: Choice) -> Robomimic:  # noqa: A001 - the word every world and format uses
-    choice.refuse("robomimic has one column of actions, `actions`", "actions", "max_gap_s")
-    files = hdf5.files_of(path)
+def open_recordings(path: Path, options: SourceOptions) -> Robomimic:
+    options.refuse("robomimic has one column of actions, `actions`", "actions", "max_gap_s")
+    files = _hdf5.files_of(path)
     if len(files) != 1:
-        raise InputError(f"{path} has {len(files)} HDF5 files; expected the one of a robomimic data set")
-    with hdf5.opened(files[0]) as root:
+        raise InputError(
+            f"{path} has {len(files)} HDF5 files; expected the one of a robomimic data set"
+        )
+    with _hdf5.opened(files[0]) as root:
         demos = _demos(root)
         if not demos:
             raise InputError(f"{files[0]} has no data/demo_<i>; expected a robomimic data set")
         first = root[f"data/{demos[0]}"]
         observed = list(first.get("obs", {}))
         cameras = [name for name in observed if name.endswith(_IMAGE)]
-        camera = choice.one(
-            "camera", observed, sorted(cameras, key=lambda name: ("agentview" not in name, name)), files[0]
+        camera = options.one(
+            "camera",
+            observed,
+            sorted(cameras, key=lambda name: ("agentview" not in name, name)),
+            files[0],
         )
         if camera is None:
             raise InputError(
                 f"{files[0]} has observations {', '.join(observed) or 'none'}; expected pictures under obs/<camera>{_IMAGE}: "
                 "make the image version of the data set, or choose a --camera"
             )
-        states = choice.some("states", observed, _STATES, files[0])
-        widths = {key: int(np.prod(hdf5.member(first, f"obs/{key}").shape[1:], dtype=int)) for key in states}
-        action = int(np.prod(hdf5.member(first, "actions").shape[1:], dtype=int))
-        labels = choice.one("labels", observed, (), files[0])
+        states = options.some("states", observed, _STATES, files[0])
+        widths = {
+            key: int(np.prod(_hdf5.member(first, f"obs/{key}").shape[1:], dtype=int))
+            for key in states
+        }
+        action = int(np.prod(_hdf5.member(first, "actions").shape[1:], dtype=int))
+        labels = options.one("labels", observed, (), files[0])
         masks = {str(demo): split for name, split in _SPLITS.items() for demo in _mask(root, name)}
         rate = _rate(root)
     others = [name for name in cameras if name != camera]
     note = f"camera {camera}" + (f" (there are also {', '.join(others)})" if others else "")
     states_note = f"states {', '.join(states) or 'none'}"
-    return Robomimic(files[0], tuple(demos), camera, action, widths, labels, masks, rate, (note, states_note))
+    return Robomimic(
+        files[0], tuple(demos), camera, action, widths, labels, masks, rate, (note, states_note)
+    )
 
 
 @dataclass(frozen=True)
@@ -85,8 +95,10 @@ class Robomimic:
         if self.state_widths:
             found["state"] = side_by_side("state", self.state_widths)
         if self.labels:
-            with hdf5.opened(self.file) as root:
-                shape = as_pictures(hdf5.member(root, f"data/{self.demos[0]}/obs/{self.labels}"), str(self.file)).shape
+            with _hdf5.opened(self.file) as root:
+                shape = as_pictures(
+                    _hdf5.member(root, f"data/{self.demos[0]}/obs/{self.labels}"), str(self.file)
+                ).shape
             found["label"] = Column("label", "uint8", shape[1:], lag=0)
         return found
 
@@ -96,29 +108,42 @@ class Robomimic:
     def read(self, index: int) -> Recording:
         demo = self.demos[index]
         where = f"{self.file}: data/{demo}"
-        with hdf5.opened(self.file) as root:
+        with _hdf5.opened(self.file) as root:
             group = root[f"data/{demo}"]
-            frames = as_pictures(hdf5.member(group, f"obs/{self.camera}"), f"{where}/obs/{self.camera}")
-            values = {"action": one_a_frame(hdf5.member(group, "actions"), len(frames), f"{where}/actions")}
+            frames = as_pictures(
+                _hdf5.member(group, f"obs/{self.camera}"), f"{where}/obs/{self.camera}"
+            )
+            values = {
+                "action": one_a_frame(
+                    _hdf5.member(group, "actions"), len(frames), f"{where}/actions"
+                )
+            }
             if self.state_widths:
                 rows = [
-                    one_a_frame(hdf5.member(group, f"obs/{k}"), len(frames), f"{where}/obs/{k}")
+                    one_a_frame(_hdf5.member(group, f"obs/{k}"), len(frames), f"{where}/obs/{k}")
                     for k in self.state_widths
                 ]
                 values["state"] = np.concatenate(rows, 1)
             if self.labels:
-                values["label"] = as_pictures(hdf5.member(group, f"obs/{self.labels}"), f"{where}/obs/{self.labels}")
+                values["label"] = as_pictures(
+                    _hdf5.member(group, f"obs/{self.labels}"), f"{where}/obs/{self.labels}"
+                )
         return Recording(demo, frames, values, self.splits.get(demo))
 
 
 def _demos(root: Any) -> list[str]:
-    return sorted((name for name in root["data"] if name.startswith("demo_")), key=lambda name: number_of(Path(name)))
+    return sorted(
+        (name for name in root["data"] if name.startswith("demo_")),
+        key=lambda name: number_of(Path(name)),
+    )
 
 
 def _mask(root: Any, name: str) -> list[str]:
     if f"mask/{name}" not in root:
         return []
-    return [demo.decode() if isinstance(demo, bytes) else str(demo) for demo in root[f"mask/{name}"][()]]
+    return [
+        demo.decode() if isinstance(demo, bytes) else str(demo) for demo in root[f"mask/{name}"][()]
+    ]
 
 
 def _rate(root: Any) -> float | None:

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from .. import hdf5
 from ..pictures import decode_picture
-from ..recording import Column, Recording, one_a_frame, side_by_side
-from ..videos import decoded
-from . import Choice
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording, one_a_frame, side_by_side
+from . import _hdf5
+from ._videos import decoded
 
 Array = NDArray[Any]
 
@@ -29,25 +29,35 @@ _ACTIONS, _STATES = "policy/actions", "env/state"
 
 
 def recognises(path: Path) -> bool:
-    files = hdf5.files_of(path)
+    files = _hdf5.files_of(path)
     if not files:
         return False
-    with hdf5.opened(files[0]) as root:
+    with _hdf5.opened(files[0]) as root:
         return "env" in root and _ACTIONS in root and bool(_cameras(root))
 
 
-def open(path: Path, choice: Choice) -> RoboNet:  # noqa: A001 - the word every world and format uses
-    choice.refuse("RoboNet has one column of actions and one of states", "actions", "states", "labels", "max_gap_s")
-    files = hdf5.files_of(path)
+def open_recordings(path: Path, options: SourceOptions) -> RoboNet:
+    options.refuse(
+        "RoboNet has one column of actions and one of states",
+        "actions",
+        "states",
+        "labels",
+        "max_gap_s",
+    )
+    files = _hdf5.files_of(path)
     if not files:
         raise InputError(f"{path} has no .hdf5 files; expected RoboNet trajectories")
-    with hdf5.opened(files[0]) as root:
+    with _hdf5.opened(files[0]) as root:
         cameras = _cameras(root)
-        camera = choice.one("camera", cameras, cameras, files[0])
+        camera = options.one("camera", cameras, cameras, files[0])
         if camera is None:
             raise InputError(f"{files[0]} has no env/cam*_video; expected a RoboNet trajectory")
-        widths = {key: hdf5.member(root, key).shape[1] for key in (_ACTIONS, _STATES) if key in root}
-    note = f"camera {camera}" + (f" (there are also {', '.join(cameras[1:])})" if len(cameras) > 1 else "")
+        widths = {
+            key: _hdf5.member(root, key).shape[1] for key in (_ACTIONS, _STATES) if key in root
+        }
+    note = f"camera {camera}" + (
+        f" (there are also {', '.join(cameras[1:])})" if len(cameras) > 1 else ""
+    )
     return RoboNet(path, tuple(files), camera, widths, (note,))
 
 
@@ -74,9 +84,9 @@ class RoboNet:
 
     def read(self, index: int) -> Recording:
         file = self.files[index]
-        with hdf5.opened(file) as root:
+        with _hdf5.opened(file) as root:
             rows = {
-                name: hdf5.member(root, key)
+                name: _hdf5.member(root, key)
                 for name, key in (("action", _ACTIONS), ("state", _STATES))
                 if name in self.columns
             }
@@ -88,13 +98,18 @@ class RoboNet:
 
 
 def _cameras(root: Any) -> list[str]:
-    names = [match[1] for name in root.get("env", {}) if (match := re.fullmatch(r"(cam\d+)_video", name))]
+    names = [
+        match[1] for name in root.get("env", {}) if (match := re.fullmatch(r"(cam\d+)_video", name))
+    ]
     return sorted(names, key=lambda name: int(name[3:]))
 
 
 def _pictures(group: Any, count: int, where: str) -> Iterable[Array]:
     """The frames of a camera; everything is read from the file now, decoded as it is asked for."""
     if "frames" in group:
-        return decoded(hdf5.member(group, "frames").tobytes(), count, where)
-    coded = [hdf5.member(group, f"frame{t}").tobytes() for t in range(count)]
-    return (np.ascontiguousarray(decode_picture(c, f"{where}, frame {t}")[..., ::-1]) for t, c in enumerate(coded))
+        return decoded(_hdf5.member(group, "frames").tobytes(), count, where)
+    coded = [_hdf5.member(group, f"frame{t}").tobytes() for t in range(count)]
+    return (
+        np.ascontiguousarray(decode_picture(c, f"{where}, frame {t}")[..., ::-1])
+        for t, c in enumerate(coded)
+    )

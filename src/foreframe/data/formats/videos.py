@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..recording import Column, Recording, Role
-from ..table_roles import columns_of, roles, said, split_of, table_of, values_of
-from ..tables import read_table
-from ..videos import VIDEOS, pictures, rate
-from . import Choice
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording, Role
+from ._table_roles import columns_of, roles, said, split_of, table_of, values_of
+from ._tables import read_table
+from ._videos import VIDEOS, pictures, rate
 
 Array = NDArray[Any]
 
@@ -31,19 +31,24 @@ def recognises(path: Path) -> bool:
     return bool(files_of(path))
 
 
-def open(path: Path, choice: Choice) -> Videos:  # noqa: A001 - the word every world and format uses
-    choice.refuse("a video has one camera, and its own rate", "camera", "max_gap_s")
-    return videos(path, files_of(path), choice, split_of)
+def open_recordings(path: Path, options: SourceOptions) -> Videos:
+    options.refuse("a video has one camera, and its own rate", "camera", "max_gap_s")
+    return videos(path, files_of(path), options, split_of)
 
 
-def videos(path: Path, files: Sequence[Path], choice: Choice, split: Callable[[Path, Path], str | None]) -> Videos:
+def videos(
+    path: Path,
+    files: Sequence[Path],
+    options: SourceOptions,
+    split: Callable[[Path, Path], str | None],
+) -> Videos:
     """The source of these files; `split(path, file)` says a file's split."""
-    files = [file for file in files if not (choice.labels and file.stem.endswith(choice.labels))]
+    files = [file for file in files if not (options.labels and file.stem.endswith(options.labels))]
     if not files:
         raise InputError(f"{path} has no videos; expected {', '.join(VIDEOS)}")
     table = table_of(files[0])
     first = read_table(table) if table else {}
-    keys = roles(first, choice, path)
+    keys = roles(first, options, path)
     lacking = [file.name for file in files if table and not table_of(file)]
     if lacking:
         raise InputError(
@@ -51,7 +56,9 @@ def videos(path: Path, files: Sequence[Path], choice: Choice, split: Callable[[P
         )
     widths = {key: rows.shape[1] for key, rows in first.items()}
     splits = {file: split(path, file) for file in files}
-    return Videos(path, tuple(files), keys, widths, choice.labels, splits, (said(keys),), rate(files[0]))
+    return Videos(
+        path, tuple(files), keys, widths, options.labels, splits, (said(keys),), rate(files[0])
+    )
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,9 @@ class Videos:
     def columns(self) -> Mapping[str, Column]:
         found = columns_of(self.keys, self.widths)
         if self.labels:
-            found["label"] = Column("label", "uint8", next(iter(pictures(self._labels(self.files[0])))).shape, lag=0)
+            found["label"] = Column(
+                "label", "uint8", next(iter(pictures(self._labels(self.files[0])))).shape, lag=0
+            )
         return found
 
     def __len__(self) -> int:
@@ -80,7 +89,11 @@ class Videos:
     def read(self, index: int) -> Recording:
         file = self.files[index]
         table = table_of(file)
-        values = values_of(self.keys, read_table(table), str(table)) if table and any(self.keys.values()) else {}
+        values = (
+            values_of(self.keys, read_table(table), str(table))
+            if table and any(self.keys.values())
+            else {}
+        )
         if self.labels:
             values["label"] = np.stack(list(pictures(self._labels(file))))
         name = str(file.relative_to(self.root).with_suffix("")) if file != self.root else file.stem

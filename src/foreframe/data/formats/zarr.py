@@ -18,44 +18,66 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..pictures import as_pictures
-from ..recording import Column, Recording, Role, one_a_frame, side_by_side
-from . import Choice
+from ..sources.options import SourceOptions
+from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
 
 Array = NDArray[Any]
 
 _ENDS = "meta/episode_ends"
 _STATES = ("state", "agent_pos", "robot_eef_pose")
-_BLOSC_HEAD = struct.Struct("<4B3I")  # versions, flags, item size; bytes before, block size, bytes after
+_BLOSC_HEAD = struct.Struct(
+    "<4B3I"
+)  # versions, flags, item size; bytes before, block size, bytes after
 
 
 def recognises(path: Path) -> bool:
     return (path / "data").is_dir() and (path / _ENDS).is_dir()
 
 
-def open(path: Path, choice: Choice) -> Replay:  # noqa: A001 - the word every world and format uses
-    choice.refuse("replay buffers do not tell the time", "max_gap_s")
+def open_recordings(path: Path, options: SourceOptions) -> Replay:
+    options.refuse("replay buffers do not tell the time", "max_gap_s")
     root = _opened(path)
     shapes = {name: tuple(array.shape) for name, array in _arrays(root, path).items()}
     pictures = [name for name, shape in shapes.items() if len(shape) == 4]
     numbers = [name for name, shape in shapes.items() if len(shape) == 2]
-    camera = choice.one("camera", pictures, sorted(pictures, key=lambda name: (name != "img", name)), path)
+    camera = options.one(
+        "camera", pictures, sorted(pictures, key=lambda name: (name != "img", name)), path
+    )
     if camera is None:
-        raise InputError(f"{path} has {shapes} in data/; expected pictures [N, H, W, 3], such as img")
+        raise InputError(
+            f"{path} has {shapes} in data/; expected pictures [N, H, W, 3], such as img"
+        )
     keys: dict[Role, tuple[str, ...]] = {
-        "action": choice.some("actions", numbers, ("action",), path),
-        "state": choice.some("states", numbers, [name for name in _STATES if name in numbers][:1], path),
+        "action": options.some("actions", numbers, ("action",), path),
+        "state": options.some(
+            "states", numbers, [name for name in _STATES if name in numbers][:1], path
+        ),
     }
-    labels = choice.one("labels", pictures, (), path)
+    labels = options.one("labels", pictures, (), path)
     for key in (camera, labels, *keys["action"], *keys["state"]):
         if key:
             _whole_chunks(path / "data" / key)
     _whole_chunks(path / _ENDS)
     ends = _read(path, root, _ENDS, slice(None)).astype(int)
-    if not len(ends) or (np.diff([0, *ends]) < 1).any() or any(shape[0] < ends[-1] for shape in shapes.values()):
-        raise InputError(f"{path}: {_ENDS} does not fit the data ({ends[:3]}... of {shapes}); expected rising numbers")
+    if (
+        not len(ends)
+        or (np.diff([0, *ends]) < 1).any()
+        or any(shape[0] < ends[-1] for shape in shapes.values())
+    ):
+        raise InputError(
+            f"{path}: {_ENDS} does not fit the data ({ends[:3]}... of {shapes}); expected rising numbers"
+        )
     taken = "; ".join(f"{role}s from {', '.join(k) or 'nothing'}" for role, k in keys.items())
     widths = {name: shapes[name][1] for name in numbers}
-    return Replay(path, camera, keys, widths, labels, tuple(int(e) for e in ends), (f"camera {camera}; {taken}",))
+    return Replay(
+        path,
+        camera,
+        keys,
+        widths,
+        labels,
+        tuple(int(e) for e in ends),
+        (f"camera {camera}; {taken}",),
+    )
 
 
 @dataclass(frozen=True)
@@ -79,7 +101,9 @@ class Replay:
             if keys
         }
         if self.labels:
-            found["label"] = Column("label", "uint8", self._pictures(self.labels, 0, 1).shape[1:], lag=0)
+            found["label"] = Column(
+                "label", "uint8", self._pictures(self.labels, 0, 1).shape[1:], lag=0
+            )
         return found
 
     def __len__(self) -> int:
@@ -90,7 +114,11 @@ class Replay:
         values = {}
         for role, keys in self.keys.items():
             rows = [
-                one_a_frame(self._rows(key, first, last), last - first, f"{self.path}: data/{key}, rows from {first}")
+                one_a_frame(
+                    self._rows(key, first, last),
+                    last - first,
+                    f"{self.path}: data/{key}, rows from {first}",
+                )
                 for key in keys
             ]
             if rows:
@@ -100,7 +128,9 @@ class Replay:
         return Recording(f"episode_{index:06d}", self._pictures(self.camera, first, last), values)
 
     def _pictures(self, key: str, first: int, last: int) -> Array:
-        return as_pictures(self._rows(key, first, last), f"{self.path}: data/{key}, rows from {first}")
+        return as_pictures(
+            self._rows(key, first, last), f"{self.path}: data/{key}, rows from {first}"
+        )
 
     def _rows(self, key: str, first: int, last: int) -> Array:
         return _read(self.path, _opened(self.path), f"data/{key}", slice(first, last))
@@ -110,16 +140,22 @@ def _opened(path: Path) -> Any:
     try:
         import zarr
     except ImportError:
-        raise InputError("reading zarr needs zarr; install it with: pip install 'foreframe[zarr]'") from None
+        raise InputError(
+            "reading zarr needs zarr; install it with: pip install 'foreframe[zarr]'"
+        ) from None
     try:
         return zarr.open_group(str(path), mode="r")
-    except Exception as error:  # zarr and its codecs raise many kinds; this and the next are the door
+    except (
+        Exception
+    ) as error:  # zarr and its codecs raise many kinds; this and the next are the door
         raise InputError(f"{path} cannot be opened ({error}); expected a zarr group") from None
 
 
 def _whole_chunks(folder: Path) -> None:
     """An error if a chunk is cut off: Blosc writes each one's length into its head, and its decoder dies of a shorter one."""
-    described = next((folder / name for name in (".zarray", "zarr.json") if (folder / name).is_file()), None)
+    described = next(
+        (folder / name for name in (".zarray", "zarr.json") if (folder / name).is_file()), None
+    )
     if described is None or '"blosc"' not in described.read_text(errors="replace"):
         return
     for file in folder.rglob("*"):
@@ -137,11 +173,15 @@ def _arrays(root: Any, path: Path) -> dict[str, Any]:
     try:
         return dict(root["data"].arrays())
     except Exception as error:
-        raise InputError(f"{path / 'data'} cannot be read ({error}); expected a zarr group of arrays") from None
+        raise InputError(
+            f"{path / 'data'} cannot be read ({error}); expected a zarr group of arrays"
+        ) from None
 
 
 def _read(path: Path, root: Any, key: str, rows: slice) -> Array:
     try:
         return np.asarray(root[key][rows])
     except Exception as error:
-        raise InputError(f"{path / key} cannot be read, rows {rows.start or 0}... ({error}): fetch it again") from None
+        raise InputError(
+            f"{path / key} cannot be read, rows {rows.start or 0}... ({error}): fetch it again"
+        ) from None

@@ -1,7 +1,7 @@
 """Ours: the run's own context and horizon, clips end to end, ten samples."""
 
 from ...metrics.psnr import psnr
-from . import Protocol
+from ..protocol import Protocol
 
 PROTOCOL = Protocol(
     name="foreframe",

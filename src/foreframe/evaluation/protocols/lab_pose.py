@@ -4,7 +4,7 @@ Its tester adds up the PSNR of frames 1 to 629 of each sequence and divides by 6
 """
 
 from ...metrics.psnr import psnr
-from . import Protocol
+from ..protocol import Protocol
 
 PROTOCOL = Protocol(
     name="lab-pose",

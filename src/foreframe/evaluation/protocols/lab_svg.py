@@ -1,7 +1,7 @@
 """The coursework's test of the pushing system: frames 0 to 11 of a trajectory, two given, one prior sample."""
 
 from ...metrics.psnr import psnr_of_channels
-from . import Protocol
+from ..protocol import Protocol
 
 PROTOCOL = Protocol(
     name="lab-svg",

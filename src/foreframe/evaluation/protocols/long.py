@@ -1,7 +1,7 @@
 """Ours, far beyond what a run was trained on: sixty frames from its own context, to see what drifts."""
 
 from ...metrics.psnr import psnr
-from . import Protocol
+from ..protocol import Protocol
 
 PROTOCOL = Protocol(
     name="long",

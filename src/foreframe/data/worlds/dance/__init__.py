@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import InputError
-from ...attempts import first_sound
-from ...raycast import AreaLight, Camera, RayCaster
-from ...recording import Column, Recording
+from ...sources.recording import Column, Recording
+from .._attempts import first_valid
+from .._raycast import AreaLight, Camera, RayCaster
 from . import skeleton
 from .figure import BONES, JOINTS, build, clothes
 from .simulation import Simulation
@@ -71,9 +71,13 @@ class Dance:
 
     def read(self, index: int) -> Recording:
         """Simulate and draw sequence `index`; one that blows up is thrown away and drawn anew, and counted."""
-        return first_sound(lambda streams: self._attempt(index, streams), self.seed, index, "dance sequence")
+        return first_valid(
+            lambda streams: self._attempt(index, streams), self.seed, index, "dance sequence"
+        )
 
-    def _attempt(self, index: int, streams: Sequence[np.random.SeedSequence]) -> tuple[Recording, str]:
+    def _attempt(
+        self, index: int, streams: Sequence[np.random.SeedSequence]
+    ) -> tuple[Recording, str]:
         looks, will, chance, lamp = (np.random.default_rng(stream) for stream in streams)
         stage = build(np.random.default_rng((self.seed, _ROOM)), clothes(looks))
         simulation = Simulation(stage.xml, will, chance)
@@ -93,7 +97,10 @@ class Dance:
         facts = {
             "copy_first_psnr": _psnr(pictures[0], pictures[1:]),
             "copy_previous_psnr": round(
-                float(np.mean([_psnr(a, [b]) for a, b in zip(pictures, pictures[1:], strict=False)])), 3
+                float(
+                    np.mean([_psnr(a, [b]) for a, b in zip(pictures, pictures[1:], strict=False)])
+                ),
+                3,
             ),
         }
         values = {
@@ -107,13 +114,17 @@ class Dance:
     def audit(self, facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What the sequences are like, from their facts: how much changes, and how many were thrown away."""
         return {
-            "PSNR of the first frame against the others (dB, mean)": _mean([f["copy_first_psnr"] for f in facts]),
-            "PSNR of each frame against the one before (dB, mean)": _mean([f["copy_previous_psnr"] for f in facts]),
+            "PSNR of the first frame against the others (dB, mean)": _mean(
+                [f["copy_first_psnr"] for f in facts]
+            ),
+            "PSNR of each frame against the one before (dB, mean)": _mean(
+                [f["copy_previous_psnr"] for f in facts]
+            ),
             "discarded as unstable": sum(len(f["discarded"]) for f in facts),
         }
 
 
-def open(trajectories: int, seed: int = 0) -> Dance:  # noqa: A001 - the word every world and format uses
+def simulate(trajectories: int, seed: int = 0) -> Dance:
     """The dance world with `trajectories` sequences of 630 frames."""
     return Dance(trajectories, seed)
 

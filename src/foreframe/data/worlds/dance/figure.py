@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ...raycast import Texture
+from .._raycast import Texture
 
 TIMESTEP_S = 1 / 300
 HIP_HEIGHT_M = 0.93
@@ -76,7 +76,11 @@ def clothes(looks: np.random.Generator) -> Clothes:
     """A sequence's outfit: a striped top, a skirt, dark or pale tights."""
     first, second = (_srgb(*_CLOTH[i]) for i in looks.permutation(len(_CLOTH))[:2])
     stripe = _PALE if looks.random() < 0.6 else _DARK
-    tights = _srgb(*looks.uniform(0.12, 0.30, 3)) if looks.random() < 0.6 else _srgb(*looks.uniform(0.60, 0.80, 3))
+    tights = (
+        _srgb(*looks.uniform(0.12, 0.30, 3))
+        if looks.random() < 0.6
+        else _srgb(*looks.uniform(0.60, 0.80, 3))
+    )
     hair = _srgb(*((0.20, 0.13, 0.09), (0.42, 0.27, 0.14), (0.10, 0.09, 0.09))[looks.integers(3)])
     skin = _srgb(*np.array((0.87, 0.68, 0.56)) * looks.uniform(0.75, 1.05))
     return Clothes(
@@ -105,7 +109,13 @@ def build(room: np.random.Generator, outfit: Clothes) -> Stage:
         f'<position joint="{name}" kp="{kp}" kv="{0.12 * kp:.2f}" forcerange="{-2 * kp} {2 * kp}"/>'
         for name, _, _, kp in HINGES
     )
-    xml = _WORLD.format(timestep=TIMESTEP_S, furniture=furniture, dancer=_dancer(), drives=drives, height=HIP_HEIGHT_M)
+    xml = _WORLD.format(
+        timestep=TIMESTEP_S,
+        furniture=furniture,
+        dancer=_dancer(),
+        drives=drives,
+        height=HIP_HEIGHT_M,
+    )
     return Stage(xml, textures)
 
 
@@ -142,10 +152,16 @@ def _room(room: np.random.Generator) -> tuple[str, dict[str, Texture]]:
     tint = room.uniform(0.92, 1.06, 3)
     textures = {
         "floor": Texture(
-            _srgb(*np.array((0.58, 0.43, 0.30)) * tint), _srgb(*np.array((0.48, 0.34, 0.23)) * tint), "grain", 0.3
+            _srgb(*np.array((0.58, 0.43, 0.30)) * tint),
+            _srgb(*np.array((0.48, 0.34, 0.23)) * tint),
+            "grain",
+            0.3,
         ),
         "wall": Texture(
-            _srgb(*np.array((0.74, 0.76, 0.74)) * tint), _srgb(*np.array((0.66, 0.69, 0.70)) * tint), "boards", 0.9
+            _srgb(*np.array((0.74, 0.76, 0.74)) * tint),
+            _srgb(*np.array((0.66, 0.69, 0.70)) * tint),
+            "boards",
+            0.9,
         ),
         "skirting": Texture(_srgb(0.85, 0.84, 0.82), _srgb(0.85, 0.84, 0.82)),
         "rug": Texture(_srgb(0.55, 0.30, 0.28), _srgb(0.70, 0.60, 0.48), "checks", 0.45),
@@ -159,7 +175,11 @@ def _room(room: np.random.Generator) -> tuple[str, dict[str, Texture]]:
         "plant": Texture(_srgb(0.22, 0.42, 0.20), _srgb(0.34, 0.52, 0.24), "speckle", 0.15),
     }
     side = 1 if room.random() < 0.5 else -1
-    sofa, shelf, poster = side * room.uniform(1.2, 1.5), -side * room.uniform(1.5, 1.8), side * room.uniform(0.7, 1.3)
+    sofa, shelf, poster = (
+        side * room.uniform(1.2, 1.5),
+        -side * room.uniform(1.5, 1.8),
+        side * room.uniform(0.7, 1.3),
+    )
     plant = -side * room.uniform(0.95, 1.15)
     lines = [
         '<geom name="wall" type="box" pos="-1.35 0 1.5" size="0.05 4 1.7"/>',
@@ -178,11 +198,24 @@ def _room(room: np.random.Generator) -> tuple[str, dict[str, Texture]]:
 
 
 def _dressed(outfit: Clothes) -> dict[str, Texture]:
-    textures = {"pelvis": outfit.skirt, "torso": outfit.top, "chest": outfit.top, "neck": outfit.skin}
+    textures = {
+        "pelvis": outfit.skirt,
+        "torso": outfit.top,
+        "chest": outfit.top,
+        "neck": outfit.skin,
+    }
     textures |= {"head": outfit.skin, "nose": outfit.skin, "cap": outfit.hair}
     for side in ("left", "right"):
-        textures |= {f"{side}_upper_arm": outfit.top, f"{side}_forearm": outfit.skin, f"{side}_hand": outfit.skin}
-        textures |= {f"{side}_thigh": outfit.trousers, f"{side}_shin": outfit.trousers, f"{side}_foot": outfit.shoes}
+        textures |= {
+            f"{side}_upper_arm": outfit.top,
+            f"{side}_forearm": outfit.skin,
+            f"{side}_hand": outfit.skin,
+        }
+        textures |= {
+            f"{side}_thigh": outfit.trousers,
+            f"{side}_shin": outfit.trousers,
+            f"{side}_foot": outfit.shoes,
+        }
     textures |= {f"hair{i}": outfit.hair for i in range(_HAIR_LINKS)}
     for panel in range(_SKIRT_PANELS):
         textures |= {f"skirt{panel}_{row}": outfit.skirt for row in range(2)}

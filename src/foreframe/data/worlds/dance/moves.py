@@ -15,7 +15,11 @@ from .figure import HINGES
 Array = NDArray[np.float64]
 
 _TORSO = ("spine_bend", "spine_side", "spine_twist", "neck_nod", "neck_turn")
-_TURNS_OVER = ("spine_side", "spine_twist", "neck_turn")  # change sign in the mirror; limbs change sides
+_TURNS_OVER = (
+    "spine_side",
+    "spine_twist",
+    "neck_turn",
+)  # change sign in the mirror; limbs change sides
 _VARIATION_DEGREES = 9.0
 _CANDIDATES = 6
 _STAGE_M = (0.25, 0.85)  # how far she wanders: to and from the camera, and across
@@ -90,7 +94,9 @@ class Choreography:
         )  # where the hips are, m; height follows the feet
         self._from = KeyFrame(0.0, varied(will), float(will.normal(0, 0.3)), "left")
         self._to = self._next()
-        self._anchor = self._feet.offset(self._from.pose, self._from.heading, self._to.stands_on) + self.hips
+        self._anchor = (
+            self._feet.offset(self._from.pose, self._from.heading, self._to.stands_on) + self.hips
+        )
 
     def _next(self) -> KeyFrame:
         """The best of some candidates: she wanders, and comes back before she leaves the stage."""
@@ -102,7 +108,8 @@ class Choreography:
             heading = float(np.clip(0.6 * self._from.heading + turn, -1.3, 1.3))
             foot = (
                 "left"
-                if self._feet.height(self._from.pose, "left") <= self._feet.height(self._from.pose, "right")
+                if self._feet.height(self._from.pose, "left")
+                <= self._feet.height(self._from.pose, "right")
                 else "right"
             )
             ends = (
@@ -112,7 +119,10 @@ class Choreography:
             )
             away = float(np.linalg.norm((ends[:2] - goal) / _STAGE_M))
             if away < least:
-                best, least = KeyFrame(self._from.time_s + beats * self._beat_s, pose, heading, foot), away
+                best, least = (
+                    KeyFrame(self._from.time_s + beats * self._beat_s, pose, heading, foot),
+                    away,
+                )
         assert best is not None
         return best
 
@@ -122,7 +132,10 @@ class Choreography:
             self._from = self._to
             self.hips = self._standing(self._from.pose, self._from.heading)
             self._to = self._next()
-            self._anchor = self._feet.offset(self._from.pose, self._from.heading, self._to.stands_on) + self.hips
+            self._anchor = (
+                self._feet.offset(self._from.pose, self._from.heading, self._to.stands_on)
+                + self.hips
+            )
         share = (time_s - self._from.time_s) / (self._to.time_s - self._from.time_s)
         eased = share * share * (3 - 2 * share)
         pose = self._from.pose + eased * (self._to.pose - self._from.pose)
@@ -144,10 +157,14 @@ class Feet:
 
         self._mj, self._model = mujoco, model
         self._data = mujoco.MjData(model)
-        addresses = [model.jnt_qposadr[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_JOINT, n)] for n, *_ in HINGES]  # type: ignore[attr-defined]
+        addresses = [
+            model.jnt_qposadr[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_JOINT, n)]
+            for n, *_ in HINGES
+        ]  # type: ignore[attr-defined]
         self._addresses = np.array(addresses)
         self._bodies = {
-            side: mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, f"{side}_foot") for side in ("left", "right")
+            side: mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, f"{side}_foot")
+            for side in ("left", "right")
         }
         self._seen: Array | None = None
 

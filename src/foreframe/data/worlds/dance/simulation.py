@@ -23,12 +23,15 @@ class Simulation:
     def __init__(self, xml: str, will: np.random.Generator, chance: np.random.Generator) -> None:
         import mujoco
 
-        mujoco.set_mju_user_warning(lambda message: None)  # counted in `trouble`; never a log file in somebody's folder
+        mujoco.set_mju_user_warning(
+            lambda message: None
+        )  # counted in `trouble`; never a log file in somebody's folder
         self._mj, self._chance = mujoco, chance
         self.model = mujoco.MjModel.from_xml_string(xml)
         self.data = mujoco.MjData(self.model)
         self.geom_names = [
-            mujoco.mj_id2name(self.model, mujoco.mjtObj.mjOBJ_GEOM, g) or "" for g in range(self.model.ngeom)
+            mujoco.mj_id2name(self.model, mujoco.mjtObj.mjOBJ_GEOM, g) or ""
+            for g in range(self.model.ngeom)
         ]
         self._joint_bodies = np.array([self._body(body) for body, _ in JOINTS.values()])
         self._joint_points = np.array([point for _, point in JOINTS.values()])
@@ -56,7 +59,9 @@ class Simulation:
         self._time_s += seconds
         pose, hips, heading = self._dance.at(self._time_s)
         share = _TICK_STEPS * TIMESTEP_S / _SHAKE_TIME_S
-        self._shake += -share * self._shake + _SHAKE_RADIANS * np.sqrt(2 * share) * self._chance.normal(size=len(pose))
+        self._shake += -share * self._shake + _SHAKE_RADIANS * np.sqrt(
+            2 * share
+        ) * self._chance.normal(size=len(pose))
         self.data.ctrl[:] = pose + self._shake
         self.data.mocap_pos[0], self.data.mocap_quat[0] = hips, _quaternion(heading)
         self._mj.mj_step(self.model, self.data, _TICK_STEPS)
@@ -65,7 +70,9 @@ class Simulation:
     def joints(self) -> Array:
         """Where the joints of `figure.JOINTS` are, m: [J, 3]."""
         turns = self.data.xmat[self._joint_bodies].reshape(-1, 3, 3)
-        points: Array = self.data.xpos[self._joint_bodies] + np.einsum("jab,jb->ja", turns, self._joint_points)
+        points: Array = self.data.xpos[self._joint_bodies] + np.einsum(
+            "jab,jb->ja", turns, self._joint_points
+        )
         return points
 
     @property

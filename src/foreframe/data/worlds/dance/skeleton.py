@@ -32,7 +32,9 @@ def draw(places: Array, height: int, width: int) -> Array:
     number_of = {name: number for number, name in enumerate(JOINTS)}
     radius = _THICK * _TIMES / 2
     for (start, end), colour in zip(BONES, _COLOURS, strict=True):
-        ends = [tuple(float(v) for v in places[number_of[joint]] * _TIMES) for joint in (start, end)]
+        ends = [
+            tuple(float(v) for v in places[number_of[joint]] * _TIMES) for joint in (start, end)
+        ]
         pen.line(ends, fill=colour, width=round(2 * radius))
         for x, y in ends:
             pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)

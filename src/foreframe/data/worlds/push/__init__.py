@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import InputError
-from ...attempts import first_sound
-from ...raycast import AreaLight, Camera, RayCaster, Texture
-from ...recording import Column, Recording
+from ...sources.recording import Column, Recording
+from .._attempts import first_valid
+from .._raycast import AreaLight, Camera, RayCaster, Texture
 from .scene import FRAME_S, MAX_OBJECTS, WORKSPACE_HIGH, WORKSPACE_LOW, build
 from .simulation import Simulation
 
@@ -38,7 +38,9 @@ _LAMP = AreaLight((1.0, -0.7, 1.5), 0.12, 4, 0.38, 0.85)
 _UNSEEN = Texture((0, 0, 0), (0, 0, 0))
 
 
-Commands = Callable[[np.random.Generator, Array], tuple[Array, Array]]  # (will, start) -> actions, closed
+Commands = Callable[
+    [np.random.Generator, Array], tuple[Array, Array]
+]  # (will, start) -> actions, closed
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ class Push:
     seed: int = 0
     height: int = 64
     width: int = 64
-    commands: Commands | None = None  # who commands the arm; the random policy of the BAIR recordings if left out
+    commands: Commands | None = (
+        None  # who commands the arm; the random policy of the BAIR recordings if left out
+    )
 
     def __post_init__(self) -> None:
         if self.trajectories < 1:
@@ -66,7 +70,9 @@ class Push:
     @property
     def columns(self) -> Mapping[str, Column]:
         return {
-            "action": Column("action", "float32", (4,), ("dx_m", "dy_m", "close_frames", "lift_frames")),
+            "action": Column(
+                "action", "float32", (4,), ("dx_m", "dy_m", "close_frames", "lift_frames")
+            ),
             "endeffector_pos": Column("state", "float32", (3,), ("x_m", "y_m", "z_m")),
             "contact": Column("truth", "uint8", (), lag=0),
             "object_pose": Column("truth", "float32", (MAX_OBJECTS, 7), lag=0),
@@ -78,9 +84,13 @@ class Push:
 
     def read(self, index: int) -> Recording:
         """Simulate and draw trajectory `index`; one that blows up or spills is thrown away and drawn anew, and counted."""
-        return first_sound(lambda streams: self._attempt(index, streams), self.seed, index, "push trajectory")
+        return first_valid(
+            lambda streams: self._attempt(index, streams), self.seed, index, "push trajectory"
+        )
 
-    def _attempt(self, index: int, streams: Sequence[np.random.SeedSequence]) -> tuple[Recording, str]:
+    def _attempt(
+        self, index: int, streams: Sequence[np.random.SeedSequence]
+    ) -> tuple[Recording, str]:
         looks, physics, will, chance = (np.random.default_rng(s) for s in streams)
         scene = build(looks, physics)
         simulation = Simulation(scene, will.uniform(WORKSPACE_LOW, WORKSPACE_HIGH))
@@ -104,7 +114,9 @@ class Push:
             "objects": simulation.objects,
             "moved_m": round(float(np.nanmax(moved)), 4),
             "contact_by_step_10": bool(record.contact[: _FUTURE_STEP + 2].any()),
-            "future_psnr_step_10": round(_psnr(record.pictures[_FUTURE_STEP + 1], other.pictures[0]), 3),
+            "future_psnr_step_10": round(
+                _psnr(record.pictures[_FUTURE_STEP + 1], other.pictures[0]), 3
+            ),
             "mass_kg": [round(b.mass_kg, 4) for b in scene.bodies],
             "friction": [round(b.friction, 3) for b in scene.bodies],
         }
@@ -134,7 +146,7 @@ class Push:
         }
 
 
-def open(trajectories: int, seed: int = 0) -> Push:  # noqa: A001 - the word every world and format uses
+def simulate(trajectories: int, seed: int = 0) -> Push:
     """The push world with `trajectories` trajectories."""
     return Push(trajectories, seed)
 
@@ -151,17 +163,23 @@ class _Record:
 class _Stage:
     """A simulation, the camera in front of it, and its state to come back to."""
 
-    def __init__(self, simulation: Simulation, textures: Mapping[str, Any], height: int, width: int) -> None:
+    def __init__(
+        self, simulation: Simulation, textures: Mapping[str, Any], height: int, width: int
+    ) -> None:
         self.simulation = simulation
         self._textures = [textures.get(name, _UNSEEN) for name in simulation.geom_names]
         camera = Camera((1.22, 0.0, 0.78), (0.60, 0.0, 0.03), 40.0, height, width)
         self._caster = RayCaster(camera, (0.10, 0.11, 0.13))
-        self._classes = np.array([_body_class(name) for name in simulation.geom_names] + [0], np.uint8)
+        self._classes = np.array(
+            [_body_class(name) for name in simulation.geom_names] + [0], np.uint8
+        )
 
     def draw(self) -> tuple[Array, Array]:
         """The picture [H, W, 3] and what is in it [H, W]: 0 room, 1 bin, 2 arm, 3 + i object i."""
         self.simulation.pose_links()
-        picture = self._caster.draw(self.simulation.model, self.simulation.data, self._textures, _LAMP)
+        picture = self._caster.draw(
+            self.simulation.model, self.simulation.data, self._textures, _LAMP
+        )
         return picture.rgb, self._classes[picture.geoms]
 
 
@@ -197,7 +215,12 @@ def _commands(will: np.random.Generator, start: Array) -> tuple[Array, Array]:
 
 
 def _play(
-    stage: _Stage, actions: Array, closed: Array, chance: np.random.Generator, drawn: Sequence[int], walls: bool
+    stage: _Stage,
+    actions: Array,
+    closed: Array,
+    chance: np.random.Generator,
+    drawn: Sequence[int],
+    walls: bool,
 ) -> _Record:
     """Carry out the actions from the present state. Frame 0 is the present; row k leads from frame k to frame k + 1.
 

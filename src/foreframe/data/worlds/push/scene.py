@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...raycast import Texture
+from .._raycast import Texture
 
 MAX_OBJECTS = 12
 FRAME_S = 1 / 3  # BAIR's rhythm: three frames a second
@@ -53,7 +53,9 @@ def build(looks: np.random.Generator, physics: np.random.Generator) -> Scene:
         offset = tuple(physics.uniform(-0.35, 0.35, 3) * body.radius_m)
         offsets.append((float(offset[0]), float(offset[1]), float(offset[2])))
         parts.append(_placed(number, body, offsets[-1], _drop_pose(number, physics), textures))
-    return Scene(_WORLD.format(timestep=TIMESTEP_S, bodies="\n".join(parts)), textures, bodies, offsets)
+    return Scene(
+        _WORLD.format(timestep=TIMESTEP_S, bodies="\n".join(parts)), textures, bodies, offsets
+    )
 
 
 _WORLD = """
@@ -105,7 +107,10 @@ def _bin(looks: np.random.Generator, textures: dict[str, Texture]) -> str:
             0.03,
         )
     wall = Texture(_srgb(0.42, 0.45, 0.50), _srgb(0.42, 0.45, 0.50))
-    textures |= {"floor": floor, "table": Texture(_srgb(0.30, 0.31, 0.33), _srgb(0.26, 0.27, 0.29), "speckle", 0.2)}
+    textures |= {
+        "floor": floor,
+        "table": Texture(_srgb(0.30, 0.31, 0.33), _srgb(0.26, 0.27, 0.29), "speckle", 0.2),
+    }
     lines = [
         f'<geom name="floor" type="box" pos="{cx} {cy} -0.05" size="{hx} {hy} 0.05" friction="0.05 0.001 0.0005"/>',
         '<geom name="table" type="plane" pos="0 0 -0.06" size="3 3 .1" contype="0" conaffinity="0"/>',
@@ -116,7 +121,9 @@ def _bin(looks: np.random.Generator, textures: dict[str, Texture]) -> str:
         x, y = cx + dx * (hx + 0.01), cy + dy * (hy + 0.01)
         size = f"0.01 {hy + 0.02} 0.03" if dx else f"{hx + 0.02} 0.01 0.03"
         lines.append(f'<geom name="wall{number}" type="box" pos="{x} {y} 0.02" size="{size}"/>')
-        lines.append(f'<geom class="wall" pos="{cx + dx * hx} {cy + dy * hy} 0" zaxis="{-dx} {-dy} 0"/>')
+        lines.append(
+            f'<geom class="wall" pos="{cx + dx * hx} {cy + dy * hy} 0" zaxis="{-dx} {-dy} 0"/>'
+        )
     return "\n".join(lines)
 
 
@@ -125,7 +132,14 @@ def _arm(textures: dict[str, Texture]) -> str:
     red = Texture(_srgb(0.66, 0.10, 0.12), _srgb(0.66, 0.10, 0.12))
     black = Texture(_srgb(0.10, 0.10, 0.11), _srgb(0.16, 0.16, 0.17), "half", 0.02)
     grey = Texture(_srgb(0.62, 0.63, 0.66), _srgb(0.45, 0.46, 0.49), "rings", 0.05)
-    textures |= {"pedestal": black, "upper_arm": red, "elbow": black, "forearm": grey, "cuff": red, "palm": black}
+    textures |= {
+        "pedestal": black,
+        "upper_arm": red,
+        "elbow": black,
+        "forearm": grey,
+        "cuff": red,
+        "palm": black,
+    }
     textures |= {"left_pad": grey, "right_pad": grey, "wrist": grey}
     x, y, z = SHOULDER
     finger = (

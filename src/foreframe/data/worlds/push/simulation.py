@@ -43,17 +43,24 @@ class Simulation:
         """Build the scene, let the objects fall, lower the hand to `start` (x, y in metres)."""
         import mujoco
 
-        mujoco.set_mju_user_warning(lambda message: None)  # counted in `trouble`; never a log file in somebody's folder
+        mujoco.set_mju_user_warning(
+            lambda message: None
+        )  # counted in `trouble`; never a log file in somebody's folder
         self._mj = mujoco
         self.model = mujoco.MjModel.from_xml_string(scene.xml)
         self.data = mujoco.MjData(self.model)
-        name_of = [mujoco.mj_id2name(self.model, mujoco.mjtObj.mjOBJ_GEOM, g) or "" for g in range(self.model.ngeom)]
+        name_of = [
+            mujoco.mj_id2name(self.model, mujoco.mjtObj.mjOBJ_GEOM, g) or ""
+            for g in range(self.model.ngeom)
+        ]
         self.geom_names = name_of
         self.objects = len(scene.bodies)
         self._hand = self._body("hand")
         self._object_bodies = np.array([self._body(f"object{i}") for i in range(self.objects)])
         self._tool_geoms = np.isin(name_of, ["palm", "left_pad", "right_pad"])
-        self._owner = np.array([int(n[6:].split("_")[0]) if n.startswith("object") else -1 for n in name_of])
+        self._owner = np.array(
+            [int(n[6:].split("_")[0]) if n.startswith("object") else -1 for n in name_of]
+        )
         self._base_friction = np.array([b.friction for b in scene.bodies])
         self._patches = np.ones((_PATCHES, _PATCHES))
         self._slip, self._sway, self._delay_s = np.zeros(self.objects), np.zeros(2), 0.0
@@ -116,7 +123,9 @@ class Simulation:
     def _wander(value: Array, spread: float, time_s: float, chance: np.random.Generator) -> Array:
         """A step of an Ornstein-Uhlenbeck process with the given stationary spread."""
         pull = _TICK_S / time_s
-        return np.asarray(-pull * value + spread * np.sqrt(2 * pull) * chance.normal(size=value.shape))
+        return np.asarray(
+            -pull * value + spread * np.sqrt(2 * pull) * chance.normal(size=value.shape)
+        )
 
     def _tick(self, goal: Array, closed: bool) -> None:
         way = goal - self._target
@@ -134,9 +143,13 @@ class Simulation:
         self._mj.mj_step(self.model, self.data, _STEPS_PER_TICK)
 
     def _set_friction(self) -> None:
-        places = (self.data.xpos[self._object_bodies, :2] - np.array(BIN_CENTRE)) / (2 * np.array(BIN_HALF)) + 0.5
+        places = (self.data.xpos[self._object_bodies, :2] - np.array(BIN_CENTRE)) / (
+            2 * np.array(BIN_HALF)
+        ) + 0.5
         cells = np.clip((places * _PATCHES).astype(int), 0, _PATCHES - 1)
-        friction = self._base_friction * self._patches[cells[:, 0], cells[:, 1]] * np.exp(self._slip)
+        friction = (
+            self._base_friction * self._patches[cells[:, 0], cells[:, 1]] * np.exp(self._slip)
+        )
         owned = self._owner >= 0
         self.model.geom_friction[owned, 0] = np.clip(friction[self._owner[owned]], 0.05, 2.0)
 
@@ -155,14 +168,19 @@ class Simulation:
     @property
     def poses(self) -> Array:
         """Position (m) and unit quaternion of every object: [objects, 7]."""
-        return np.concatenate([self.data.xpos[self._object_bodies], self.data.xquat[self._object_bodies]], axis=1)
+        return np.concatenate(
+            [self.data.xpos[self._object_bodies], self.data.xquat[self._object_bodies]], axis=1
+        )
 
     @property
     def trouble(self) -> str:
         """What went wrong, in a word; empty if nothing did. MuJoCo resets silently after a blow-up, so ask always."""
         if any(warning.number for warning in self.data.warning):
             return "unstable"
-        off = np.abs(self.data.xpos[self._object_bodies, :2] - np.array(BIN_CENTRE)) > np.array(BIN_HALF) + 0.02
+        off = (
+            np.abs(self.data.xpos[self._object_bodies, :2] - np.array(BIN_CENTRE))
+            > np.array(BIN_HALF) + 0.02
+        )
         below = self.data.xpos[self._object_bodies, 2] < -0.02
         return "outside" if off.any() or below.any() else ""
 
@@ -174,7 +192,11 @@ class Simulation:
         along = way / np.linalg.norm(way)
         side = np.cross(np.cross(along, (0, 0, 1.0)), along)
         foot = (UPPER_ARM_M**2 - FOREARM_M**2 + length**2) / (2 * length)
-        elbow = SHOULDER + along * foot + side / np.linalg.norm(side) * np.sqrt(UPPER_ARM_M**2 - foot**2)
+        elbow = (
+            SHOULDER
+            + along * foot
+            + side / np.linalg.norm(side) * np.sqrt(UPPER_ARM_M**2 - foot**2)
+        )
         for name, start, end in (("upper", SHOULDER, elbow), ("fore", elbow, wrist)):
             quaternion = np.zeros(4)
             self._mj.mju_quatZ2Vec(quaternion, (end - start) / np.linalg.norm(end - start))

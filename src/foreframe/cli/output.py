@@ -1,0 +1,289 @@
+"""What each verb says when it is done: what it wrote, and what to type next."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+
+Arguments = dict[str, Any]
+
+_BASELINES = {
+    "posterior": "posterior (sees the future)",
+    "copy_last": "copy last frame",
+    "mean_frame": "mean frame",
+}
+_LISTED_CLIPS = 20
+_MANY = 0.05
+_SPLITS = ("train", "validate", "test")
+
+
+def made(store: Any, given: Arguments) -> None:
+    counts = ", ".join(
+        f"{sum(e.split == split for e in store.episodes)} {split}" for split in _SPLITS
+    )
+    height, width, _ = store.frame_shape
+    frames = sum(episode.length for episode in store.episodes)
+    print(
+        f"wrote {store.path}: {len(store.episodes)} episodes ({counts}), {frames} frames of {height}x{width}"
+    )
+    for note in store.source.get("chosen", ()):
+        print(f"  {note}")
+    if store.source.get("size"):
+        print(
+            f"  pictures brought to {height}x{width} by area average, other aspects: {store.source['fit']}"
+        )
+    _audit(store.manifest["notes"])
+    if skipped := store.manifest["notes"].get("skipped"):
+        print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
+    _next(
+        f"foreframe data preview {store.path} {store.path}.png",
+        _first_training(store.path, {column.role for column in store.columns.values()}),
+    )
+
+
+def _first_training(store: str | Path, roles: set[str]) -> str:
+    """The command that trains on a store for the first time: label images take another recipe than numbers."""
+    return f"foreframe train {'pose-dance' if 'label' in roles else 'push-tiny'} --data {store} --out runs/first"
+
+
+def exported(count: int, given: Arguments) -> None:
+    print(f"wrote {given['out']}: {count} episodes in the {given['format']} layout")
+    _next(f"foreframe data import {given['out']} NEW_STORE")
+
+
+def validated(found: dict[str, Any], given: Arguments) -> None:
+    for damage in found["damaged"]:
+        print(damage)
+    if found["damaged"]:
+        raise InputError(
+            f"{found['store']} is damaged in {len(found['damaged'])} places; make it again"
+        )
+    print(
+        f"{found['store']}: {found['episodes']} episodes, {found['bytes'] / 1e6:.1f} MB, all as they were written"
+    )
+
+
+def inspected(found: dict[str, Any], given: Arguments) -> None:
+    if given["json"]:
+        print(json.dumps(found, indent=1))
+        return
+    frame, (shortest, longest) = found["frame"], found["frames_per_episode"]
+    counts = ", ".join(f"{n} {split}" for split, n in found["episodes"].items())
+    copied = ", ".join(
+        f"{db} dB {n} frames on" for n, db in found["copy_last_psnr_db"].items() if db is not None
+    )
+    rate = found["frames_per_second"] or "unknown"
+    print(f"{found['store']}  (content {found['content'][:12]}, {found['bytes'] / 1e6:.1f} MB)")
+    print(f"  source     {json.dumps(found['source'])}")
+    print(f"  episodes   {counts}; {shortest} to {longest} frames each, {found['frames']} in all")
+    print(f"  frames     {frame['height']}x{frame['width']}x{frame['channels']}, {rate} a second")
+    print(f"  copy-last  {copied or 'episodes are too short'}")
+    for name, condition in found["conditions"].items():
+        _condition(name, condition)
+    print(f"  truth      {', '.join(found['truth']) or 'none'}")
+    for name, share in found["change_explained"].items():
+        if share is not None:
+            print(
+                f"  explained  {name} tells how much the picture changes with a correlation of {share:.2f}"
+            )
+    _audit(found["notes"])
+    for warning in _warnings(found):
+        print(f"  NOTE       {warning}")
+    _next(
+        _first_training(
+            found["store"], {condition["role"] for condition in found["conditions"].values()}
+        )
+    )
+
+
+def _warnings(found: dict[str, Any]) -> list[str]:
+    """What spoils a training when nobody has noticed it."""
+    warnings = []
+    if found["black_frames"] > _MANY:
+        warnings.append(
+            f"{found['black_frames']:.0%} of the pictures are all but black: another --camera?"
+        )
+    if found["repeated_frames"] > _MANY:
+        warnings.append(
+            f"{found['repeated_frames']:.0%} of the pictures repeat the one before: import with a --stride?"
+        )
+    for group in found["duplicates"]:
+        across = len({name.split("/")[0] for name in group}) > 1
+        where = "ACROSS SPLITS: scores are worth nothing" if across else "in one split"
+        warnings.append(
+            f"{len(group)} episodes hold the same pictures, {where} ({', '.join(group[:3])})"
+        )
+    for name, condition in found["conditions"].items():
+        for group in condition.get("duplicated", ()):
+            warnings.append(f"columns of {name} are the same in every row: {', '.join(group)}")
+    for why in found["notes"].get("skipped", ())[:3]:
+        warnings.append(f"left out: {why}")
+    return warnings
+
+
+def _condition(name: str, condition: dict[str, Any]) -> None:
+    constant = condition.get("constant")
+    print(
+        f"  {condition['role']:<10} {name}"
+        + (f"; constant: {', '.join(constant)}" if constant else "")
+    )
+    for column, v in condition.get("columns", {}).items():
+        span = f"{v['low']:>10.4f} to {v['high']:>9.4f}"
+        print(f"    {column:<26} {span}   mean {v['mean']:>9.4f}   std {v['std']:>8.4f}")
+
+
+def _audit(notes: dict[str, Any]) -> None:
+    for name, value in notes.get("audit", {}).items():
+        print(f"  {name}: {value}")
+
+
+def previewed(path: Path, given: Arguments) -> None:
+    print(f"wrote {path}")
+    _next(f"foreframe data inspect {given['store']}")
+
+
+def trained(result: dict[str, Any], given: Arguments) -> None:
+    out, data = given["out"], given["data"]
+    if given["dry_run"]:
+        import yaml
+
+        print(yaml.safe_dump(result, sort_keys=False), end="")
+        print(f"a dry run, nothing was written: {result['parameters']:,} parameters, ", end="")
+        print(f"frames {result['frame']}, conditions {result['condition']}")
+        return
+    if result["rank"]:
+        return  # one process speaks for all
+    known = result["best_psnr"] is not None
+    best = f"best validation PSNR {result['best_psnr']:.2f} dB (one prior sample)" if known else ""
+    print(
+        f"wrote {out}: {result['steps']} steps; {best or 'not validated, so the last weights are the model'}"
+    )
+    if result["skipped_steps"]:
+        print(f"  {result['skipped_steps']} steps were not finite and were skipped")
+    _next(
+        f"foreframe eval {out} --data {data}",
+        f"foreframe sample {out} --data {data}",
+        f"foreframe report {out}",
+    )
+
+
+def evaluated(result: dict[str, Any], given: Arguments) -> None:
+    from ..evaluation.evaluating import result_file
+
+    if "submission" in result:
+        print(f"wrote {result['submission']}: one row a frame, given frames included")
+    if "scores" not in result:
+        print("the frames are withheld: nothing was scored")
+        return
+    scores(result)
+    run = given["run"]
+    file = result_file(run, given["protocol"], given["out"])
+    print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
+    _next(f"foreframe sample {run} --data {given['data']}", f"foreframe report {run}")
+
+
+def scores(result: dict[str, Any]) -> None:
+    """Print scores with everything that they depend on."""
+    protocol, data, count = result["protocol"], result["data"], result["samples"]
+    conditions = ", ".join(protocol["conditions"]) or "none"
+    truth = " (future states are ground truth)" if protocol["future_states_given"] else ""
+    print(
+        f"protocol {protocol['name']}: {protocol['n_past']} > {protocol['horizon']} frames, ",
+        end="",
+    )
+    print(f"clip starts {protocol['clip_starts']}, conditions {conditions}{truth}")
+    print(f"{result['split']} split of {data['store']} ({data['content'][:12]}): ", end="")
+    print(f"{result['clips']} clips, {count} samples, seed {result['seed']}")
+    print(f"\n{'':<34}{'PSNR (dB)':>10}{'95 %':>18}{'SSIM':>9}{'95 %':>18}")
+    baselines = result["baselines"]
+    rows = {
+        f"model, mean of {count}": result["scores"],
+        f"model, best of {count}": result["best_of"],
+        **{label: baselines[name] for name, label in _BASELINES.items() if name in baselines},
+        **{
+            f"model, {name.replace('_', ' ')}": values
+            for name, values in result["controls"].items()
+        },
+    }
+    for name, values in rows.items():
+        print(
+            f"{name:<34}"
+            + _cell(values["psnr"], 2)
+            + (_cell(values["ssim"], 3) if "ssim" in values else "")
+        )
+    if "rate_nats_per_frame" in (latent := result["latent"]):
+        print(f"\nlatent: {latent['rate_nats_per_frame']:.2f} nats a frame, ", end="")
+        print(
+            f"{latent['active_dimensions']} of {latent['dimensions']} dimensions in use; ", end=""
+        )
+        print(f"posterior minus prior {latent['posterior_minus_prior_psnr']:+.2f} dB")
+    for name in ("copy_last", "mean_frame"):
+        above = result[f"above_{name}"]
+        print(f"against {_BASELINES[name]}, clip by clip: {above['mean']:+.2f} dB ", end="")
+        print(f"(95 %: {above['low']:+.2f} to {above['high']:+.2f})")
+    if result["clips"] <= _LISTED_CLIPS:
+        for clip in result["per_clip"]:
+            print(
+                f"  {clip['episode']:<24} from frame {clip['first_frame']:<6}{clip['psnr']:>8.2f} dB"
+            )
+
+
+def _cell(value: dict[str, float], digits: int) -> str:
+    interval = f"{value['low']:.{digits}f} to {value['high']:.{digits}f}"
+    return f"{value['mean']:>{12 - digits}.{digits}f}{interval:>18}"
+
+
+def drawn(paths: list[Path], given: Arguments) -> None:
+    print(f"wrote {len(paths)} animations with their strips in {paths[0].parent}")
+    _next(f"foreframe report {given['run']}")
+
+
+def plotted(paths: list[Path], given: Arguments) -> None:
+    print(f"wrote {', '.join(str(path) for path in paths)}")
+    _next(f"foreframe report {given['runs'][0]}")
+
+
+def reported(path: Path, given: Arguments) -> None:
+    print(f"wrote {path}")
+    _next(f"open {path} in a browser")
+
+
+def played(result: None, given: Arguments) -> None:
+    print("the page is closed; saved drives are in", given["out"])
+
+
+def published(card: Path, given: Arguments) -> None:
+    print(f"wrote {card.parent}: weights, clips to begin from, scores, and {card.name}")
+    _next(f"foreframe play {card.parent}")
+
+
+def compared(result: dict[str, Any], given: Arguments) -> None:
+    folder = Path(result["folder"])
+    print(
+        f"{result['question']}\n{result['seeds']} seeds, {result['clips']} test clips, {result['samples']} samples\n"
+    )
+    print((folder / "table.md").read_text())
+    print(f"wrote {folder}: the runs, experiment.json, table.md, curves.svg, index.html")
+    _next(f"open {folder / 'index.html'} in a browser")
+
+
+def demonstrated(result: dict[str, Any], given: Arguments) -> None:
+    scores(result)
+    out = Path(given["out"])
+    print(f"\nwrote {out}: the run, eval.json, report.html")
+    _next(
+        f"open {out / 'report.html'} in a browser",
+        f"foreframe train push-tiny --data {out / 'data'} --out runs/mine --training.steps 5000",
+    )
+
+
+def informed(found: dict[str, Any], given: Arguments) -> None:
+    print(json.dumps(found, indent=1))
+
+
+def _next(*commands: str) -> None:
+    for command in commands:
+        print(f"  next: {command}")

@@ -1,0 +1,86 @@
+"""Recognise and open a source of recordings; the one door through which what a reader raises comes out as an InputError."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ...errors import ForeframeError, InputError
+from ...plugins import FORMATS
+from .options import SourceOptions
+from .recording import Column, Recording, Source
+
+
+def recognise(path: Path) -> str:
+    """The format that recognises `path`."""
+    if not path.exists():
+        raise InputError(f"{path} does not exist; expected recordings to import")
+    found = [name for name in FORMATS.names() if FORMATS.module(name).recognises(path)]
+    if not found:
+        raise InputError(
+            f"{path} looks like none of the known formats ({', '.join(FORMATS.names())}); if it is one of them, say --format"
+        )
+    return next(
+        (name for name in found if not getattr(FORMATS.module(name), "GENERAL", False)), found[0]
+    )
+
+
+def open_source(name: str, path: Path, options: SourceOptions) -> Source:
+    """The recordings at `path` as format `name`. Whatever goes wrong in reading them, now or later, is an InputError."""
+    with _door(name, path):
+        return Guarded(FORMATS.module(name).open_recordings(path, options), name, path)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A source whose description may lie: readers say what they can foresee, and this is the door for all the rest."""
+
+    source: Source
+    name: str
+    path: Path
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        with _door(self.name, self.path):
+            return self.source.columns
+
+    @property
+    def frames_per_second(self) -> float | None:
+        with _door(self.name, self.path):
+            return self.source.frames_per_second
+
+    @property
+    def notes(self) -> Sequence[str]:
+        return self.source.notes
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def read(self, index: int) -> Recording:
+        with _door(self.name, self.path, index):
+            recording = self.source.read(index)
+        return dataclasses.replace(recording, frames=self._frames(recording, index))
+
+    def _frames(self, recording: Recording, index: int) -> Iterator[NDArray[Any]]:
+        with _door(self.name, self.path, index):
+            yield from recording.frames
+
+
+@contextlib.contextmanager
+def _door(name: str, path: Path, episode: int | None = None) -> Iterator[None]:
+    try:
+        yield
+    except (ForeframeError, GeneratorExit):
+        raise
+    except Exception as error:
+        where = f"{path}" if episode is None else f"{path}, episode {episode}"
+        raise InputError(
+            f"{where} cannot be read as {name} ({type(error).__name__}: {error}); expected recordings as that format has "
+            "them: repair it, say another --format, or --skip-bad if it is one episode (--debug shows where)"
+        ) from error

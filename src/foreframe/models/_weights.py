@@ -1,0 +1,167 @@
+"""Build, save and load models."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..clips import ClipSpec
+from ..errors import InputError, unknown
+from ..model import Model
+from ..plugins import BASELINES, MODELS
+from ..runtime.files import atomic_write, check_digest, with_digest, write_json
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+_SCHEMA, _IN_WEIGHTS = "foreframe.model/1", "config"
+
+
+def model_class(name: str) -> type[Model]:
+    """Return the class of a model or baseline.
+
+    Raises:
+        InputError: no model has this name; the message lists the nearest.
+    """
+    module = (BASELINES if name in BASELINES.names() else MODELS).module(name)
+    own = [
+        c
+        for _, c in inspect.getmembers(module, inspect.isclass)
+        if issubclass(c, Model) and c.__module__ == module.__name__
+    ]
+    if len(own) != 1:
+        raise TypeError(f"{module.__file__} defines {len(own)} models; expected one")
+    return own[0]
+
+
+def build(name: str, spec: ClipSpec, options: Mapping[str, Any]) -> Model:
+    """A model with fresh weights. Options it does not have name the nearest ones."""
+    kind = model_class(name)
+    known = list(inspect.signature(kind).parameters)[1:]
+    for option in options:
+        if option not in known:
+            raise unknown(f"option of model {name}", option, known)
+    return kind(spec, **{key: tuple(v) if isinstance(v, list) else v for key, v in options.items()})
+
+
+def save(
+    model: Model,
+    name: str,
+    options: Mapping[str, Any],
+    folder: Path,
+    notes: Mapping[str, Any],
+    dtype: torch.dtype | None = None,
+) -> None:
+    """Weights and what builds the model, in a folder that `load` takes. Each file is written whole or not at all.
+
+    With a `dtype` weights are rounded to it; whoever loads them computes in float32 all the same.
+    """
+    from safetensors.torch import save as to_bytes
+
+    described = {
+        "schema": _SCHEMA,
+        "model": name,
+        "options": dict(options),
+        "spec": model.spec.to_dict(),
+        "notes": dict(notes),
+    }
+    weights = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    weights = {
+        key: value.to(dtype) if dtype and value.is_floating_point() else value
+        for key, value in weights.items()
+    }
+    described = with_digest({**described, "tensors": _digest_of(weights)})
+    atomic_write(folder / WEIGHTS, to_bytes(weights, {_IN_WEIGHTS: json.dumps(described)}))
+    write_json(
+        folder / CONFIG, described
+    )  # the same, for people; the weights' own copy counts, it cannot be of another model
+
+
+def describe(folder: str | Path) -> dict[str, Any]:
+    """What the weights in a run or model folder say of themselves: model, options, spec, notes.
+
+    Raises:
+        InputError: not a run, no weights yet, or not what was written.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    folder, file = Path(folder), Path(folder) / WEIGHTS
+    if not file.is_file():
+        what = "does not exist" if not folder.exists() else f"has no {WEIGHTS}"
+        raise InputError(
+            f"{folder} is not a run with a model: it {what}; expected a folder that `foreframe train` wrote with --out, "
+            "validated at least once"
+        )
+    try:
+        with safe_open(file, "pt") as opened:
+            found = json.loads((opened.metadata() or {}).get(_IN_WEIGHTS, "null"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{file} cannot be read ({error}); expected whole safetensors: train again or restore it"
+        ) from None
+    return check_digest(found, str(file), "a foreframe model", _SCHEMA)
+
+
+def load(folder: str | Path) -> Model:
+    """The model of a run folder, with its best weights, in evaluation mode.
+
+    Raises:
+        InputError: not a run; weights of another model, with what differs; not what was written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    file, described = Path(folder) / WEIGHTS, describe(folder)
+    try:
+        spec, options = ClipSpec.from_dict(described["spec"]), dict(described["options"])
+        with torch.device(
+            "meta"
+        ):  # its shape without its weights: what it says of itself may be of any size
+            shape = build(described["model"], spec, options)
+        weights = load_file(file)
+    except InputError:
+        raise
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{file} cannot be read ({error}); expected whole safetensors: train again or restore it"
+        ) from None
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(
+            f"{file} describes a model that cannot be built ({error}): train it again"
+        ) from None
+    check_fits(shape, weights, str(file))
+    if _digest_of(weights) != described.get("tensors"):
+        raise InputError(
+            f"{file} is not what was written (the digest of its tensors differs): train again or restore it"
+        )
+    model = build(described["model"], spec, options)
+    model.load_state_dict(weights)
+    return model.eval()
+
+
+def _digest_of(weights: Mapping[str, Tensor]) -> str:
+    """A digest of all tensors; safetensors has no checksum of its own."""
+    state = hashlib.blake2b(digest_size=16)
+    for key, value in sorted(weights.items()):
+        state.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        state.update(value.view(-1).view(torch.uint8).numpy().data)
+    return state.hexdigest()
+
+
+def check_fits(model: Model, weights: Mapping[str, Any], where: str) -> None:
+    """An error with the difference, if the weights are not this model's."""
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    got = {key: tuple(value.shape) for key, value in weights.items()}
+    if expected != got:
+        differ = sorted(key for key in {*expected, *got} if expected.get(key) != got.get(key))
+        first = differ[0]
+        raise InputError(
+            f"{where} is of another model: {len(differ)} tensors differ, first {first}: "
+            f"got {got.get(first)}, expected {expected.get(first)}"
+        )

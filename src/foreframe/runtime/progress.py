@@ -1,0 +1,79 @@
+"""Progress bars: what is done, how fast, how long still. On anything but a terminal, a line now and then."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+Advance = Callable[..., None]
+_LINE_EVERY_S = 15.0
+
+
+@contextlib.contextmanager
+def progress(label: str, total: int, unit: str, start: int = 0) -> Iterator[Advance]:
+    """A bar over `total` units. Yields `advance(count, note="")`; the rate counts what was done since `start`."""
+    if sys.stderr.isatty():
+        with _bar(label, total, unit, start) as advance:
+            yield advance
+    else:
+        with _lines(label, total, unit, start) as advance:
+            yield advance
+
+
+@contextlib.contextmanager
+def _bar(label: str, total: int, unit: str, start: int) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(24),
+        MofNCompleteColumn(),
+        TextColumn(f"{unit}  {{task.fields[rate]}}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    began = time.monotonic()
+    with Progress(*columns, console=Console(stderr=True), transient=False) as bar:
+        task = bar.add_task(label, total=total, completed=start, note="", rate="")
+
+        def advance(count: int, note: str = "") -> None:
+            done = bar.tasks[task].completed + count - start
+            rate = done / max(time.monotonic() - began, 1e-9)
+            bar.update(task, advance=count, rate=f"{rate:,.1f}/s")
+            if note:
+                bar.update(task, note=note)
+
+        yield advance
+
+
+@contextlib.contextmanager
+def _lines(label: str, total: int, unit: str, start: int) -> Iterator[Advance]:
+    began = spoke = time.monotonic()
+    done = start
+
+    def advance(count: int, note: str = "") -> None:
+        nonlocal done, spoke
+        done += count
+        now = time.monotonic()
+        if now - spoke < _LINE_EVERY_S and done < total:
+            return
+        spoke = now
+        rate = (done - start) / max(now - began, 1e-9)
+        left = (total - done) / rate if rate else float("inf")
+        eta = f"{left:.0f} s left" if done < total else f"{now - began:.0f} s"
+        print(
+            f"{label}: {done}/{total} {unit}, {rate:,.1f}/s, {eta}  {note}".rstrip(),
+            file=sys.stderr,
+            flush=True,
+        )
+
+    yield advance

@@ -1,0 +1,124 @@
+"""Work shared out to processes, its results in order.
+
+Every worker has a pipe of its own and nothing else in common with the others, so any of them can be ended at any moment:
+after an error, after an impatient Ctrl-C, or by a system that runs out of memory. Nobody waits for one that is gone, and
+none goes on when the process that began it is gone, even if that was killed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Sequence
+from multiprocessing.connection import wait
+from typing import Any, Literal, TypeVar
+
+from ..errors import InputError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_AHEAD = 2  # results a worker may be ahead of the one that is waited for: bounds memory
+
+
+def in_order(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    count: int,
+    start: Literal["fork", "spawn"] = "fork",
+) -> Generator[Result, None, None]:
+    """`function(item)` for each item, in order, worked out by `count` processes; in this one if it is 1.
+
+    Workers are ended by SIGTERM; a function that answers to it (training saves its state) is waited for.
+
+    Args:
+        function: what is to be done; at the top of a module if workers are spawned.
+        items: what it is done to.
+        count: of workers.
+        start: forked workers begin at once; spawned ones import everything anew, and may use torch, which must not be forked
+            once it has threads. Where nothing can be forked, all are spawned.
+
+    Raises:
+        InputError: a worker died.
+        Exception: what the function raised.
+    """
+    count = min(count, len(items))
+    if count <= 1:
+        yield from map(function, items)
+        return
+    possible = start in multiprocessing.get_all_start_methods()
+    context: Any = multiprocessing.get_context(start if possible else "spawn")
+    pipes: dict[Any, Any] = {}
+    try:
+        for _ in range(count):
+            ours, theirs = context.Pipe()
+            worker = context.Process(target=_work, args=(theirs, function), daemon=True)
+            worker.start()
+            theirs.close()  # or the end of the worker would not be the end of its pipe
+            pipes[ours] = worker
+        yield from _shared_out(list(pipes), items)
+    finally:
+        for worker in pipes.values():
+            worker.terminate()
+        for pipe, worker in pipes.items():
+            worker.join()
+            pipe.close()
+
+
+def _shared_out(pipes: list[Any], items: Sequence[Any]) -> Generator[Any, None, None]:
+    idle: list[Any] = list(pipes)
+    busy: list[Any] = []
+    results: dict[int, Any] = {}
+    given = wanted = 0
+    while wanted < len(items):
+        while idle and given < min(len(items), wanted + (1 + _AHEAD) * len(pipes)):
+            pipe = idle.pop()
+            pipe.send((given, items[given]))
+            busy.append(pipe)
+            given += 1
+        for pipe in list(wait(busy)):
+            number, result, error = _received(pipe)
+            if error is not None:
+                raise error
+            results[number] = result
+            busy.remove(pipe)
+            idle.append(pipe)
+        while wanted in results:
+            yield results.pop(wanted)
+            wanted += 1
+
+
+def _received(pipe: Any) -> Any:
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        raise InputError(
+            "a worker process died (out of memory?); what is finished is kept: repeat the command, with fewer --workers"
+        ) from None
+
+
+def _work(pipe: Any, function: Callable[[Any], Any]) -> None:
+    """A worker's life: until the parent is gone or ends it. The parent alone answers to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            number, item = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer: tuple[int, Any, Exception | None] = (number, function(item), None)
+        except Exception as error:
+            answer = (number, None, error)
+        pipe.send(answer)
+
+
+def _end_with_parent() -> None:
+    """Wait until the parent is gone, and end this process as the parent would have done."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)

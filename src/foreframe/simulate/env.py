@@ -1,0 +1,264 @@
+"""Learned worlds as gymnasium environments: any run is one.
+
+Letters: E environments, U steered numbers, C channels, H height, W width.
+
+    import gymnasium, foreframe.simulate.env
+    env = gymnasium.make("foreframe/World-v0", run="runs/push", reward=foreframe.simulate.env.closer_to(goal))
+
+Observations are pictures uint8 [H, W, C]; actions are the numbers that are steered, in raw units, bounded by what was seen in
+training (or label images, uint8 [H, W, C]). An episode is truncated after `horizon` steps and never ends by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..clips import to_uint8
+from ..errors import InputError
+from . import Drive, Simulator
+
+__all__ = ["Reward", "VectorWorld", "World", "closer_to", "register"]
+
+Array = NDArray[Any]
+Reward = Callable[[Array, Array], float]  # (picture before, picture now), uint8 [H, W, C] each
+
+_NAME = "foreframe/World-v0"
+_RENDERED_FRAMES_PER_S = 10
+
+
+def closer_to(goal: Array) -> Reward:
+    """The reward for coming closer to a goal picture [H, W, C] (bytes): by how much the mean squared error falls.
+
+    >>> goal = np.zeros((2, 2, 3), np.uint8)
+    >>> closer_to(goal)(np.full_like(goal, 255), goal)
+    1.0
+    """
+    wanted = goal.astype(np.float64) / 255
+
+    def reward(before: Array, now: Array) -> float:
+        away = [float(np.square(picture / 255 - wanted).mean()) for picture in (before, now)]
+        return away[0] - away[1]
+
+    return reward
+
+
+def no_reward(before: Array, now: Array) -> float:
+    """0: where no reward is given."""
+    return 0.0
+
+
+def _action_space(simulator: Simulator) -> gymnasium.spaces.Box:
+    if simulator.by_pictures:
+        channels, height, width = simulator.spec.condition
+        return gymnasium.spaces.Box(0, 255, (height, width, channels), np.uint8)
+    return gymnasium.spaces.Box(
+        simulator.low, np.maximum(simulator.high, simulator.low + 1e-6), dtype=np.float32
+    )
+
+
+def _picture_space(simulator: Simulator) -> gymnasium.spaces.Box:
+    channels, height, width = simulator.spec.frame
+    return gymnasium.spaces.Box(0, 255, (height, width, channels), np.uint8)
+
+
+def _given(simulator: Simulator, action: Array) -> Tensor:
+    """An action of the space as the simulator takes it."""
+    if simulator.by_pictures:
+        return torch.from_numpy(np.asarray(action, np.float32)).movedim(-1, 0) / 255
+    return torch.from_numpy(np.asarray(action, np.float32))
+
+
+def _seen(drive: Drive) -> Array:
+    """What the first sample shows, uint8 [H, W, C]."""
+    shown: Array = to_uint8(drive.session.frames[0, 0]).movedim(0, -1).cpu().numpy()
+    return np.ascontiguousarray(shown)
+
+
+def _facts(drive: Drive) -> dict[str, Any]:
+    """Beside a picture: the clip that the episode began from, and how far the samples disagree on average."""
+    return {
+        "start": drive.start.name,
+        "uncertainty": float(drive.session.uncertainty.float().mean()),
+    }
+
+
+class World(gymnasium.Env[Array, Array]):
+    """One learned world.
+
+    `reset(options={"start": k})` begins from clip k; without it from one that is drawn with the seed.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": _RENDERED_FRAMES_PER_S}  # noqa: RUF012 - as gymnasium has it
+
+    def __init__(
+        self,
+        run: str | Path | Simulator,
+        data: str | Path | None = None,
+        reward: Reward = no_reward,
+        horizon: int = 30,
+        samples: int = 1,
+        render_mode: str | None = None,
+    ) -> None:
+        """A world of a run.
+
+        Args:
+            run: a run folder, or a simulator that is there already (several worlds may share one).
+            data: a store of clips to begin from; the one that the run was trained on if left out.
+            reward: of a step, from the pictures before and after it; see `closer_to`.
+            horizon: steps after which an episode is truncated.
+            samples: futures side by side; the first is observed, and `info["uncertainty"]` says how far they disagree.
+            render_mode: `rgb_array` or None.
+
+        Raises:
+            InputError: not a run; no clips to begin from; a horizon below 1.
+        """
+        if horizon < 1:
+            raise InputError(f"horizon is {horizon}; expected at least 1")
+        self.simulator = run if isinstance(run, Simulator) else Simulator(run, data)
+        self.reward, self.horizon, self.samples, self.render_mode = (
+            reward,
+            horizon,
+            samples,
+            render_mode,
+        )
+        self.observation_space = _picture_space(self.simulator)
+        self.action_space = _action_space(self.simulator)
+        self._drive: Drive | None = None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Begin a new episode: its first picture, and facts about it."""
+        super().reset(seed=seed)
+        self._drive = _begun(self.simulator, self.np_random, options, self.samples)
+        return _seen(self._drive), _facts(self._drive)
+
+    def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """Act: picture, reward, False, whether the horizon is reached, facts."""
+        if self._drive is None:
+            raise RuntimeError("the world has no episode; call reset() first")
+        before = _seen(self._drive)
+        self.simulator.act([self._drive], [_given(self.simulator, action)])
+        now = _seen(self._drive)
+        truncated = self._drive.step - self._drive.n_past >= self.horizon
+        return now, float(self.reward(before, now)), False, truncated, _facts(self._drive)
+
+    def render(self) -> Array | None:
+        """The last picture."""
+        return (
+            _seen(self._drive)
+            if self._drive is not None and self.render_mode == "rgb_array"
+            else None
+        )
+
+
+class VectorWorld(VectorEnv[Array, Array, Array]):
+    """Many learned worlds that take their steps together, in one step of the model.
+
+    An environment whose episode was truncated begins anew at its next step (`AutoresetMode.NEXT_STEP`).
+    """
+
+    metadata: dict[str, Any] = {**World.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
+
+    def __init__(
+        self,
+        run: str | Path | Simulator,
+        num_envs: int,
+        data: str | Path | None = None,
+        reward: Reward = no_reward,
+        horizon: int = 30,
+        samples: int = 1,
+    ) -> None:
+        """`num_envs` worlds of a run; the other arguments are those of `World`."""
+        if num_envs < 1 or horizon < 1:
+            raise InputError(
+                f"num_envs is {num_envs}, horizon {horizon}; expected at least 1 of each"
+            )
+        self.simulator = run if isinstance(run, Simulator) else Simulator(run, data)
+        self.num_envs, self.reward, self.horizon, self.samples = num_envs, reward, horizon, samples
+        self.single_observation_space = _picture_space(self.simulator)
+        self.single_action_space = _action_space(self.simulator)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._drives: list[Drive] = []
+        self._random: list[np.random.Generator] = []
+        self._options: dict[str, Any] | None = None
+
+    def reset(
+        self,
+        *,
+        seed: int | Sequence[int | None] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Array, dict[str, Any]]:
+        """Begin an episode in each; environment i is seeded with `seed` + i."""
+        seeds = (
+            list(seed)
+            if isinstance(seed, Sequence)
+            else [seed + i if seed is not None else None for i in range(self.num_envs)]
+        )
+        if seed is not None or not self._random:
+            self._random = [gymnasium.utils.seeding.np_random(s)[0] for s in seeds]
+        self._options = options
+        self._drives = [
+            _begun(self.simulator, random, options, self.samples) for random in self._random
+        ]
+        return self._observed()
+
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
+        """Act in each: pictures [E, H, W, C], rewards [E], terminated [E], truncated [E], facts."""
+        if not self._drives:
+            raise RuntimeError("the worlds have no episodes; call reset() first")
+        over = [self._over(drive) for drive in self._drives]
+        going = [i for i in range(self.num_envs) if not over[i]]
+        before = {i: _seen(self._drives[i]) for i in going}
+        if going:
+            self.simulator.act(
+                [self._drives[i] for i in going],
+                [_given(self.simulator, actions[i]) for i in going],
+            )
+        for i in set(range(self.num_envs)).difference(going):
+            self._drives[i] = _begun(self.simulator, self._random[i], self._options, self.samples)
+        pictures, facts = self._observed()
+        rewards = np.zeros(self.num_envs, np.float64)
+        for i in going:
+            rewards[i] = self.reward(before[i], pictures[i])
+        truncated = np.array([self._over(drive) for drive in self._drives])
+        return pictures, rewards, np.zeros(self.num_envs, bool), truncated, facts
+
+    def _over(self, drive: Drive) -> bool:
+        return drive.step - drive.n_past >= self.horizon
+
+    def _observed(self) -> tuple[Array, dict[str, Any]]:
+        facts: dict[str, Any] = {}
+        for i, drive in enumerate(self._drives):
+            facts = self._add_info(facts, _facts(drive), i)
+        return np.stack([_seen(drive) for drive in self._drives]), facts
+
+
+def _begun(
+    simulator: Simulator, random: np.random.Generator, options: dict[str, Any] | None, samples: int
+) -> Drive:
+    start = (options or {}).get("start")
+    chosen = int(random.integers(len(simulator.starts))) if start is None else int(start)
+    return simulator.begin(chosen, samples, int(random.integers(1 << 62)))
+
+
+def register() -> None:
+    """Make `gymnasium.make("foreframe/World-v0", run=...)` and `make_vec` work. Importing this module does it."""
+    if _NAME not in gymnasium.registry:
+        gymnasium.register(
+            _NAME, entry_point=f"{__name__}:World", vector_entry_point=f"{__name__}:VectorWorld"
+        )
+
+
+register()

@@ -1,0 +1,69 @@
+"""Where a drive may begin: the first frames of recorded episodes.
+
+Letters: T frames, C channels, H height, W width, A condition, J joints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..clips import ClipSpec
+from ..data.store import ClipStore, Episode
+from ..data.windows import Windows
+from ..errors import InputError
+
+Array = NDArray[Any]
+
+JOINTS = "joints_px"  # a truth column of this name says where the joints of a label's skeleton are
+_MOST_STARTS, _MOST_FRAMES = 12, 630
+
+
+@dataclass(frozen=True)
+class Start:
+    """An episode to begin from: frames uint8 [T, C, H, W], conditions float32 [T, *A] as models are given them.
+
+    `joints` are the places of a skeleton's joints in each frame's label, in pixels [T, J, 2], where they are known.
+    """
+
+    name: str
+    frames: Tensor
+    conditions: Tensor
+    joints: Array | None
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+
+def starts_of(store: ClipStore, spec: ClipSpec, n_past: int) -> list[Start]:
+    """An even spread of episodes that the model was not trained on, if there are any; else of those there are.
+
+    Raises:
+        InputError: no episode has as many frames as the model's context.
+    """
+    for split in ("test", "validate", "train"):
+        if not any(episode.split == split for episode in store.episodes):
+            continue
+        windows = Windows(store, split, n_past, spec.columns, given=n_past)
+        spread = np.linspace(0, len(windows.episodes) - 1, min(_MOST_STARTS, len(windows.episodes)))
+        return [_start(windows, windows.episodes[i]) for i in np.unique(spread.round().astype(int))]
+    raise InputError(f"{store.path} has no episodes to begin from")
+
+
+def _start(windows: Windows, episode: Episode) -> Start:
+    length = min(episode.seen, _MOST_FRAMES)
+    rows = slice(episode.start, episode.start + length)
+    frames = torch.from_numpy(np.array(windows.store.column("frames")[rows])).movedim(-1, 1)
+    conditions = torch.from_numpy(np.array(windows.conditions(episode, 0, length)))
+    known = JOINTS in windows.store.columns
+    return Start(
+        episode.name,
+        frames,
+        conditions,
+        np.array(windows.store.column(JOINTS)[rows]) if known else None,
+    )

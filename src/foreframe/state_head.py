@@ -1,0 +1,110 @@
+"""The states to come, guessed from the actions: a linear head beside a model that is conditioned on states.
+
+Letters: T steps, A condition, K states among its numbers.
+Where a model is given the robot's state before each frame, whoever drives it has no such state to give, and must not take one
+from a recording. The head goes on from the last two conditions: the change of the state is an affine function of both, fitted
+by ridge regression to the training split.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import InputError
+from .runtime.files import read_json_with_digest, write_json_with_digest
+
+FILE = "states.json"
+
+Array = NDArray[Any]
+
+_SCHEMA = "foreframe.state_head/1"
+_RIDGE = 1e-4  # per row, on standardised numbers
+
+
+class StateHead:
+    """condition[t - 1], condition[t] -> the numbers of condition[t + 1] that are states.
+
+    Attributes:
+        indices: which numbers of a condition are states.
+        error: root of the mean squared error of each, one step ahead on held-out episodes, in deviations of that number.
+    """
+
+    def __init__(
+        self, indices: Sequence[int], scale: Array, weights: Array, error: Sequence[float] = ()
+    ) -> None:
+        """`scale` [2, A] is mean and deviation of each number; `weights` [2 A + 1, K]."""
+        self.indices, self.error = tuple(indices), tuple(error)
+        self._mean, self._std = np.asarray(scale, np.float64)
+        self._weights = np.asarray(weights, np.float64)
+
+    @classmethod
+    def fit(
+        cls, train: Iterable[Array], held_out: Iterable[Array], indices: Sequence[int]
+    ) -> StateHead:
+        """From the conditions of whole episodes, each [T, A]."""
+        episodes = [np.asarray(rows, np.float64) for rows in train]
+        everything = np.concatenate(episodes)
+        std = everything.std(0)
+        scale = np.stack([everything.mean(0), np.where(std > 1e-8, std, 1.0)])
+        blank = cls(indices, scale, np.zeros((2 * everything.shape[1] + 1, len(indices))))
+        x, y = blank._pairs(episodes)
+        weights = np.linalg.solve(x.T @ x + _RIDGE * len(x) * np.eye(x.shape[1]), x.T @ y)
+        fitted = cls(indices, scale, weights)
+        x, y = fitted._pairs([np.asarray(rows, np.float64) for rows in held_out] or episodes)
+        error = np.sqrt(np.square(y - x @ weights).mean(0))
+        return cls(indices, scale, weights, [round(float(e), 4) for e in error])
+
+    def following(self, before: Array, now: Array) -> Array:
+        """The states of the next condition [K], from the last two conditions [A]."""
+        inputs = self._inputs(before[None], now[None])
+        chosen = list(self.indices)
+        found: Array = now[chosen] + (inputs @ self._weights)[0] * self._std[chosen]
+        return found
+
+    def _inputs(self, before: Array, now: Array) -> Array:
+        both = [(rows - self._mean) / self._std for rows in (before, now)]
+        return np.concatenate([*both, np.ones((len(now), 1))], 1)
+
+    def _pairs(self, episodes: Sequence[Array]) -> tuple[Array, Array]:
+        chosen = list(self.indices)
+        inputs = [self._inputs(rows[:-2], rows[1:-1]) for rows in episodes]
+        changes = [(rows[2:, chosen] - rows[1:-1, chosen]) / self._std[chosen] for rows in episodes]
+        return np.concatenate(inputs), np.concatenate(changes)
+
+    def save(self, folder: Path) -> None:
+        """Write `states.json` beside a model."""
+        plain = {
+            "schema": _SCHEMA,
+            "indices": list(self.indices),
+            "scale": [self._mean.tolist(), self._std.tolist()],
+            "weights": self._weights.tolist(),
+            "error_deviations": list(self.error),
+        }
+        write_json_with_digest(folder / FILE, plain)
+
+
+def load_head(folder: Path) -> StateHead | None:
+    """The head of a run, if it has one.
+
+    Raises:
+        InputError: not what was written.
+    """
+    if not (folder / FILE).exists():
+        return None
+    found = read_json_with_digest(folder / FILE, "a head for the states to come", _SCHEMA)
+    try:
+        return StateHead(
+            found["indices"],
+            np.asarray(found["scale"]),
+            np.asarray(found["weights"]),
+            found["error_deviations"],
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder / FILE} lacks or garbles {error}; expected what foreframe wrote: train again"
+        ) from None
