@@ -32,7 +32,7 @@ def test_a_sequence_depends_on_its_seed_and_number_alone(dance_store: ClipStore)
 
 
 def test_sequences_are_as_published() -> None:
-    world = dance.open(2)
+    world = dance.simulate(2)
     assert (world.height, world.width, world.frames) == (32, 64, 630)
     assert len(BONES) == 15
     with pytest.raises(InputError, match="expected at least 1"):

@@ -15,12 +15,12 @@ from foreframe.errors import InputError
 
 
 def test_a_trajectory_depends_on_its_seed_and_number_alone(push_store: ClipStore) -> None:
-    again = push.open(6, 3).read(4)
+    again = push.simulate(6, 3).read(4)
     episode = push_store.episodes[4]
     rows = slice(episode.start, episode.start + episode.length)
     np.testing.assert_array_equal(np.stack(list(again.frames)), push_store.column("frames")[rows])
     np.testing.assert_array_equal(again.values["action"], push_store.column("action")[rows])
-    other = push.open(6, 4).read(4)
+    other = push.simulate(6, 4).read(4)
     assert not np.array_equal(other.values["action"], again.values["action"])
 
 

@@ -137,8 +137,8 @@ def step_batch(sessions: Sequence[Session], conditions: Sequence[Tensor]) -> lis
         lambda *parts: torch.cat(parts), *(session._state for session in sessions)
     )
     joined._previous = (
-        None if first._previous is None else torch.cat([s._previous for s in sessions])
-    )  # type: ignore[misc]
+        None if first._previous is None else torch.cat([s._previous for s in sessions])  # type: ignore[misc]
+    )
     joined._skips = tuple(
         torch.cat(parts) for parts in zip(*(s._skips for s in sessions), strict=True)
     )

@@ -210,8 +210,9 @@ class Decoder(nn.Module):
     def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """The skips [B, D, H, W] as the joining layers take them, the smallest first."""
         return tuple(
-            join.still(skip) for join, skip in zip(self.joins, reversed(skips), strict=True)
-        )  # type: ignore[operator]
+            join.still(skip)  # type: ignore[operator]
+            for join, skip in zip(self.joins, reversed(skips), strict=True)
+        )
 
     def forward(self, code: Tensor, still: tuple[Tensor, ...]) -> Tensor:
         """[B, S, G] with what `prepare_skips` made of the skips -> frames [B, S, C, H, W] in (0, 1)."""

@@ -1,4 +1,4 @@
-"""`shove`: the push world under somebody at the keys, who goes on in one direction, rests, and does not mind the walls.
+"""`push_keys`: the push world under somebody at the keys, who goes on in one direction, rests, and does not mind the walls.
 
 Letters: T frames.
 The arm, the objects and the pictures are those of `push`. There no command ever leads out of the workspace, so a model of it
@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 
 def simulate(trajectories: int, seed: int = 0) -> Push:
-    """The shove world with `trajectories` trajectories."""
+    """The push_keys world with `trajectories` trajectories."""
     return Push(trajectories, seed, commands=_commands)
 
 

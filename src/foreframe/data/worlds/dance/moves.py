@@ -158,9 +158,9 @@ class Feet:
         self._mj, self._model = mujoco, model
         self._data = mujoco.MjData(model)
         addresses = [
-            model.jnt_qposadr[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_JOINT, n)]
+            model.jnt_qposadr[mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_JOINT, n)]  # type: ignore[attr-defined]
             for n, *_ in HINGES
-        ]  # type: ignore[attr-defined]
+        ]
         self._addresses = np.array(addresses)
         self._bodies = {
             side: mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, f"{side}_foot")
