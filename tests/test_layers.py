@@ -13,7 +13,10 @@ ROOT = Path(foreframe.__file__).parent
 FLOORS = [
     {"errors", "version", "plugins", "runtime", "clips", "gaussian", "noise", "schedules"},
     {
+        "feedback",
         "model",
+        "points",
+        "decoding",
         "rollouts",
         "objective",
         "session",
