@@ -14,8 +14,9 @@ import torch
 from foreframe.errors import InputError
 from foreframe.gaussian import Gaussian
 from foreframe.objective import beta_of_sigma, sigma_of_beta
-from foreframe.runtime import hardware
-from foreframe.runtime.files import atomic_folder, atomic_write, claim_output, digest, digest_file
+from foreframe.runtime.digests import digest, digest_file
+from foreframe.runtime.files import atomic_folder, atomic_write, claim_output
+from foreframe.runtime.memory import keep_freed_memory
 from foreframe.schedules import KINDS, Cyclical, LinearDecay, Monotonic
 
 
@@ -50,7 +51,7 @@ def test_freed_memory_is_kept_for_the_next_step_and_then_given_back() -> None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
     page, size = resource.getpagesize(), 64 << 20
-    with hardware.memory_kept():
+    with keep_freed_memory():
         kept = [faults() for _ in range(20)]
         held = int(Path("/proc/self/statm").read_text().split()[1]) * page
     assert sum(kept[-5:]) < 100

@@ -106,7 +106,7 @@ def test_each_part_of_the_state_counts(store: ClipStore, tmp_path: Path, part: s
     """The negative control: with one part of the saved state spoilt (and its digest made right), the end is another."""
     from safetensors.torch import save_file
 
-    from foreframe.runtime.files import digest_file, read_json_with_digest, write_json_with_digest
+    from foreframe.runtime.digests import digest_file, read_json_with_digest, write_json_with_digest
 
     changes = RECIPES["push-tiny"]
     foreframe.train("push-tiny", store.path, tmp_path / "whole", changes=changes)
@@ -134,7 +134,7 @@ def test_save_every_may_change_when_a_run_goes_on(store: ClipStore, tmp_path: Pa
 
 
 def test_a_second_process_in_the_same_run_is_refused(store: ClipStore, tmp_path: Path) -> None:
-    from foreframe.runtime.files import lock_folder
+    from foreframe.runtime.locks import lock_folder
 
     foreframe.train(
         "push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=4

@@ -16,15 +16,10 @@ from ..data.windows import Array, Windows
 from ..errors import InputError
 from ..objective import sigma_of_beta
 from ..runtime import hardware
-from ..runtime.files import (
-    atomic_write,
-    claim_output,
-    digest_file,
-    lock_folder,
-    read_json,
-    write_json,
-)
+from ..runtime.digests import digest_file
+from ..runtime.files import atomic_write, claim_output, read_json, write_json
 from ..runtime.hardware import Layout, Precision
+from ..runtime.locks import lock_folder
 from ..state_head import StateHead
 from .config import Config, resolve
 from .state import IDENTITY, adopt_state, whole_state
