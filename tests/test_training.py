@@ -23,6 +23,7 @@ from foreframe import models
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Order
 from foreframe.errors import InputError, TrainingError
+from foreframe.plugins import RECIPES as RECIPE_FILES
 from foreframe.runtime import hardware
 from foreframe.training import resolve
 from foreframe.training.step import forced_steps, steps_ahead
@@ -424,7 +425,7 @@ def test_a_file_of_changes_goes_over_the_recipe_and_the_command_over_both(tmp_pa
 def test_a_resolved_recipe_resolves_to_itself(tmp_path: Path) -> None:
     import yaml
 
-    for recipe in foreframe.training.recipes():
+    for recipe in RECIPE_FILES.names():
         config = resolve(recipe)
         (tmp_path / "again.yaml").write_text(yaml.safe_dump(config.to_dict()))
         assert resolve(recipe, tmp_path / "again.yaml") == config
