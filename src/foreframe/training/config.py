@@ -194,6 +194,16 @@ def resolve(
     return _typed(recipe, values)
 
 
+def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration that `Config.to_dict` of an earlier version wrote, with the options that it did not have.
+
+    Raises:
+        InputError: an option that this version does not have.
+    """
+    sections = {name: value for name, value in values.items() if name != "recipe"}
+    return _typed(str(values.get("recipe")), sections).to_dict()
+
+
 def _typed(recipe: str, values: dict[str, Any]) -> Config:
     for section in values:
         if section not in {"model", *_SECTIONS}:
