@@ -28,7 +28,9 @@ def changes_of(place: Path) -> dict[str, object]:
     """The settings that the run was begun with, as changes of its recipe."""
     config = json.loads((place / "run" / "identity.json").read_text())["config"]
     sections = {name: value for name, value in config.items() if name != "recipe"}
-    return {f"{s}.{key}": value for s, options in sections.items() for key, value in options.items()}
+    return {
+        f"{s}.{key}": value for s, options in sections.items() for key, value in options.items()
+    }
 
 
 def test_there_is_something_to_load() -> None:
@@ -54,10 +56,14 @@ def test_a_run_goes_on_with_the_same_command(
     result = foreframe.train("push-tiny", place / "store", place / "run", changes=changes)
     assert "going on from step 3" in capsys.readouterr().out
     assert result["steps"] == 6
-    logged = [json.loads(line) for line in (place / "run" / "metrics.jsonl").read_text().splitlines()]
+    logged = [
+        json.loads(line) for line in (place / "run" / "metrics.jsonl").read_text().splitlines()
+    ]
     assert [line["step"] for line in logged if "loss" in line] == [1, 2, 3, 4, 5, 6]
     foreframe.train("push-tiny", place / "store", place / "anew", changes=changes)
-    anew = [json.loads(line) for line in (place / "anew" / "metrics.jsonl").read_text().splitlines()]
+    anew = [
+        json.loads(line) for line in (place / "anew" / "metrics.jsonl").read_text().splitlines()
+    ]
     losses = [[line["loss"] for line in lines if "loss" in line] for lines in (logged, anew)]
     np.testing.assert_allclose(*losses, rtol=1e-3)  # another build of torch may round otherwise
 
