@@ -14,10 +14,10 @@ import torch
 from foreframe.errors import InputError
 from foreframe.gaussian import Gaussian
 from foreframe.objective import beta_of_sigma, sigma_of_beta
+from foreframe.plugins import SCHEDULES
 from foreframe.runtime.digests import digest, digest_file
 from foreframe.runtime.files import atomic_folder, atomic_write, claim_output
 from foreframe.runtime.memory import keep_freed_memory
-from foreframe.plugins import SCHEDULES
 from foreframe.schedules import schedule_class
 from foreframe.schedules.cyclical import Cyclical
 from foreframe.schedules.linear_decay import LinearDecay

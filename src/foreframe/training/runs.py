@@ -22,7 +22,7 @@ from ..runtime.hardware import Layout, Precision
 from ..runtime.locks import lock_folder
 from ..state_head import StateHead
 from .config import Config
-from .resolving import resolve
+from .resolving import resolve, with_defaults
 from .state import IDENTITY, adopt_state, whole_state
 
 _SETTINGS = "recipe.yaml"
@@ -188,7 +188,7 @@ def _claim(out: Path, identity: dict[str, Any], data: str) -> None:
     import yaml
 
     if (out / IDENTITY).exists():
-        begun = read_json(out / IDENTITY, "what a run is made of")
+        begun = _completed(read_json(out / IDENTITY, "what a run is made of"))
         differ = [d for d in _differences(begun, identity) if not d.startswith(_FREE)]
         if differ:
             raise InputError(
@@ -199,6 +199,14 @@ def _claim(out: Path, identity: dict[str, Any], data: str) -> None:
     write_json(out / IDENTITY, identity)
     atomic_write(out / _SETTINGS, yaml.safe_dump(identity["config"], sort_keys=False))
     write_json(out / "environment.json", hardware.info() | {"data": data})
+
+
+def _completed(identity: Any) -> Any:
+    """A run's identity with defaults for options that did not exist when it began: they cannot make it another run."""
+    try:
+        return {**identity, "config": with_defaults(identity["config"])}
+    except (InputError, TypeError, KeyError, AttributeError):
+        return identity  # of a later version, or damaged: compared as it is
 
 
 def _differences(a: Any, b: Any, where: str = "") -> list[str]:
