@@ -23,7 +23,7 @@ def schedule_class(kind: str) -> type:
     own = [
         found
         for _, found in inspect.getmembers(module, inspect.isclass)
-        if found.__module__ == module.__name__ and callable(getattr(found, "__call__", None))
+        if found.__module__ == module.__name__ and "__call__" in vars(found)
     ]
     if len(own) != 1:
         raise TypeError(f"{module.__file__} defines {len(own)} schedules; expected one")
