@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from .. import models
 from ..errors import InputError, unknown
-from ..plugins import RECIPES
+from ..plugins import RECIPES, SCHEDULES
 from ..runtime.hardware import Layout, Precision
-from ..schedules import KINDS, Constant, Schedule
+from ..schedules import Constant, Schedule, kind_of, schedule_class
 
 
 @dataclass(frozen=True)
@@ -234,12 +234,16 @@ def _schedule(name: str, value: Any, steps: Any) -> Schedule:
     value = _constant(value)
     options = dict(_mapping(value, name))
     kind = str(options.pop("kind", None))
-    if kind not in KINDS:
-        raise unknown(f"kind of schedule in {name}", kind, KINDS)
-    cls = KINDS[kind]
+    if kind not in SCHEDULES.names():
+        raise unknown(f"kind of schedule in {name}", kind, SCHEDULES.names())
+    cls = schedule_class(kind)
     if "total_steps" in inspect.signature(cls).parameters:
         options.setdefault("total_steps", steps)
-    schedule: Schedule = cls(**_parse(cls, options, name))
+    parsed = _parse(cls, options, name)
+    try:
+        schedule: Schedule = cls(**parsed)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     return schedule
 
 
@@ -307,9 +311,9 @@ def _merge(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
 def _plain(value: Any) -> Any:
     """Dataclasses, schedules and tuples as mappings and lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kind = next(({"kind": name} for name, cls in KINDS.items() if type(value) is cls), {})
+        kind = kind_of(value) if callable(value) else None
         return {
-            **kind,
+            **({"kind": kind} if kind else {}),
             **{f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)},
         }
     if isinstance(value, Mapping):
