@@ -1,12 +1,15 @@
-"""What each verb says when it is done: what it wrote, and what to type next."""
+"""What each command prints when it is done: what it wrote, and what to type next."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+
+if TYPE_CHECKING:
+    from ..training import TrainingResult, TrainingSummary
 
 Arguments = dict[str, Any]
 
@@ -145,28 +148,33 @@ def previewed(path: Path, given: Arguments) -> None:
     _next(f"foreframe data inspect {given['store']}")
 
 
-def trained(result: dict[str, Any], given: Arguments) -> None:
+def trained(result: TrainingResult, given: Arguments) -> None:
     out, data = given["out"], given["data"]
     if given["dry_run"]:
-        import yaml
-
-        print(yaml.safe_dump(result, sort_keys=False), end="")
-        print(f"a dry run, nothing was written: {result['parameters']:,} parameters, ", end="")
-        print(f"frames {result['frame']}, conditions {result['condition']}")
+        _planned(result.summary)
         return
-    if result["rank"]:
+    if result.rank:
         return  # one process speaks for all
-    known = result["best_psnr"] is not None
-    best = f"best validation PSNR {result['best_psnr']:.2f} dB (one prior sample)" if known else ""
-    print(
-        f"wrote {out}: {result['steps']} steps; {best or 'not validated, so the last weights are the model'}"
-    )
-    if result["skipped_steps"]:
-        print(f"  {result['skipped_steps']} steps were not finite and were skipped")
+    best = "not validated, so the last weights are the model"
+    if result.best_psnr is not None:
+        best = f"best validation PSNR {result.best_psnr:.2f} dB (one prior sample)"
+    print(f"wrote {out}: {result.steps} steps; {best}")
+    if result.skipped_steps:
+        print(f"  {result.skipped_steps} steps were not finite and were skipped")
     _next(
         f"foreframe eval {out} --data {data}",
         f"foreframe sample {out} --data {data}",
         f"foreframe report {out}",
+    )
+
+
+def _planned(summary: TrainingSummary) -> None:
+    import yaml
+
+    print(yaml.safe_dump(summary.to_dict(), sort_keys=False), end="")
+    print(
+        f"a dry run, nothing was written: {summary.parameters:,} parameters, "
+        f"frames {list(summary.frame)}, conditions {list(summary.condition)}"
     )
 
 
