@@ -64,7 +64,7 @@ class Point:
         parts, end = [], 0
         for origin in origins:
             begin, end = end, end + origin.clips * origin.samples
-            part = self._map(lambda rows, own=slice(begin, end): rows[own].clone())  # type: ignore[misc]
+            part = self._map(lambda rows, own=slice(begin, end): rows[own].clone())
             parts.append(replace(part, skips=origin.skips, clips=origin.clips))
         return parts
 

@@ -130,7 +130,7 @@ def futures(
         disagreement = [Track("std. deviation", deviation(np.stack(full)), n_past)]
     scores = psnr(drawn, to_float(clip.frames[0, n_past:])).mean(1)
     if len(model.spec.condition) == 3:
-        pose = Track("pose", _pictures(to_uint8(clip.conditions[0])), len(clip.frames[0]))
+        pose = Track("pose", _pictures(clip.conditions[0]), len(clip.frames[0]))
         prediction = Track(f"prediction: {float(scores[0]):.1f} dB", full[0], n_past)
         return [
             truth,
