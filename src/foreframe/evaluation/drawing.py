@@ -143,7 +143,7 @@ def futures(
         disagreement = [Track("std. deviation", deviation(np.stack(full)), n_past)]
     best, score = _best(ranking, drawn, clip.frames[:1], n_past)
     if len(model.spec.condition) == 3:
-        pose = Track("pose", _pictures(to_uint8(clip.conditions[0])), len(clip.frames[0]))
+        pose = Track("pose", _pictures(clip.conditions[0]), len(clip.frames[0]))
         first, score = _best(ranking, drawn[:1], clip.frames[:1], n_past)
         prediction = Track(f"prediction: {score}", full[first], n_past)
         return [

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import InputError
 from ..simulate import Simulator
+from ..simulate.simulator import Precision
 from .guard import is_loopback
 from .messages import MOST_BYTES
 from .server import app
@@ -28,6 +29,7 @@ def play(
     no_browser: bool = False,
     out: str | Path = "drives",
     compile: bool = False,  # noqa: A002 - the word that everybody uses
+    precision: Precision = "float32",
 ) -> None:
     """Open a page on which a person steers a model, until Ctrl-C. Without a run it plays the models that come with foreframe.
 
@@ -40,6 +42,7 @@ def play(
         out: the folder that saved drives go to.
         compile: let torch.compile make the model first: faster acts, after up to a minute for each number of futures side by
             side. For one driver; with many, their numbers change all the time.
+        precision: float32, or bfloat16: faster for large models on hardware that multiplies it (`foreframe info`).
 
     Raises:
         InputError: not a run; no clips to begin from; the port is in use.
@@ -54,10 +57,11 @@ def play(
             from .. import pretrained
 
             simulators: Sequence[Simulator] = [
-                Simulator(pretrained.folder(name), compiled=compile) for name in pretrained.names()
+                Simulator(pretrained.folder(name), compiled=compile, precision=precision)
+                for name in pretrained.names()
             ]
         else:
-            simulators = [Simulator(run, data, compile)]
+            simulators = [Simulator(run, data, compile, precision)]
         token = None if is_loopback(host) else secrets.token_urlsafe(16)
         port = listening.getsockname()[1]
         shown = f"[{host}]" if ":" in host else "localhost" if host == "127.0.0.1" else host
