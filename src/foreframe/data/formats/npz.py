@@ -223,15 +223,15 @@ def _lag(
         return options.lag, "--lag"
     short = [
         f
-        for f, l in zip(files, looked, strict=True)
-        if l.actions is not None and not l.actions.size
+        for f, seen in zip(files, looked, strict=True)
+        if seen.actions is not None and not seen.actions.size
     ]
     if short:
         return (
             1,
             f"{len(short)} of {len(files)} files have one action less than frames: each leads on to the next frame",
         )
-    with_rows = [l.actions for l in looked if l.actions is not None and len(l.actions) > 1]
+    with_rows = [seen.actions for seen in looked if seen.actions is not None and len(seen.actions) > 1]
     zero = [rows for rows in with_rows if not rows[0].any()]
     padded = [rows for rows in zero if rows[1].any()]
     said = f"{len(zero)} of {len(with_rows)} files begin with an action of zeros"
