@@ -228,3 +228,108 @@ def test_a_camera_group_of_robonet_that_is_a_link_is_refused(tmp_path: Path) -> 
         root["env/cam0_video"] = h5py.SoftLink("/moved")
     with pytest.raises(InputError, match="is a link; expected"):
         imported(source, tmp_path / "out")
+
+
+def zarr_v3(root: Path, **how: Any) -> Path:
+    """A replay buffer of zarr 3 whose pictures and numbers are packed as `how` says."""
+    import zarr
+
+    group = zarr.open_group(str(root), mode="w", zarr_format=3)
+    frames = np.concatenate([small.frames_of(i) for i in range(small.EPISODES)])
+    rows = np.concatenate([small.actions_of(i) for i in range(small.EPISODES)])
+    ends = np.cumsum([small.FRAMES + i for i in range(small.EPISODES)])
+    group.create_array("data/img", data=frames, chunks=(5, SIDE, SIDE, 3), **how)
+    group.create_array("data/action", data=rows)
+    group.create_array("meta/episode_ends", data=ends)
+    return root
+
+
+def packed(kind: str) -> dict[str, Any]:
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
+    if kind == "sharded":
+        return {"compressors": BloscCodec(), "shards": (10, SIDE, SIDE, 3)}
+    return {"compressors": [BloscCodec(), *([Crc32cCodec()] if kind == "crc32c" else [])]}
+
+
+@pytest.mark.parametrize("kind", ["plain", "crc32c", "sharded"])
+def test_zarr_3_is_read_however_it_is_packed(kind: str, tmp_path: Path) -> None:
+    store = imported(zarr_v3(tmp_path / "src", **packed(kind)), tmp_path / "out")
+    for episode in store.episodes:
+        number = int(episode.name[-6:])
+        at = slice(episode.start, episode.start + episode.length)
+        np.testing.assert_array_equal(store.column("frames")[at], small.frames_of(number))
+        np.testing.assert_array_equal(store.column("action")[at], small.actions_of(number))
+
+
+@pytest.mark.parametrize("kind", ["plain", "crc32c", "sharded"])
+@pytest.mark.parametrize("cut", [1, 40, 400])
+def test_a_zarr_chunk_that_is_cut_off_is_named(kind: str, cut: int, tmp_path: Path) -> None:
+    source = zarr_v3(tmp_path / "src", **packed(kind))
+    file = source / "data" / "img" / "c" / "1" / "0" / "0" / "0"
+    file.write_bytes(file.read_bytes()[:-cut])
+    with pytest.raises(InputError, match=r"cut off|damaged|cannot be read"):
+        imported(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dtype": "|O", "filters": [{"id": "pickle"}]}, "packed with 'pickle'"),
+        ({"dtype": "|O", "filters": None}, "the dtype '|O'"),
+        ({"dtype": [["x", "<f4"]]}, "expected plain numbers"),
+        ({"compressor": {"id": "my_codec"}}, "packed with 'my_codec'"),
+        ({"chunks": [10**6, 10**4, 10**4, 3]}, "GB of memory"),
+        ({"chunks": [1]}, "expected a chunk of each axis"),
+    ],
+)
+def test_zarr_metadata_are_checked_before_anything_is_opened(
+    changes: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import zarr
+
+    source = zarr_with(tmp_path / "src")
+    edited(source / "data" / "img" / ".zarray", **changes)
+    monkeypatch.setattr(zarr, "open_group", lambda *_, **__: pytest.fail("zarr was opened"))
+    with pytest.raises(InputError, match=message.replace("|", r"\|")):
+        imported(source, tmp_path / "out")
+
+
+def test_zarr_3_codecs_of_strange_names_are_refused(tmp_path: Path) -> None:
+    source = zarr_v3(tmp_path / "src", **packed("sharded"))
+    file = source / "data" / "img" / "zarr.json"
+    codecs = json.loads(file.read_text())["codecs"]
+    codecs[0]["configuration"]["codecs"].append({"name": "numcodecs.pickle"})
+    edited(file, codecs=codecs)
+    with pytest.raises(InputError, match=r"packed with 'numcodecs\.pickle'"):
+        imported(source, tmp_path / "out")
+
+
+def test_consolidated_metadata_are_not_believed(tmp_path: Path) -> None:
+    """`.zmetadata` repeats the metadata of all arrays and may say something else."""
+    import zarr
+
+    source = zarr_with(tmp_path / "src")
+    zarr.consolidate_metadata(str(source), zarr_format=2)
+    content = json.loads((source / ".zmetadata").read_text())
+    content["metadata"]["data/img/.zarray"]["filters"] = [{"id": "pickle"}]
+    (source / ".zmetadata").write_text(json.dumps(content))
+    imported(source, tmp_path / "out")
+
+
+def test_zarr_arrays_of_words_are_left_out_and_said(tmp_path: Path) -> None:
+    source = zarr_with(tmp_path / "src", speed=np.arange(10))
+    (source / "data" / "words").mkdir()
+    array = json.loads((source / "data" / "action" / ".zarray").read_text())
+    (source / "data" / "words" / ".zarray").write_text(json.dumps({**array, "dtype": "|O"}))
+    chosen = imported(source, tmp_path / "out").source["chosen"]
+    assert any(line.startswith("left out: data/words") for line in chosen)
+    assert any("left out: data/speed" in line and "--states speed" in line for line in chosen)
+
+
+def test_zarr_pictures_have_one_scale(tmp_path: Path) -> None:
+    """A dark episode of floats stays dark."""
+    truth = np.full((10, 12, 16, 3), 200, np.uint8)
+    truth[:4] = 1
+    store = imported(zarr_with(tmp_path / "src", img=truth.astype(np.float32)), tmp_path / "out")
+    assert sorted(set(store.column("frames").ravel().tolist())) == [1, 200]
