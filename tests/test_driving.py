@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -233,8 +234,10 @@ def test_states_are_predicted_and_never_taken_from_the_recording(
     simulator = Simulator(tmp_path / "run")
     assert simulator.steered == [0, 1]
     one, other = simulator.begin(0), simulator.begin(0)
-    object.__setattr__(other.start, "conditions", other.start.conditions.clone())
-    other.start.conditions[2:] = 1e3  # another recording after the context
+    changed = other.start.conditions.clone()
+    changed[2:] = 1e3  # another recording after the context
+    other.start = dataclasses.replace(other.start, conditions=changed)
+    assert not torch.equal(one.start.conditions, other.start.conditions)
     for _ in range(3):
         a, b = (
             simulator.act([drive], [np.array([1.0, -1.0], np.float32)])[0] for drive in (one, other)

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from children import finish, start
 from conftest import Squares, squares_store
 from foreframe.data.building import assign_splits, build
 from foreframe.data.inspecting import inspect
@@ -94,11 +95,13 @@ def building(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         "--workers",
         "2",
     ]
-    process = subprocess.Popen(
-        [*words, "--trajectories", "60"], start_new_session=True, stderr=subprocess.PIPE, text=True
+    process = start(
+        [*words, "--trajectories", "60"], start_new_session=True, stderr=subprocess.PIPE
     )
+    until = time.monotonic() + 120
     while len(kept_in(tmp_path)) < 2:
         assert process.poll() is None
+        assert time.monotonic() < until
         time.sleep(0.1)
     yield process
     with contextlib.suppress(ProcessLookupError):
@@ -128,7 +131,7 @@ def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(
     for _ in range(2):
         os.killpg(building.pid, signal.SIGINT)
         time.sleep(0.05)
-    _, said = building.communicate(timeout=60)
+    said = finish(building, 60)
     assert building.returncode in (130, -signal.SIGINT), said
     assert "Traceback" not in said
     kept = kept_in(tmp_path)
@@ -140,7 +143,7 @@ def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(
 def test_no_worker_outlives_a_parent_that_is_killed(building: subprocess.Popen[str]) -> None:
     """SIGKILL to the parent alone: nobody is told, and still the workers end."""
     building.kill()
-    building.communicate(timeout=60)
+    finish(building, 60)
     assert no_process_is_left(building.pid)
 
 

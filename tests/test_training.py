@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 import foreframe
+from children import finish, start
 from conftest import TINY
 from foreframe import models
 from foreframe.data.store import ClipStore
@@ -75,7 +76,7 @@ def in_another_process(
         *options,
         *more,
     ]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -87,7 +88,7 @@ def test_resumed_is_uninterrupted_bit_for_bit(
     foreframe.train(recipe, store.path, tmp_path / "whole", changes=changes)
     foreframe.train(recipe, store.path, tmp_path / "halves", changes=changes, max_steps=5)
     process = in_another_process(store, recipe, tmp_path / "halves")
-    output, _ = process.communicate()
+    output = finish(process)
     assert process.returncode == 0, output
     assert "going on from step 5" in output
     whole, halves = state_of(tmp_path / "whole"), state_of(tmp_path / "halves")
@@ -142,7 +143,7 @@ def test_a_second_process_in_the_same_run_is_refused(store: ClipStore, tmp_path:
     before = (tmp_path / "run" / "metrics.jsonl").read_text()
     with lock_folder(tmp_path / "run", "run"):
         process = in_another_process(store, "push-tiny", tmp_path / "run")
-        output, _ = process.communicate()
+        output = finish(process)
     assert process.returncode == 2
     assert f"is in use by process {os.getpid()}" in output
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == before
@@ -176,7 +177,7 @@ def test_two_devices_are_one_with_the_same_global_batch(store: ClipStore, tmp_pa
     changes = RECIPES["push-tiny"]
     foreframe.train("push-tiny", store.path, tmp_path / "one", changes=changes)
     process = in_another_process(store, "push-tiny", tmp_path / "two", "--devices", "2")
-    output, _ = process.communicate()
+    output = finish(process)
     assert process.returncode == 0, output
     one, two = state_of(tmp_path / "one"), state_of(tmp_path / "two")
     assert one.keys() == two.keys()
@@ -203,12 +204,12 @@ def test_a_sharded_optimiser_makes_the_same_steps_and_the_same_states(
         process = in_another_process(
             store, "push-tiny", tmp_path / "sharded", *options, changes=sharded
         )
-        output, _ = process.communicate()
+        output = finish(process)
         assert process.returncode == 0, output
         assert "sharded optimiser" in output
         if "--max-steps" in options:
             shutil.copytree(tmp_path / "sharded", tmp_path / "one")
-    assert whole.wait() == 0
+    assert finish(whole) and whole.returncode == 0
     a, b = state_of(tmp_path / "whole"), state_of(tmp_path / "sharded")
     assert a.keys() == b.keys()
     assert all(torch.equal(a[key], b[key]) for key in a)
@@ -244,7 +245,7 @@ def test_sigterm_saves_and_exits_143(store: ClipStore, tmp_path: Path) -> None:
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
+    output = finish(process)
     assert process.returncode == 143, output
     assert "the same command goes on" in output
     step = json.loads((max((tmp_path / "run" / "state").iterdir()) / "state.json").read_text())[
