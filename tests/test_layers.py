@@ -22,7 +22,10 @@ PACKAGE = foreframe.__name__
 FLOORS = [
     {"errors", "version", "plugins", "runtime", "clips", "gaussian", "noise", "schedules"},
     {
+        "feedback",
         "model",
+        "points",
+        "decoding",
         "rollouts",
         "objective",
         "session",
@@ -48,7 +51,7 @@ FORBIDDEN = {
     "viz": {"data", "models", "model", "rollouts"},
 }
 # Where steps of a model are made one after the other, and where tensors are walked through in a model's rooms.
-LOOPS_OVER_TIME = {"rollouts.rollout", "session.Session.play"}
+LOOPS_OVER_TIME = {"rollouts.advance"}
 LOOPS_OVER_TENSORS = {"nn.step_batch_norm.StepBatchNorm.forward"}
 _MODEL_ROOMS = ("models", "baselines", "nn")
 _CUTS_A_TENSOR = {"unbind", "split", "chunk", "unfold", "tensor_split", "tolist"}

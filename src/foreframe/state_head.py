@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .runtime.files import read_json_with_digest, write_json_with_digest
+from .runtime.digests import read_json_with_digest, write_json_with_digest
 
 FILE = "states.json"
 
