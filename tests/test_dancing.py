@@ -26,6 +26,8 @@ from foreframe.noise import Noise, clip_seeds
 from foreframe.session import Session
 from small_models import clip, label_spec, noise, small
 
+pytestmark = pytest.mark.slow
+
 TINY_DANCE = {
     "model.code": 8,
     "model.latent": 2,

@@ -116,6 +116,7 @@ def test_a_drive_is_the_sampled_rollout(simulator: Simulator) -> None:
     assert drive.psnr is None
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
 def test_a_compiled_simulator_shows_the_same(
     run: Path, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
@@ -196,6 +197,7 @@ def test_a_saved_drive_is_a_clip_that_eval_and_sample_read(
         assert magic in animated(simulator, drive, suffix)[:16]
 
 
+@pytest.mark.slow
 def test_a_pose_model_is_driven_by_pictures_and_joints(
     dance_store: ClipStore, tmp_path: Path
 ) -> None:
@@ -222,6 +224,7 @@ def test_a_pose_model_is_driven_by_pictures_and_joints(
     assert store.columns["pose"].role == "label"
 
 
+@pytest.mark.slow
 def test_states_are_predicted_and_never_taken_from_the_recording(
     store: ClipStore, tmp_path: Path
 ) -> None:
@@ -274,6 +277,7 @@ def test_a_run_without_clips_says_what_to_give(run: Path, tmp_path: Path) -> Non
         Simulator(tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_published_run_is_driven_as_it_is(run: Path, store: ClipStore, tmp_path: Path) -> None:
     card = foreframe.publish(run, store.path, tmp_path / "mine", frames=8, samples=2)
     text = card.read_text()

@@ -15,6 +15,8 @@ from foreframe.errors import InputError
 from foreframe.metrics.seeds import over_seeds
 from foreframe.training import resolve
 
+pytestmark = pytest.mark.slow
+
 SHORT = {key: value for key, value in TINY.items() if not key.startswith("training.")} | {
     "training.steps": 6,
     "training.batch": 2,

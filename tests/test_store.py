@@ -46,6 +46,7 @@ def test_what_is_written_is_read_back(store: ClipStore) -> None:
         np.testing.assert_array_equal(store.column("action")[rows], recording.values["action"])
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_writes_the_same_bytes(store: ClipStore, tmp_path: Path) -> None:
     same_content(store.path, squares_store(tmp_path / "store", workers=2).path)
 
@@ -124,6 +125,7 @@ def no_process_is_left(group: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(
     building: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -140,6 +142,7 @@ def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(
     assert no_process_is_left(building.pid)
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_parent_that_is_killed(building: subprocess.Popen[str]) -> None:
     """SIGKILL to the parent alone: nobody is told, and still the workers end."""
     building.kill()
@@ -361,6 +364,7 @@ class Deadly(Squares):
         return super().read(index)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_reported_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a worker process died .* with fewer --workers"):
         build(Deadly(8), tmp_path / "out", {}, (32, 64, 3), ["train"] * 8, 2, "squares")
