@@ -1,6 +1,6 @@
 """Faults put into a copy of the code: each must be caught by the tests that are named beside it.
 
-    python tests/mutants.py [--only WORD] [--jobs 2]        # make mutants; fails if a fault survives
+    python tests/mutants.py [--only WORD ...] [--jobs 2]        # make mutants; fails if a fault survives
 
 A fault is one change of the source. A change that no longer fits the source is an error, so that the table stays true.
 """
@@ -249,10 +249,10 @@ def run_tests(place: Path, tests: Sequence[str]) -> str:
 def main() -> int:
     """Try every fault and print the table; the exit status is the number that were not caught."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="", help="mutants whose name has this word")
+    parser.add_argument("--only", nargs="*", default=[""], help="mutants whose name has such a word")
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
-    chosen = [mutant for mutant in MUTANTS if given.only in mutant.name]
+    chosen = [m for m in MUTANTS if any(word in m.name for word in given.only)]
     missed = 0
     with ThreadPoolExecutor(given.jobs) as pool:
         for mutant, (said, seconds) in zip(chosen, pool.map(tried, chosen), strict=True):
