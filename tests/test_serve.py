@@ -192,6 +192,7 @@ def test_the_word_of_before_is_understood() -> None:
     assert parse_message('{"do": "renew"}') == parse_message('{"do": "reseed"}')
 
 
+@pytest.mark.slow
 def test_malformed_messages_end_nothing(port: int) -> None:
     """A seeded few hundred here, ten thousand in `make soak`."""
     from clients import malformed
@@ -213,6 +214,7 @@ def test_malformed_messages_end_nothing(port: int) -> None:
     asyncio.run(try_it())
 
 
+@pytest.mark.slow
 def test_honest_clients_are_served_beside_those_who_never_read(port: int) -> None:
     from clients import crowd
 
@@ -222,6 +224,7 @@ def test_honest_clients_are_served_beside_those_who_never_read(port: int) -> Non
     assert min(found["acts_each"]) > 0
 
 
+@pytest.mark.slow
 def test_seats_are_limited_and_the_idle_are_let_go(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
