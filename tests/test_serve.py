@@ -350,10 +350,10 @@ def waits_of_the_honest(greedy: bool) -> float:
         due["greedy"] = 0.0
     while len(waits) < 500:
         for client in [c for c in due if due[c] <= now]:
-            del due[client]
+            asked_at = due.pop(client)
             futures = 1 if client == "honest" else 9
             turns.add(Waiting(client, futures, futures, client), now)
-            since = now if client == "honest" else since
+            since = asked_at if client == "honest" else since
         turn = turns.take(now)
         if not turn:
             now = min([*due.values(), turns.next_at()])

@@ -17,6 +17,9 @@ Act = TypeVar("Act")
 MOST_FUTURES = 18  # in one step of the model
 _ACTIVE_S = 1.0  # a client that has not acted for so long has no share
 _DEAR = 2.0  # times the cheapest client's act
+# An act that comes at any time meets a step of S seconds in a share f of cases and waits S / 2 more on average:
+# f = 1.5 c / S keeps that below the c seconds that the cheapest act takes itself.
+_SHARE = 1.5
 
 
 @dataclass
@@ -103,7 +106,8 @@ class Turns(Generic[Act]):
         for asked in turn:
             account = self.accounts[asked.client]
             if account.act_s > _DEAR * min(costs):
-                account.rests_until = now + seconds * (len(self.accounts) - 1)
+                rest = max(len(self.accounts) - 1, seconds / (_SHARE * min(costs)) - 1)
+                account.rests_until = now + seconds * rest
 
     def _forget_idle(self, now: float) -> None:
         waiting = {w.client for w in self.waiting}
