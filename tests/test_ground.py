@@ -1,4 +1,4 @@
-"""Distributions, schedules and files."""
+"""Distributions, schedules, plug-in names and files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ import torch
 from foreframe.errors import InputError
 from foreframe.gaussian import Gaussian
 from foreframe.objective import beta_of_sigma, sigma_of_beta
-from foreframe.runtime import hardware
-from foreframe.runtime.files import atomic_folder, atomic_write, claim_output, digest, digest_file
-from foreframe.schedules import KINDS, Cyclical, LinearDecay, Monotonic
+from foreframe.plugins import SCHEDULES
+from foreframe.runtime.digests import digest, digest_file
+from foreframe.runtime.files import atomic_folder, atomic_write, claim_output
+from foreframe.runtime.memory import keep_freed_memory
+from foreframe.schedules import schedule_class
+from foreframe.schedules.cyclical import Cyclical
+from foreframe.schedules.linear_decay import LinearDecay
+from foreframe.schedules.monotonic import Monotonic
 
 
 def test_kl_is_that_of_torch() -> None:
@@ -43,14 +48,14 @@ HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     sys.platform != "linux" or (HUGE_PAGES.exists() and "[always]" in HUGE_PAGES.read_text()),
     reason="glibc's memory, counted in small pages",
 )
-def test_freed_memory_is_kept_for_the_next_step_and_then_given_back() -> None:
+def test_freed_memory_is_kept_for_the_next_step_and_then_returned() -> None:
     def faults() -> int:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         torch.empty(64 << 20, dtype=torch.uint8).fill_(1)
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
     page, size = resource.getpagesize(), 64 << 20
-    with hardware.memory_kept():
+    with keep_freed_memory():
         kept = [faults() for _ in range(20)]
         held = int(Path("/proc/self/statm").read_text().split()[1]) * page
     assert sum(kept[-5:]) < 100
@@ -74,7 +79,7 @@ def test_linear_decay_has_a_start_and_a_floor() -> None:
     assert decay(10**6) == 0.25
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SCHEDULES.names())
 def test_schedules_are_pure_and_finite(kind: str) -> None:
     import inspect
 
@@ -95,8 +100,9 @@ def test_schedules_are_pure_and_finite(kind: str) -> None:
         "every_steps": 10,
         "by": 0.1,
     }
-    names = inspect.signature(KINDS[kind]).parameters
-    schedule = KINDS[kind](**{n: values[n] for n in names if n in values})
+    cls = schedule_class(kind)
+    names = inspect.signature(cls).parameters
+    schedule = cls(**{n: values[n] for n in names if n in values})
     once, again = [schedule(s) for s in (0, 7, 99, 10**7)], [schedule(s) for s in (0, 7, 99, 10**7)]
     assert once == again
     assert all(0 <= v <= 1 for v in once)
@@ -126,7 +132,7 @@ def test_files_are_written_whole_and_digested(tmp_path: Path) -> None:
     assert [f.name for f in (tmp_path / "a").iterdir()] == ["b.txt"]
 
 
-def test_somebody_elses_folder_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(InputError, match="holds something else"):
         claim_output(tmp_path, "run", ("identity.json",))

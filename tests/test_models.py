@@ -14,6 +14,7 @@ import torch
 from foreframe import models
 from foreframe.clips import ClipSpec
 from foreframe.errors import InputError
+from foreframe.model import LatentFeedback
 from foreframe.objective import elbo
 from foreframe.rollouts import rollout
 from foreframe.session import Session
@@ -118,12 +119,12 @@ def test_a_batched_rollout_equals_a_step_by_step_loop(name: str, forced: Any) ->
     encoded = [model.encode(frames[:, t : t + 1], embedded[:, t : t + 1]) for t in range(T)]
     state = model.initial(encoded[0].code[:, 0])
     for t in range(1, T):
-        if t <= N_PAST or (model.feedback == "pixels" and t in forced):
+        if t <= N_PAST or (not isinstance(model.feedback, LatentFeedback) and t in forced):
             previous = encoded[t - 1].code[:, 0]
         else:
             own = (
                 None
-                if model.feedback == "latent"
+                if isinstance(model.feedback, LatentFeedback)
                 else model.encode(made[-1].clamp(0, 1), embedded[:, t - 1 : t])
             )
             previous = own.code[:, 0] if own else None

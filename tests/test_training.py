@@ -23,6 +23,7 @@ from foreframe import models
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Order
 from foreframe.errors import InputError, TrainingError
+from foreframe.plugins import RECIPES as RECIPE_FILES
 from foreframe.runtime import hardware
 from foreframe.training import resolve
 from foreframe.training.step import forced_steps, steps_ahead
@@ -106,7 +107,7 @@ def test_each_part_of_the_state_counts(store: ClipStore, tmp_path: Path, part: s
     """The negative control: with one part of the saved state spoilt (and its digest made right), the end is another."""
     from safetensors.torch import save_file
 
-    from foreframe.runtime.files import digest_file, read_json_with_digest, write_json_with_digest
+    from foreframe.runtime.digests import digest_file, read_json_with_digest, write_json_with_digest
 
     changes = RECIPES["push-tiny"]
     foreframe.train("push-tiny", store.path, tmp_path / "whole", changes=changes)
@@ -134,7 +135,7 @@ def test_save_every_may_change_when_a_run_goes_on(store: ClipStore, tmp_path: Pa
 
 
 def test_a_second_process_in_the_same_run_is_refused(store: ClipStore, tmp_path: Path) -> None:
-    from foreframe.runtime.files import lock_folder
+    from foreframe.runtime.locks import lock_folder
 
     foreframe.train(
         "push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=4
@@ -424,7 +425,7 @@ def test_a_file_of_changes_goes_over_the_recipe_and_the_command_over_both(tmp_pa
 def test_a_resolved_recipe_resolves_to_itself(tmp_path: Path) -> None:
     import yaml
 
-    for recipe in foreframe.training.recipes():
+    for recipe in RECIPE_FILES.names():
         config = resolve(recipe)
         (tmp_path / "again.yaml").write_text(yaml.safe_dump(config.to_dict()))
         assert resolve(recipe, tmp_path / "again.yaml") == config

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..model import Features, Model, Step
+from ..model import Features, LatentFeedback, Model, Step
 
 
 class CopyLast(Model):
     """Has no parameters, no latent, and takes no heed of conditions."""
 
-    feedback = "latent"
+    feedback = LatentFeedback()
 
     def encode(self, frames: Tensor, conditions: Tensor) -> Features:
         return Features(frames.new_zeros(*frames.shape[:2], 1), (frames,))

@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..model import Model
 from ..runtime import hardware
 from ..runtime.files import write_json
+from ..runtime.memory import keep_freed_memory
 from ..runtime.progress import progress
 from ..viz import curves
 from .cache import ScoreCache
@@ -91,7 +92,7 @@ def evaluate(
     how = {"protocol": chosen.name, "threads": torch.get_num_threads(), "device": str(device)}
     file = result_file(run, protocol, out)
     kept = ScoreCache(file.parent, identity | how)
-    with progress("evaluating", len(windows), "clips") as advance, hardware.memory_kept():
+    with progress("evaluating", len(windows), "clips") as advance, keep_freed_memory():
         found = score(model, still, windows, chosen, n_past, count, seed, device, kept, advance)
     result = {
         "protocol": {

@@ -20,7 +20,8 @@ from ..evaluation.evaluating import evaluate, result_file
 from ..metrics.seeds import over_seeds
 from ..plugins import EXPERIMENTS
 from ..reporting.comparison import compare
-from ..runtime.files import claim_output, lock_folder, read_json, write_json
+from ..runtime.files import claim_output, read_json, write_json
+from ..runtime.locks import lock_folder
 from ..runtime.progress import progress
 from ..runtime.workers import in_order
 from ..training import resolve, train

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from ..clips import ClipSpec
 from ..errors import InputError
-from ..model import Features, Model, Step
+from ..model import Features, LatentFeedback, Model, Step
 from ..nn.folding import fold, unfold
 from ..nn.recurrent import GaussianLstm, LstmStack, LstmState
 from ..nn.residual import FilmBlock, ResidualBlock, group_norm
@@ -48,7 +48,7 @@ class Compact(Model):
         fine: channels of the decoder's last stage, at half the size.
     """
 
-    feedback = "latent"
+    feedback = LatentFeedback()
 
     def __init__(
         self,

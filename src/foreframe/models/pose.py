@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from ..clips import ClipSpec
 from ..errors import InputError
 from ..gaussian import Gaussian
-from ..model import Features, Model, Step
+from ..model import Features, Model, PixelFeedback, Step
 from ..nn.depthwise import DepthwiseBlock, PlainResidualBlock
 from ..nn.folding import fold_steps, unfold_steps
 from ..nn.step_batch_norm import StepBatchNorm
@@ -40,7 +40,7 @@ class Pose(Model):
         label_activation: whether activations that are accidentally the identity in the published code are LeakyReLU(0.2).
     """
 
-    feedback = "pixels"
+    feedback = PixelFeedback()
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ..clips import ClipSpec
 from ..errors import InputError
-from ..model import Features, Model, Step
+from ..model import Features, LatentFeedback, Model, Step
 from ..nn.attention import LookUp
 from ..nn.folding import fold, unfold
 from ..nn.recurrent import GaussianLstm, LstmStack, LstmState
@@ -48,7 +48,7 @@ class PoseCompact(Model):
         channels: of the picture networks at 1/2, 1/4, 1/8 and 1/16 of the size.
     """
 
-    feedback = "latent"
+    feedback = LatentFeedback()
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from ..clips import ClipSpec
 from ..errors import InputError
-from ..model import Features, Model, Step
+from ..model import Features, Model, PixelFeedback, Step
 from ..nn.folding import fold_steps, unfold_steps
 from ..nn.full_kernel_conv import PictureToVector, VectorToPicture
 from ..nn.recurrent import FixedPrior, GaussianLstm, LstmStack, LstmState
@@ -47,7 +47,7 @@ class Svg(Model):
         posterior_sees_first_frame: whether the posterior's state begins with the first frame.
     """
 
-    feedback = "pixels"
+    feedback = PixelFeedback()
 
     def __init__(
         self,

@@ -20,7 +20,8 @@ from ..model import Model
 from ..noise import clip_seeds
 from ..objective import Elbo, sigma_of_beta
 from ..runtime import hardware
-from ..runtime.files import lock_folder
+from ..runtime.locks import lock_folder
+from ..runtime.memory import keep_freed_memory
 from ..runtime.progress import progress
 from .config import Config
 from .log import Log
@@ -63,7 +64,7 @@ def fit(
     state = TrainingState(model, average, optimiser)
     with (
         lock_folder(run, "run") if fabric.is_global_zero else contextlib.nullcontext(),
-        hardware.memory_kept(),
+        keep_freed_memory(),
     ):
         news = restore_state(state, run)
         trainer = _Trainer(

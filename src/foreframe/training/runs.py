@@ -16,17 +16,13 @@ from ..data.windows import Array, Windows
 from ..errors import InputError
 from ..objective import sigma_of_beta
 from ..runtime import hardware
-from ..runtime.files import (
-    atomic_write,
-    claim_output,
-    digest_file,
-    lock_folder,
-    read_json,
-    write_json,
-)
+from ..runtime.digests import digest_file
+from ..runtime.files import atomic_write, claim_output, read_json, write_json
 from ..runtime.hardware import Layout, Precision
+from ..runtime.locks import lock_folder
 from ..state_head import StateHead
-from .config import Config, resolve
+from .config import Config
+from .resolving import resolve, with_defaults
 from .state import IDENTITY, adopt_state, whole_state
 
 _SETTINGS = "recipe.yaml"
@@ -102,7 +98,7 @@ def train(
             "expected a batch that they can share equally"
         )
     clip = resolved.clip
-    windows = stores.windows("train", clip.length, clip.conditions, apart=clip.apart)
+    windows = stores.windows("train", clip.length, clip.conditions, apart=clip.detached_context)
     spec = stores.clip_spec(clip.conditions)
     with torch.device("meta"):  # its shape without its weights
         model = models.build(resolved.model, spec, resolved.model_options)
@@ -170,7 +166,7 @@ def _validation(stores: Mixture, config: Config) -> MixedWindows | None:
     clip = config.clip
     try:
         return stores.windows(
-            "validate", clip.length, clip.conditions, every=clip.length, apart=clip.apart
+            "validate", clip.length, clip.conditions, every=clip.length, apart=clip.detached_context
         )
     except InputError:
         return None
@@ -192,7 +188,7 @@ def _claim(out: Path, identity: dict[str, Any], data: str) -> None:
     import yaml
 
     if (out / IDENTITY).exists():
-        begun = read_json(out / IDENTITY, "what a run is made of")
+        begun = _completed(read_json(out / IDENTITY, "what a run is made of"))
         differ = [d for d in _differences(begun, identity) if not d.startswith(_FREE)]
         if differ:
             raise InputError(
@@ -203,6 +199,14 @@ def _claim(out: Path, identity: dict[str, Any], data: str) -> None:
     write_json(out / IDENTITY, identity)
     atomic_write(out / _SETTINGS, yaml.safe_dump(identity["config"], sort_keys=False))
     write_json(out / "environment.json", hardware.info() | {"data": data})
+
+
+def _completed(identity: Any) -> Any:
+    """A run's identity with defaults for options that did not exist when it began: they cannot make it another run."""
+    try:
+        return {**identity, "config": with_defaults(identity["config"])}
+    except (InputError, TypeError, KeyError, AttributeError):
+        return identity  # of a later version, or damaged: compared as it is
 
 
 def _differences(a: Any, b: Any, where: str = "") -> list[str]:

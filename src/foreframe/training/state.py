@@ -15,14 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..runtime.files import (
-    atomic_folder,
-    digest_file,
-    read_json,
-    read_json_with_digest,
-    save_tensors,
-    write_json_with_digest,
-)
+from ..runtime.digests import digest_file, read_json_with_digest, write_json_with_digest
+from ..runtime.files import atomic_folder, read_json, save_tensors
 from ..version import __version__
 
 IDENTITY = "identity.json"  # of a run: its configuration and its data

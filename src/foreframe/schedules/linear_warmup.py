@@ -1,0 +1,24 @@
+"""`linear_warmup`: a ramp over a number of steps, then a constant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LinearWarmup:
+    """From 0 to `value` over `warmup_steps`, then constant.
+
+    >>> [LinearWarmup(1.0, 4)(step) for step in (0, 1, 4, 9)]
+    [0.0, 0.25, 1.0, 1.0]
+
+    Attributes:
+        value: the value after the ramp.
+        warmup_steps: length of the ramp, in optimiser steps.
+    """
+
+    value: float
+    warmup_steps: int
+
+    def __call__(self, step: int) -> float:
+        return self.value * min(1.0, step / max(self.warmup_steps, 1))
