@@ -25,7 +25,8 @@ from ..data.building import build
 from ..data.sources.recording import Column, Recording, Recordings
 from ..data.store import ClipStore
 from ..errors import InputError
-from ..runtime.files import digest, sync
+from ..runtime.digests import digest
+from ..runtime.files import sync
 from ..viz.clips import Track, animation
 from .drive import Drive
 from .simulator import Simulator
