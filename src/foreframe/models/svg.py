@@ -42,6 +42,7 @@ class Svg(Model):
         code: G, size of a frame's code.
         latent: Z.
         width: of every LSTM.
+        channels: of the picture networks, from full size to 1/8 of it.
         prior: `fixed` N(0, I), or `learned` from the frame before.
         skip_frame: -1 takes the skips from the last context frame, -2 from the one before it (as the published code does).
         posterior_sees_first_frame: whether the posterior's state begins with the first frame.
