@@ -185,7 +185,11 @@ def _matrix(frame: Any) -> tuple[int, int, int, int]:
 
 
 def _turn_in_words(matrix: tuple[int, int, int, int]) -> str:
-    turns = {(0, 1, -1, 0): "a quarter clockwise", (-1, 0, 0, -1): "a half", (0, -1, 1, 0): "a quarter anticlockwise"}
+    turns = {
+        (0, 1, -1, 0): "a quarter clockwise",
+        (-1, 0, 0, -1): "a half",
+        (0, -1, 1, 0): "a quarter anticlockwise",
+    }
     return turns.get(matrix, "mirrored")
 
 
