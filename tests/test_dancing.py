@@ -61,14 +61,12 @@ def _short_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_protocol_scores_each_sequence_whole(dancer: Path, dance_store: ClipStore) -> None:
     result = foreframe.evaluate(dancer, dance_store.path, protocol="lab-pose")
-    assert json.loads((dancer / "eval-lab-pose.json").read_text()) == result
+    assert json.loads((dancer / "eval-lab-pose.json").read_text()) == result.to_dict()
     assert (dancer / "eval-lab-pose.svg").exists()
-    assert result["clips"] == len(result["per_clip"]) == 1
-    assert len(result["scores"]["psnr"]["per_frame"]) == DANCE_FRAMES - 1
-    assert result["scores"]["psnr"]["mean"] == pytest.approx(
-        result["per_clip"][0]["psnr"], abs=1e-3
-    )
-    assert {"copy_last", "mean_frame"} == set(result["baselines"])
+    assert result.clips == len(result.per_clip) == 1
+    assert len(result.scores["psnr"].per_frame) == DANCE_FRAMES - 1
+    assert result.scores["psnr"].mean == pytest.approx(result.per_clip[0].scores["psnr"], abs=1e-3)
+    assert {"copy_last", "mean_frame"} == set(result.baselines)
 
 
 def test_a_submission_is_the_courseworks_and_the_predictions(
@@ -112,7 +110,8 @@ def test_withheld_sequences_are_predicted_but_not_scored(
         out=tmp_path / "e.json",
         submission=tmp_path / "s.csv",
     )
-    assert found == {"submission": str(tmp_path / "s.csv")}
+    assert found.submission == str(tmp_path / "s.csv")
+    assert (found.clips, found.scores) == (0, {})
     assert len((tmp_path / "s.csv").read_text().splitlines()) == 1 + DANCE_FRAMES
     assert not (tmp_path / "e.json").exists()
 

@@ -191,7 +191,7 @@ def test_a_saved_drive_is_a_clip_that_eval_and_sample_read(
         simulator.act([drive], [np.array([1.0, 2.0], np.float32)])
     store = save_clip(simulator, drive, tmp_path / "drive")
     again = foreframe.evaluate(run, store.path, samples=2)
-    assert again["clips"] == 1
+    assert again.clips == 1
     assert len(foreframe.sample(run, store.path, tmp_path / "pictures", samples=2)) == 1
     clips = foreframe.data.Windows(store, "test", 8, simulator.spec.columns).clips([0])
     torch.testing.assert_close(clips.frames[0], torch.stack(drive.pictures))

@@ -20,7 +20,7 @@ from conftest import TINY
 from foreframe import models
 from foreframe.cli import main
 from foreframe.data.store import ClipStore
-from foreframe.runtime.files import read_json_with_digest, with_digest, write_json_with_digest
+from foreframe.runtime.digests import read_json_with_digest, with_digest, write_json_with_digest
 from small_recordings import WRITERS, frames_of
 
 SOURCES: dict[str, Path] = {}

@@ -12,6 +12,7 @@ from PIL import Image
 import foreframe
 from foreframe.data.making import ResampledSource
 from foreframe.data.offsets import suggest
+from foreframe.data.sources.findings import Findings
 from foreframe.data.sources.opening import recognise
 from foreframe.data.sources.options import SourceOptions
 from foreframe.data.store import ClipStore
@@ -336,7 +337,7 @@ class Delayed:
     """Pictures that move by what was done `delay` frames before."""
 
     frames_per_second = None
-    notes = ()
+    findings = Findings()
 
     def __init__(self, delay: int, absolute: bool) -> None:
         from foreframe.data.sources.recording import Column

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 import uvicorn
 import websockets
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import foreframe
@@ -148,6 +150,46 @@ def test_what_no_page_says_is_refused(text: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_message(text)
     assert len(str(caught.value)) < 400
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+_FIELDS = ("simulator", "start", "samples", "seed", "seen", "action", "joints", "row", "steps",
+           "sample", "temperature", "frozen")  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["begin", "act", "undo", "reseed", "choose", "chance"]) | _JSON,
+    st.dictionaries(st.sampled_from(_FIELDS) | st.text(max_size=8), _JSON, max_size=4),
+)
+def test_any_value_in_any_place_is_understood_or_refused_in_one_line(
+    do: object, others: dict[str, object]
+) -> None:
+    refusal = "none"
+    try:
+        parse_message(json.dumps({**others, "do": do}))
+    except InputError as error:
+        refusal = str(error)
+    assert 0 < len(refusal) < 400
+    assert refusal.isprintable()
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "9" * 4000, "[" * 400 + "]" * 400, '"\\ud800"'])
+def test_monstrous_values_are_refused_in_one_line(value: str) -> None:
+    for text in (value, f'{{"do": "act", "seen": {value}}}', f'{{"do": "undo", "steps": {value}}}'):
+        with pytest.raises(InputError) as caught:
+            parse_message(text)
+        assert str(caught.value).isprintable()
+
+
+def test_the_word_of_before_is_understood() -> None:
+    assert parse_message('{"do": "renew"}') == parse_message('{"do": "reseed"}')
 
 
 def test_malformed_messages_end_nothing(port: int) -> None:

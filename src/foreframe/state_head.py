@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError
-from .runtime.files import read_json_with_digest, write_json_with_digest
+from .runtime.digests import read_json_with_digest, write_json_with_digest
 
 FILE = "states.json"
 
 Array = NDArray[Any]
 
-_SCHEMA = "foreframe.state_head/1"
+_SCHEMA = "foreframe.states/1"
 _RIDGE = 1e-4  # per row, on standardised numbers
 
 

@@ -44,7 +44,7 @@ def make(
     Raises:
         InputError: an unknown world; `out` holds something else.
     """
-    world = WORLDS.current(world)
+    world = WORLDS.check(world)
     module = worlds.world_module(world)
     source = module.simulate(module.TRAJECTORIES if trajectories is None else trajectories, seed)
     part = parse_shard(shard)
@@ -127,11 +127,18 @@ def import_recordings(
         raise InputError(f"--size is {size}; expected a height and a width of at least 1")
     part = parse_shard(shard)
     kind = format or recognise(src)
-    choice = SourceOptions(camera, tuple(actions), tuple(states), labels, max_gap_s, skip_bad)
+    choice = SourceOptions(
+        camera=camera,
+        actions=tuple(actions),
+        states=tuple(states),
+        labels=labels,
+        max_gap_s=max_gap_s,
+        skip_bad=skip_bad,
+    )
     opened = open_source(kind, src, choice)
     if not len(opened):
         raise InputError(f"{src} holds no episodes of format {kind}")
-    chosen = list(opened.notes)
+    chosen = opened.findings.lines()
     if suggest_offset:
         suggested = suggest(opened)
         action_offset = action_offset or suggested.best

@@ -16,7 +16,8 @@ from ..clips import ClipSpec
 from ..errors import InputError, unknown
 from ..model import Model
 from ..plugins import BASELINES, MODELS
-from ..runtime.files import atomic_write, check_digest, with_digest, write_json
+from ..runtime.digests import check_digest, with_digest
+from ..runtime.files import atomic_write, write_json
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 

@@ -45,7 +45,7 @@ class Svg(LatentLstms, Model):
         code: G, size of a frame's code.
         latent: Z.
         width: of every LSTM.
-        channels: of the picture networks at full size, 1/2, 1/4 and 1/8.
+        channels: of the picture networks, from full size to 1/8 of it.
         prior: `fixed` N(0, I), or `learned` from the frame before.
         skip_frame: -1 takes the skips from the last context frame, -2 from the one before it (as the published code does).
         posterior_sees_first_frame: whether the posterior's state begins with the first frame.

@@ -48,9 +48,20 @@ def member(root: Any, key: str) -> Array:
     """A data set as an array; an error if it is not there."""
     import h5py
 
-    found = root.get(key)
+    found = root
+    for part in key.split("/"):
+        link = found.get(part, getlink=True) if isinstance(found, h5py.Group) else None
+        if link is not None and not isinstance(link, h5py.HardLink):
+            raise InputError(
+                f"{root.file.filename}: {key} is a link; expected the numbers themselves in the file"
+            )
+        found = found[part] if link is not None else None
     if not isinstance(found, h5py.Dataset):
         raise InputError(
             f"{root.file.filename} has no data set {root.name.rstrip('/')}/{key}; expected it as in the first episode"
+        )
+    if found.external or found.is_virtual:
+        raise InputError(
+            f"{root.file.filename}: {key} keeps its numbers in other files; expected them in the file itself"
         )
     return np.asarray(found[()])

@@ -39,7 +39,7 @@ def open_recordings(path: Path, options: SourceOptions) -> Replay:
     root = _opened(path)
     shapes = {name: tuple(array.shape) for name, array in _arrays(root, path).items()}
     pictures = [name for name, shape in shapes.items() if len(shape) == 4]
-    numbers = [name for name, shape in shapes.items() if len(shape) == 2]
+    numbers = [name for name, shape in shapes.items() if len(shape) in (1, 2)]
     camera = options.one(
         "camera", pictures, sorted(pictures, key=lambda name: (name != "img", name)), path
     )
@@ -68,7 +68,7 @@ def open_recordings(path: Path, options: SourceOptions) -> Replay:
             f"{path}: {_ENDS} does not fit the data ({ends[:3]}... of {shapes}); expected rising numbers"
         )
     taken = "; ".join(f"{role}s from {', '.join(k) or 'nothing'}" for role, k in keys.items())
-    widths = {name: shapes[name][1] for name in numbers}
+    widths = {name: int(np.prod(shapes[name][1:], dtype=int)) for name in numbers}
     return Replay(
         path,
         camera,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ...errors import ForeframeError, InputError
 from ...plugins import FORMATS
+from .findings import Findings
 from .options import SourceOptions
-from .recording import Column, Recording, Source
+from .recording import Column, Recording, Source, findings_of
 
 
 def recognise(path: Path) -> str:
@@ -56,8 +57,9 @@ class Guarded:
             return self.source.frames_per_second
 
     @property
-    def notes(self) -> Sequence[str]:
-        return self.source.notes
+    def findings(self) -> Findings:
+        with _door(self.name, self.path):
+            return findings_of(self.source)
 
     def __len__(self) -> int:
         return len(self.source)

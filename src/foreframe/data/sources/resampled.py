@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError, unknown
 from ..pictures import resized
+from .findings import Findings
 from .recording import Column, Recording, Source
 
 Array = NDArray[Any]
@@ -51,8 +52,8 @@ class ResampledSource:
         return rate / self.stride if rate else None
 
     @property
-    def notes(self) -> Sequence[str]:
-        return self.source.notes
+    def findings(self) -> Findings:
+        return self.source.findings
 
     @cached_property
     def frame_shape(self) -> tuple[int, int, int]:
