@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from foreframe import models
 from foreframe.clips import ClipSpec
+from foreframe.errors import InputError
 from foreframe.models.svg import JoinLayer
 from foreframe.nn.folding import fold_steps, unfold_steps
 from foreframe.nn.full_kernel_conv import PictureToVector, VectorToPicture
@@ -150,6 +151,11 @@ def test_the_posterior_begins_with_the_first_frame_or_as_published() -> None:
         first = model.encode(*clip(model)).code[:, 0]
         hidden = model.initial(first).posterior[0][0]
         assert bool(hidden.any()) is sees
+
+
+def test_a_prior_that_does_not_exist_says_which_do() -> None:
+    with pytest.raises(InputError, match="unknown prior 'learnt'; did you mean learned"):
+        small("svg", prior="learnt")
 
 
 def test_a_learned_prior_has_the_same_signature() -> None:
