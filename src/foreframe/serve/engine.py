@@ -1,4 +1,4 @@
-"""One thread that computes for all clients of a simulator. Whoever acts while it is busy shares the next step."""
+"""A thread that computes for all clients of a simulator. Acts that arrive while it is busy share the next step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_AT_ONCE = 16  # drives in one step
 
 
 class Engine:
-    """The simulator's clients in turn. Everything that touches a drive runs in the thread, so nothing has to be locked."""
+    """Run the acts of all clients. Everything that touches a drive runs in the thread, so nothing has to be locked."""
 
     def __init__(self, simulator: Simulator, thread: ThreadPoolExecutor) -> None:
         self.simulator, self.thread = simulator, thread
@@ -29,7 +29,7 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
 
     async def act(self, drive: Drive, action: Any) -> Tensor:
-        """One act: the futures seen [N, C, H, W]. Waits for the step that is being made, and shares the next one."""
+        """Act and return the futures seen [N, C, H, W]. The act waits for the step that is running and shares the next."""
         future: asyncio.Future[Tensor] = asyncio.get_running_loop().create_future()
         self._waiting.append((drive, action, future))
         if self._turn is None or self._turn.done():
@@ -44,7 +44,7 @@ class Engine:
                 seen: list[Tensor | Exception] = [
                     *await self.do(self.simulator.act, drives, actions)
                 ]
-            except Exception as error:  # to those who asked; the others' turn comes
+            except Exception as error:  # only for this turn; the next one goes on
                 seen = [error] * len(futures)
             for future, frames in zip(futures, seen, strict=True):
                 if future.cancelled():
