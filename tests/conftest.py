@@ -5,8 +5,8 @@ Letters: T frames, H height, W width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from foreframe.data.building import assign_splits, build
+from foreframe.data.sources.findings import Findings
 from foreframe.data.sources.recording import Column, Recording
 from foreframe.data.store import ClipStore
 from foreframe.data.worlds.dance import Dance
@@ -47,7 +48,7 @@ class Squares:
     height: int = 32
     width: int = 64
     frames_per_second: float | None = 5.0
-    notes: Sequence[str] = ()
+    findings: Findings = field(default_factory=Findings)
 
     @property
     def columns(self) -> Mapping[str, Column]:

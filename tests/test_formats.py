@@ -208,7 +208,7 @@ def test_npz_first_row_of_zeros_means_that_actions_led_here(tmp_path: Path) -> N
         ({"image": np.zeros((4, 8, 8, 3)), "action": np.full((4, 2), np.nan)}, "row 0 holds NaN"),
         (
             {"image": np.zeros((4, 8, 8, 3)), "action": np.zeros((9, 2))},
-            "action has 9 rows; expected 4, one a frame",
+            "action has 9 rows; expected 4, one per frame",
         ),
         ({"image": np.array([{}], dtype=object)}, "cannot be read"),
     ],

@@ -12,6 +12,7 @@ from PIL import Image
 import foreframe
 from foreframe.data.making import ResampledSource
 from foreframe.data.offsets import suggest
+from foreframe.data.sources.findings import Findings
 from foreframe.data.sources.opening import recognise
 from foreframe.data.sources.options import SourceOptions
 from foreframe.data.store import ClipStore
@@ -70,6 +71,7 @@ def test_a_recording_becomes_a_store(name: str, written: dict[str, Path], tmp_pa
     assert foreframe.data.validate(store.path)["damaged"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(WRITERS))
 def test_episodes_are_the_same_with_any_number_of_workers(
     name: str, written: dict[str, Path], tmp_path: Path
@@ -328,7 +330,7 @@ def test_a_stopped_import_goes_on_past_what_it_left_out(
         foreframe.data.import_recordings(source, tmp_path / "halves", workers=1, skip_bad=True)
     monkeypatch.setattr(ResampledSource, "read", read)
     halves = foreframe.data.import_recordings(source, tmp_path / "halves", workers=1, skip_bad=True)
-    assert calls == [0, 1, 2, 3]
+    assert calls[1:] == [0, 1, 2, 3]  # the first is looked at before: does the source know splits?
     assert halves.content == whole.content
 
 
@@ -336,7 +338,7 @@ class Delayed:
     """Pictures that move by what was done `delay` frames before."""
 
     frames_per_second = None
-    notes = ()
+    findings = Findings()
 
     def __init__(self, delay: int, absolute: bool) -> None:
         from foreframe.data.sources.recording import Column

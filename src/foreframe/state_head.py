@@ -22,7 +22,7 @@ FILE = "states.json"
 
 Array = NDArray[Any]
 
-_SCHEMA = "foreframe.state_head/1"
+_SCHEMA = "foreframe.states/1"
 _RIDGE = 1e-4  # per row, on standardised numbers
 
 

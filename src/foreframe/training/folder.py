@@ -15,6 +15,7 @@ from ..runtime.files import atomic_write, claim_output, read_json, write_json
 from ..runtime.locks import lock_folder
 from .config import Config
 from .documentation import commented_yaml
+from .resolving import with_defaults
 from .state import DESCRIBED, IDENTITY, copy_state_into, newest_valid_state
 
 SETTINGS = "recipe.yaml"
@@ -79,13 +80,21 @@ def _move_aside(run: Path) -> None:
 
 
 def _check_same(out: Path, identity: Mapping[str, Any]) -> None:
-    begun = read_json(out / IDENTITY, "what a run is made of")
+    begun = _completed(read_json(out / IDENTITY, "what a run is made of"))
     differ = [d for d in _differences(begun, identity) if not d.startswith(_MAY_CHANGE)]
     if differ:
         raise InputError(
             f"{out} is another run (different: {', '.join(differ[:4])}); "
             "choose another --out, or remove it first"
         )
+
+
+def _completed(identity: Any) -> Any:
+    """Return a run's identity with defaults for fields that an earlier version did not have."""
+    try:
+        return {**identity, "config": with_defaults(identity["config"])}
+    except (InputError, TypeError, KeyError, AttributeError):
+        return identity  # damaged, or of a later version: compared as it is
 
 
 def _differences(a: Any, b: Any, where: str = "") -> list[str]:

@@ -45,6 +45,16 @@ def resolve(
     return _typed(recipe, values)
 
 
+def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration that an earlier version's `Config.to_dict` wrote, with today's fields.
+
+    Raises:
+        InputError: an option that this version does not have.
+    """
+    sections = {name: value for name, value in values.items() if name != "recipe"}
+    return _typed(str(values.get("recipe")), sections).to_dict()
+
+
 def _typed(recipe: str, values: Mapping[str, Any]) -> Config:
     for section in values:
         if section not in {"model", *SECTIONS}:

@@ -12,7 +12,7 @@ from ..clips import to_float
 from ..data.mixtures import MixedWindows
 from ..evaluation.drawing import futures
 from ..evaluation.predicting import sample_futures
-from ..metrics.psnr import psnr
+from ..metrics.psnr import METRIC, psnr
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..viz.clips import animate
@@ -43,5 +43,5 @@ def validation_psnr(
 
 def draw_progress(model: Model, windows: MixedWindows, n_past: int, path: Path) -> Path:
     """Write an animation of the first validation clip beside samples of the model."""
-    shown = futures(model, windows, 0, n_past, _SHOWN_SAMPLES, seed=0)
+    shown = futures(model, windows, 0, n_past, _SHOWN_SAMPLES, seed=0, ranking=METRIC)
     return animate(shown, path, windows.frames_per_second or 5.0)

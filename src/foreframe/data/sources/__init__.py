@@ -1,6 +1,15 @@
-"""Sources of episodes: what a recording is, how a source is opened, and how it is resampled on its way into a store."""
+"""Sources of episodes: what a recording is, how a source is opened, what was found of it, and how it is resampled."""
 
+from .findings import AmbiguousSource, Findings
 from .options import SourceOptions
 from .recording import Column, Recording, Recordings, Source
 
-__all__ = ["Column", "Recording", "Recordings", "Source", "SourceOptions"]
+__all__ = [
+    "AmbiguousSource",
+    "Column",
+    "Findings",
+    "Recording",
+    "Recordings",
+    "Source",
+    "SourceOptions",
+]

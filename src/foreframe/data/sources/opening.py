@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from ...errors import ForeframeError, InputError
 from ...plugins import FORMATS
+from .findings import Findings
 from .options import SourceOptions
-from .recording import Column, Recording, Source
+from .recording import Column, Recording, Source, findings_of
 
 
 def recognise(path: Path) -> str:
@@ -31,19 +32,20 @@ def recognise(path: Path) -> str:
     )
 
 
-def open_source(name: str, path: Path, options: SourceOptions) -> Source:
+def open_source(name: str, path: Path, options: SourceOptions) -> Guarded:
     """The recordings at `path` as format `name`. Whatever goes wrong in reading them, now or later, is an InputError."""
     with _door(name, path):
         return Guarded(FORMATS.module(name).open_recordings(path, options), name, path)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Guarded:
     """A source whose description may lie: readers say what they can foresee, and this is the door for all the rest."""
 
     source: Source
     name: str
     path: Path
+    added: Findings | None = None
 
     @property
     def columns(self) -> Mapping[str, Column]:
@@ -56,8 +58,15 @@ class Guarded:
             return self.source.frames_per_second
 
     @property
-    def notes(self) -> Sequence[str]:
-        return self.source.notes
+    def findings(self) -> Findings:
+        if self.added is not None:
+            return self.added
+        with _door(self.name, self.path):
+            return findings_of(self.source)
+
+    def add(self, findings: Findings) -> None:
+        """Let `findings`, those of the source with something added, stand for them."""
+        self.added = findings
 
     def __len__(self) -> int:
         return len(self.source)

@@ -5,31 +5,64 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ...errors import InputError, unknown
+
+SplitBy = Literal["session", "episode", "time"]
 
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What a person chose of a source: keys of the camera, of the columns and of the label images. Empty: the format's default.
+    """What a person chose of a source. What is not chosen is the format's default, or decided by what is there.
 
-    With `skip_bad` what is broken is left out and said in the source's notes; pictures further apart than `max_gap_s`
-    seconds belong to two episodes, in formats that know the time.
+    Formats decide by `camera` ... `max_gap_s`, and refuse those that mean nothing to them. The import itself sees to the
+    rest, for every format.
+
+    Attributes:
+        camera: the key of the pictures, for sources with several.
+        actions: the keys of the action columns.
+        states: the keys of the state columns.
+        labels: the key, folder or name of label images.
+        layout: how files make episodes, where a folder can be read in several ways; each format names its layouts.
+        actions_file: the name of the table of conditions, or its path below the source, where several are near.
+        pixel_range: the numbers that are black and white, where the type of the pixels does not say it.
+        max_gap_s: seconds between pictures from which on they belong to two episodes, in formats that know the time.
+        lag: 1: row k of the actions leads on from frame k; 0: it led to frame k. None: decided by all files together.
+        no_actions: go on without actions, whatever tables are near.
+        one_hot: columns of class ids that become a number per class.
+        split_by: what falls into one split as a whole: a session, an episode, or a stretch of time of every episode.
+        skip_bad: leave out what is broken, and say it.
+        memory_gb: how much memory one episode may need; larger ones are refused before they are read.
     """
 
     camera: str | None = None
     actions: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
     labels: str | None = None
+    layout: str | None = None
+    actions_file: str | None = None
+    pixel_range: tuple[float, float] | None = None
     max_gap_s: float | None = None
+    lag: int | None = None
+    no_actions: bool = False
+    one_hot: tuple[str, ...] = ()
+    split_by: SplitBy | None = None
     skip_bad: bool = False
+    memory_gb: float | None = None
 
     def refuse(self, why: str, *options: str) -> None:
-        """For a format that leaves nothing to choose: an error if one of `options` was chosen; all of them by default."""
-        for name in options or ("camera", "actions", "states", "labels", "max_gap_s"):
+        """Raise an error if one of `options` was chosen where a format leaves nothing to choose; all of them by default."""
+        for name in options or _OF_FORMATS:
             if getattr(self, name):
                 option = name.replace("_", "-")
                 raise InputError(f"--{option} {getattr(self, name)}: {why}; leave --{option} out")
+
+    def layout_of(self, layouts: Sequence[str], where: Path) -> str | None:
+        """The chosen layout, if it is one of a format's `layouts`."""
+        if self.layout is not None and self.layout not in layouts:
+            raise unknown(f"--layout of {where}", self.layout, layouts)
+        return self.layout
 
     def one(
         self, option: str, there: Iterable[str], usual: Sequence[str], where: Path
@@ -51,3 +84,21 @@ class SourceOptions:
             if key not in known:
                 raise unknown(f"--{option} in {where}", key, known)
         return chosen or tuple(key for key in usual if key in known)
+
+    def check_memory(self, needed: float, where: str | Path) -> None:
+        """Raise an error if an episode of `needed` bytes is more than may be held at once.
+
+        Call it with what a header declares, before anything is decompressed.
+        """
+        allowed = (self.memory_gb or _MEMORY_GB) * 1e9
+        if needed > allowed:
+            raise InputError(
+                f"{where} needs {needed / 1e9:.1f} GB of memory by what its header says; expected at most {allowed / 1e9:g} GB: "
+                "say --memory-gb if that is right"
+            )
+
+
+_OF_FORMATS = (
+    "camera", "actions", "states", "labels", "layout", "actions_file", "pixel_range", "max_gap_s",
+)  # fmt: skip
+_MEMORY_GB = 8.0

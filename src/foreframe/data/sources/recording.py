@@ -1,4 +1,4 @@
-"""One episode as it comes from anywhere: a world, a file of somebody's robot, a folder of pictures.
+"""One episode as it comes from anywhere: a world, a file of a robot, a folder of pictures.
 
 Letters: T frames, H height, W width, C channels.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from .findings import Findings
 
 Array = NDArray[Any]
 Role = Literal["frames", "action", "state", "label", "truth"]
@@ -22,8 +23,17 @@ Role = Literal["frames", "action", "state", "label", "truth"]
 class Column:
     """What a column of values is.
 
-    `lag` says when a row is known: row k is known before frame k + lag is seen. An action that leads from frame k to
-    frame k + 1 has lag 1, as has a position measured at frame k; a pose label that goes with frame k has lag 0.
+    Attributes:
+        role: frames, action, state, label, or truth (what a world knows and no model is given).
+        dtype: of the numbers as they are stored.
+        shape: of one row.
+        names: of the numbers of a row.
+        lag: when a row is known: row k is known before frame k + lag is seen. An action that leads from frame k to frame
+            k + 1 has lag 1, as has a position measured at frame k; a pose label that goes with frame k has lag 0.
+        offset: what was subtracted from each number before it was stored, so that a small step at a large value survives
+            float32; empty if nothing was. Sources leave it empty and give float64 rows: the import finds it.
+        units: of the numbers, where the source says them; empty or as long as `names`.
+        kinds: of the numbers in the source: "real", "integer" or "boolean"; empty or as long as `names`.
     """
 
     role: Role
@@ -31,6 +41,9 @@ class Column:
     shape: tuple[int, ...]
     names: tuple[str, ...] = ()
     lag: int = 1
+    offset: tuple[float, ...] = ()
+    units: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     @property
     def is_condition(self) -> bool:
@@ -41,8 +54,16 @@ class Column:
 class Recording:
     """An episode: T frames, uint8 [H, W, C], and per-frame values of each column [T, ...].
 
-    `facts` are JSON values about the whole episode (a seed, hidden physics, where it was read from). `withheld` rows at the
-    end have no frame: those who made the recording keep it to themselves, to score what others predict.
+    Attributes:
+        name: of the episode, unique in its source.
+        frames: the pictures, which may be read lazily.
+        values: rows of each column, one per frame; float64 where the source has large numbers.
+        split: train, validate or test, if the source says it.
+        facts: JSON values about the whole episode (a seed, hidden physics, where it was read from).
+        withheld: rows at the end that have no frame: those who made the recording keep it, to score what others predict.
+        times_s: seconds of each frame on any clock, float64 [T], if the source knows them.
+        session: what the episode is a piece of (a drive, a video, a file): pieces of one session share a split.
+        warnings: what is odd about this episode, in whole sentences; the import collects them.
     """
 
     name: str
@@ -51,6 +72,9 @@ class Recording:
     split: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
     withheld: int = 0
+    times_s: Array | None = None
+    session: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -63,8 +87,8 @@ class Source(Protocol):
     def frames_per_second(self) -> float | None: ...
 
     @property
-    def notes(self) -> Sequence[str]:
-        """What was chosen or left out, for the person and the manifest."""
+    def findings(self) -> Findings:
+        """What was found, taken, left out and decided, for the person and the manifest."""
         ...
 
     def __len__(self) -> int: ...
@@ -72,6 +96,14 @@ class Source(Protocol):
     def read(self, index: int) -> Recording:
         """Episode `index`; its frames may be read lazily. Called in worker processes."""
         ...
+
+
+def findings_of(source: Any) -> Findings:
+    """The findings of a source; of one that has only `notes`, as sources had before, those as warnings."""
+    found = getattr(source, "findings", None)
+    if isinstance(found, Findings):
+        return found
+    return Findings(remarks=tuple(getattr(source, "notes", ())))
 
 
 def names_of(column: str, width: int) -> tuple[str, ...]:
@@ -93,17 +125,23 @@ def finite(values: Array, where: str) -> Array:
     return values
 
 
-def one_a_frame(values: Array, frames: int, where: str) -> Array:
-    """Finite float32 rows [frames, K]; n - 1 rows for n frames get a last row of zeros, which leads nowhere."""
-    rows = np.asarray(values, np.float32)
+def one_a_frame(values: Array, frames: int, where: str, lag: int = 1) -> Array:
+    """Finite rows [frames, K], float64 where float32 would not do; n - 1 rows for n frames get a row of zeros.
+
+    n - 1 rows lead from frame to frame. With `lag` 1 row k leads on from frame k, so the last row is zeros and leads
+    nowhere; with `lag` 0 row k led to frame k, so the first is.
+    """
+    rows = np.asarray(values)
+    rows = rows.astype(
+        np.float64 if rows.dtype.kind in "iu" or rows.dtype == np.float64 else np.float32
+    )
     rows = finite(rows.reshape(len(rows), int(np.prod(rows.shape[1:], dtype=int))), where)
     if len(rows) not in (frames, frames - 1):
-        raise InputError(f"{where} has {len(rows)} rows; expected {frames}, one a frame")
-    return (
-        rows
-        if len(rows) == frames
-        else np.concatenate([rows, np.zeros((1, rows.shape[1]), np.float32)])
-    )
+        raise InputError(f"{where} has {len(rows)} rows; expected {frames}, one per frame")
+    if len(rows) == frames:
+        return rows
+    nothing = np.zeros((1, rows.shape[1]), rows.dtype)
+    return np.concatenate([rows, nothing] if lag else [nothing, rows])
 
 
 def side_by_side(role: Role, parts: Mapping[str, int], lag: int = 1) -> Column:
@@ -128,7 +166,7 @@ class Recordings:
     columns: Mapping[str, Column]
     frames_per_second: float | None
     episodes: Sequence[Recording]
-    notes: Sequence[str] = ()
+    findings: Findings = field(default_factory=Findings)
 
     def __len__(self) -> int:
         return len(self.episodes)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import InputError
+from ...sources.findings import Findings
 from ...sources.recording import Column, Recording
 from .._attempts import first_valid
 from .._raycast import AreaLight, Camera, RayCaster
@@ -54,8 +55,8 @@ class Dance:
         return _FRAMES_PER_SECOND
 
     @property
-    def notes(self) -> Sequence[str]:
-        return ()
+    def findings(self) -> Findings:
+        return Findings()
 
     @property
     def columns(self) -> Mapping[str, Column]:

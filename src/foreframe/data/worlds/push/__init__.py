@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ....errors import InputError
+from ...sources.findings import Findings
 from ...sources.recording import Column, Recording
 from .._attempts import first_valid
 from .._raycast import AreaLight, Camera, RayCaster, Texture
@@ -64,8 +65,8 @@ class Push:
         return 1 / FRAME_S
 
     @property
-    def notes(self) -> Sequence[str]:
-        return ()
+    def findings(self) -> Findings:
+        return Findings()
 
     @property
     def columns(self) -> Mapping[str, Column]:
