@@ -29,6 +29,7 @@ def test_a_place_may_be_given_by_its_option(
     assert f"next: foreframe train push-tiny --data {store.path}" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_main_job_from_the_command_line(
     store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,11 +22,12 @@ from foreframe.data.store import ClipStore
 from foreframe.data.windows import Windows
 from foreframe.errors import InputError
 from foreframe.evaluation.predicting import sample_futures
-from foreframe.evaluation.protocol import find_protocol
 from foreframe.noise import Noise, clip_seeds
 from foreframe.points import Point
 from foreframe.session import Session
 from small_models import clip, label_spec, noise, small
+
+pytestmark = pytest.mark.slow
 
 TINY_DANCE = {
     "model.code": 8,
@@ -201,10 +202,6 @@ def test_a_chunked_future_is_the_future(
     torch.testing.assert_close(sample_futures(model, some, 1, Noise([1, 2], 2)), whole)
 
 
-def test_protocol_is_short_here_alone() -> None:
-    assert find_protocol("lab-pose").horizon == DANCE_FRAMES - 1
-
-
 def test_published_recipes_resolve_and_say_what_they_keep() -> None:
     from importlib import resources
 
@@ -221,9 +218,13 @@ def test_published_recipes_resolve_and_say_what_they_keep() -> None:
 
 
 def test_labels_go_with_their_pictures(dance_store: ClipStore, tmp_path: Path) -> None:
-    """A preview shows both; a copied folder is another store of the same content."""
+    """A preview shows both, and a label that changed is damage as a picture's would be."""
     copied = shutil.copytree(dance_store.path, tmp_path / "copy")
-    assert ClipStore(copied).content == dance_store.content
+    file = copied / "columns" / "pose.uint8"
+    content = bytearray(file.read_bytes())
+    content[1000] ^= 1
+    file.write_bytes(content)
+    assert len(foreframe.data.validate(copied)["damaged"]) == 1
     foreframe.preview(copied, tmp_path / "p.webp")
     with Image.open(tmp_path / "p.webp") as animation:
         assert animation.height > 2 * 2 * 32

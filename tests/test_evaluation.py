@@ -187,6 +187,7 @@ def test_wrong_arguments_are_named(
     assert not (tmp_path / "e.json").exists()
 
 
+@pytest.mark.slow
 def test_clips_of_another_kind_are_refused(run: Path, push_store: ClipStore) -> None:
     with pytest.raises(
         InputError, match=r"has pictures of 64x64, the run .* takes 32x64: import with --size 32 64"
@@ -194,6 +195,7 @@ def test_clips_of_another_kind_are_refused(run: Path, push_store: ClipStore) -> 
         foreframe.evaluate(run, push_store.path)
 
 
+@pytest.mark.slow
 def test_a_stopped_evaluation_goes_on_where_it_was(
     run: Path, store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,8 @@ from foreframe.metrics import Interval, seeds_interval
 from foreframe.plugins import EXPERIMENTS
 from foreframe.training import resolve
 
+pytestmark = pytest.mark.slow
+
 SHORT = {key: value for key, value in TINY.items() if not key.startswith("training.")} | {
     "training.steps": 6,
     "training.batch": 2,

@@ -14,6 +14,7 @@ import torch
 
 from foreframe.errors import InputError
 from foreframe.gaussian import Gaussian
+from foreframe.noise import clip_seeds
 from foreframe.objective import beta_of_sigma, sigma_of_beta
 from foreframe.plugins import SCHEDULES
 from foreframe.runtime.digests import digest, digest_file
@@ -164,6 +165,10 @@ def test_a_folder_is_whole_or_absent(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no space"):
         fill_and_fail()
     assert os.listdir(tmp_path) == []
+    with atomic_folder(tmp_path / "out") as folder:
+        (folder / "whole").write_text("x")
+        assert not (tmp_path / "out").exists()
+    assert os.listdir(tmp_path / "out") == ["whole"]
 
 
 def test_files_are_written_whole_and_digested(tmp_path: Path) -> None:
@@ -176,3 +181,9 @@ def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(InputError, match="holds something else"):
         claim_output(tmp_path, "run", ("identity.json",))
+
+
+def test_every_clip_has_its_own_seed_whatever_is_beside_it() -> None:
+    seeds = [seed for run in (0, 1) for seed in clip_seeds(run, range(100))]
+    assert len(set(seeds)) == 200
+    assert clip_seeds(7, [3]) == clip_seeds(7, [1, 2, 3])[2:]

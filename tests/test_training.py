@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 import foreframe
+from children import finish, start
 from conftest import TINY
 from foreframe import models
 from foreframe.data.store import ClipStore
@@ -76,9 +77,10 @@ def in_another_process(
         *options,
         *more,
     ]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_resumed_is_uninterrupted_bit_for_bit(
     store: ClipStore, tmp_path: Path, recipe: str
@@ -88,12 +90,14 @@ def test_resumed_is_uninterrupted_bit_for_bit(
     foreframe.train(recipe, store.path, tmp_path / "whole", changes=changes)
     foreframe.train(recipe, store.path, tmp_path / "halves", changes=changes, max_steps=5)
     process = in_another_process(store, recipe, tmp_path / "halves")
-    output, _ = process.communicate()
+    output = finish(process)
     assert process.returncode == 0, output
     assert "resuming from step 5" in output
     whole, halves = state_of(tmp_path / "whole"), state_of(tmp_path / "halves")
     assert whole.keys() == halves.keys()
     assert all(torch.equal(whole[k], halves[k]) for k in whole)
+    averaged = {k.partition(":")[2]: v for k, v in whole.items() if k.startswith("average")}
+    assert any(not torch.equal(v, whole[f"model.safetensors:{k}"]) for k, v in averaged.items())
     assert (tmp_path / "whole" / "metrics.jsonl").read_text() == (
         tmp_path / "halves" / "metrics.jsonl"
     ).read_text()
@@ -102,6 +106,7 @@ def test_resumed_is_uninterrupted_bit_for_bit(
     ).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["optimiser", "average", "model"])
 def test_each_part_of_the_state_counts(store: ClipStore, tmp_path: Path, part: str) -> None:
     """The negative control: with one part of the saved state spoilt (and its digest made right), the end is another."""
@@ -134,6 +139,7 @@ def test_save_every_may_change_when_a_run_goes_on(store: ClipStore, tmp_path: Pa
     assert all(torch.equal(whole[k], run[k]) for k in whole)
 
 
+@pytest.mark.slow
 def test_a_second_process_in_the_same_run_is_refused(store: ClipStore, tmp_path: Path) -> None:
     from foreframe.runtime.locks import lock_folder
 
@@ -143,7 +149,7 @@ def test_a_second_process_in_the_same_run_is_refused(store: ClipStore, tmp_path:
     before = (tmp_path / "run" / "metrics.jsonl").read_text()
     with lock_folder(tmp_path / "run", "run"):
         process = in_another_process(store, "push-tiny", tmp_path / "run")
-        output, _ = process.communicate()
+        output = finish(process)
     assert process.returncode == 2
     assert f"is in use by process {os.getpid()}" in output
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == before
@@ -157,6 +163,7 @@ def test_a_run_stopped_early_is_a_model_already(store: ClipStore, tmp_path: Path
     assert foreframe.load(tmp_path / "run").latent_shapes == ((3,),)
 
 
+@pytest.mark.slow
 def test_a_damaged_state_falls_back_to_the_one_before(store: ClipStore, tmp_path: Path) -> None:
     changes = {**RECIPES["push-tiny"], "training.steps": 6}
     foreframe.train("push-tiny", store.path, tmp_path / "whole", changes=changes)
@@ -173,11 +180,12 @@ def test_a_damaged_state_falls_back_to_the_one_before(store: ClipStore, tmp_path
     ).read_text()
 
 
+@pytest.mark.slow
 def test_two_devices_are_one_with_the_same_global_batch(store: ClipStore, tmp_path: Path) -> None:
     changes = RECIPES["push-tiny"]
     foreframe.train("push-tiny", store.path, tmp_path / "one", changes=changes)
     process = in_another_process(store, "push-tiny", tmp_path / "two", "--devices", "2")
-    output, _ = process.communicate()
+    output = finish(process)
     assert process.returncode == 0, output
     one, two = state_of(tmp_path / "one"), state_of(tmp_path / "two")
     assert one.keys() == two.keys()
@@ -192,6 +200,7 @@ def test_two_devices_are_one_with_the_same_global_batch(store: ClipStore, tmp_pa
         assert all(b[k] == pytest.approx(a[k], rel=1e-3, abs=1e-5) for k in a)
 
 
+@pytest.mark.slow
 def test_a_sharded_optimiser_makes_the_same_steps_and_the_same_states(
     store: ClipStore, tmp_path: Path
 ) -> None:
@@ -204,12 +213,13 @@ def test_a_sharded_optimiser_makes_the_same_steps_and_the_same_states(
         process = in_another_process(
             store, "push-tiny", tmp_path / "sharded", *options, changes=sharded
         )
-        output, _ = process.communicate()
+        output = finish(process)
         assert process.returncode == 0, output
         assert "sharded optimiser" in output
         if "--max-steps" in options:
             shutil.copytree(tmp_path / "sharded", tmp_path / "one")
-    assert whole.wait() == 0
+    finish(whole)
+    assert whole.returncode == 0
     a, b = state_of(tmp_path / "whole"), state_of(tmp_path / "sharded")
     assert a.keys() == b.keys()
     assert all(torch.equal(a[key], b[key]) for key in a)
@@ -231,6 +241,7 @@ def test_how_a_run_is_computed_is_chosen_and_said(
     assert "32-true, contiguous_format, not compiled" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_exits_143(store: ClipStore, tmp_path: Path) -> None:
     changes = {
         **TINY,
@@ -245,7 +256,7 @@ def test_sigterm_saves_and_exits_143(store: ClipStore, tmp_path: Path) -> None:
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
+    output = finish(process)
     assert process.returncode == 143, output
     assert "the same command resumes" in output
     step = json.loads((max((tmp_path / "run" / "state").iterdir()) / "state.json").read_text())[
@@ -303,6 +314,7 @@ def test_one_bad_step_is_skipped_and_counted(
     assert result.steps == 8
 
 
+@pytest.mark.slow
 def test_it_learns(store: ClipStore, tmp_path: Path) -> None:
     """On squares whose actions say where they go, eighty steps take three tenths off the squared error."""
     changes = {
@@ -474,6 +486,7 @@ def test_a_share_of_the_clips_for_the_first_steps() -> None:
     assert again.batch(2, 10) == order.batch(2, 10)
 
 
+@pytest.mark.slow
 def test_another_run_is_gone_on_from_with_other_settings(store: ClipStore, tmp_path: Path) -> None:
     """Weights, moments and step come along; the first run stays as it is."""
     first = foreframe.train(
@@ -525,6 +538,7 @@ def test_a_batch_in_parts_is_the_batch(store: ClipStore, tmp_path: Path) -> None
         )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
 def test_a_compiled_model_trains_to_the_same(store: ClipStore, tmp_path: Path) -> None:
     weights = []
@@ -584,6 +598,7 @@ def test_a_clip_goes_on_from_the_models_own_frames() -> None:
     )
 
 
+@pytest.mark.slow
 def test_fresh_moves_a_run_aside_and_nothing_else(
     store: ClipStore, run: Path, tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ Arguments = dict[str, Any]
 _LISTED_CLIPS = 20
 _MEAN, _SPAN = 10, 18  # widths of a score and its interval
 _MANY = 0.05
+_LARGE = 8  # times the pixels of 64x64
 _SPLITS = ("train", "validate", "test")
 
 
@@ -28,27 +29,85 @@ def made(store: Any, given: Arguments) -> None:
     )
     height, width, _ = store.frame_shape
     frames = sum(episode.length for episode in store.episodes)
-    print(
-        f"wrote {store.path}: {len(store.episodes)} episodes ({counts}), {frames} frames of {height}x{width}"
+    what = (
+        "wrote" if store.written_now else "was there already, and is still what the source holds:"
     )
-    for note in store.source.get("chosen", ()):
-        print(f"  {note}")
-    if store.source.get("size"):
-        print(
-            f"  pictures brought to {height}x{width} by area average, other aspects: {store.source['fit']}"
-        )
-    _audit(store.manifest["notes"])
-    if skipped := store.manifest["notes"].get("skipped"):
+    print(
+        f"{what} {store.path}: {len(store.episodes)} episodes ({counts}), {frames} frames of {height}x{width}"
+    )
+    notes = store.manifest["notes"]
+    for line in _found(store.source, notes):
+        print(f"  {line}")
+    _audit(notes)
+    if skipped := notes.get("skipped"):
         print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
+    for line in _size_warning(height, width):
+        print(f"  NOTE: {line}")
+    lengths = [e.length for e in store.episodes if e.split == "train"]
     _next(
         f"foreframe data preview {store.path} {store.path}.png",
-        _first_training(store.path, {column.role for column in store.columns.values()}),
+        _first_training(
+            store.path,
+            {column.role for column in store.columns.values()},
+            _shortest(store),
+            lengths,
+        ),
     )
 
 
-def _first_training(store: str | Path, roles: set[str]) -> str:
-    """The command that trains on a store for the first time: label images take another recipe than numbers."""
-    return f"foreframe train {'pose-dance' if 'label' in roles else 'push-tiny'} --data {store} --out runs/first"
+def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
+    """What the import found, in words: from the manifest, or what earlier versions kept of it."""
+    from ..data.sources.findings import Findings
+
+    found = notes.get("findings")
+    lines = Findings.from_json(found).lines() if found else list(source.get("chosen", ()))
+    if "files" in source:
+        lines.insert(0, f"files read: {source['files']['count']}")
+    if source.get("size"):
+        lines.append(
+            f"pictures brought to {source['size'][0]}x{source['size'][1]} by area average, other aspects: {source['fit']}"
+        )
+    return [*lines, *(f"NOTE: {warning}" for warning in notes.get("warnings", ()))]
+
+
+def _shortest(store: Any) -> int | None:
+    """The longest clip that every split that is trained, validated and tested on has room for."""
+    longest = [
+        max(e.length - e.withheld for e in store.episodes if e.split == split)
+        for split in _SPLITS
+        if any(e.split == split for e in store.episodes)
+    ]
+    return min(longest, default=None)
+
+
+def _size_warning(height: int, width: int) -> list[str]:
+    """What pictures of another size than the recipes have cost."""
+    times = height * width / 64**2
+    if times < _LARGE:
+        return []
+    return [
+        f"pictures of {height}x{width} have {times:.0f} times the pixels of 64x64: a step takes about so many times as long and "
+        "as much memory; import with --size 64 64, or look at `foreframe train ... --dry-run` first"
+    ]
+
+
+def _first_training(
+    store: str | Path, roles: set[str], longest: int | None = None, train: list[int] | None = None
+) -> str:
+    """The command that trains on a store for the first time, with a horizon that its episodes have room for."""
+    recipe = "pose-dance" if "label" in roles else "push-tiny"
+    command = f"foreframe train {recipe} --data {store} --out runs/first"
+    if longest is None:
+        return command
+    from ..training import resolve
+
+    clip = resolve(recipe).clip
+    if longest < clip.n_past + clip.horizon:
+        n_past = max(1, min(clip.n_past, longest // 2))
+        command += f" --clip.n_past {n_past} --clip.horizon {max(1, longest - n_past)}"
+    if not roles & {"action", "state", "label"}:
+        command += " --clip.conditions []"
+    return command
 
 
 def exported(count: int, given: Arguments) -> None:
@@ -79,7 +138,11 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     )
     rate = found["frames_per_second"] or "unknown"
     print(f"{found['store']}  (content {found['content'][:12]}, {found['bytes'] / 1e6:.1f} MB)")
-    print(f"  source     {json.dumps(found['source'])}")
+    source = found["source"]
+    print(f"  source     {source.get('path') or source.get('world', 'unknown')}", end="")
+    print(f" ({source['format']})" if "format" in source else "")
+    for line in _found(source, found["notes"]):
+        print(f"    {line}")
     print(f"  episodes   {counts}; {shortest} to {longest} frames each, {found['frames']} in all")
     print(f"  frames     {frame['height']}x{frame['width']}x{frame['channels']}, {rate} a second")
     print(f"  copy-last  {copied or 'episodes are too short'}")
@@ -121,6 +184,18 @@ def _warnings(found: dict[str, Any]) -> list[str]:
     for name, condition in found["conditions"].items():
         for group in condition.get("duplicated", ()):
             warnings.append(f"columns of {name} are the same in every row: {', '.join(group)}")
+        for label, turn in condition.get("wrapping", {}).items():
+            warnings.append(
+                f"{label} of {name} jumps by a turn ({turn:g}): an angle that wraps; --actions-as deltas goes round"
+            )
+        for quaternion in condition.get("flipping", ()):
+            warnings.append(
+                f"{quaternion[0]} ... {quaternion[-1]} of {name} change their sign while the turn stays: quaternions"
+            )
+        if ids := condition.get("class_ids"):
+            warnings.append(
+                f"{', '.join(ids)} of {name} look like class ids: import with --one-hot {' '.join(ids)}?"
+            )
     for why in found["notes"].get("skipped", ())[:3]:
         warnings.append(f"left out: {why}")
     return warnings

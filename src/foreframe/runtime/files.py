@@ -18,6 +18,7 @@ def atomic_write(path: Path, content: bytes | str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary(path)
     temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+    sync(temporary)
     return _move_into_place(temporary, path)
 
 
