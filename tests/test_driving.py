@@ -1,4 +1,6 @@
-"""Driving: sessions that act together, drives with a way back, simulators of runs with and without states, saved drives."""
+"""Driving: sessions that act together, drives with a way back, simulators of runs with and without
+states, saved drives.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,10 @@ def test_published_size() -> None:
 
 
 def test_the_generator_is_trained_with_the_posteriors_latent() -> None:
-    """The loss's distortion alone gives the posterior a gradient: z is used, not replaced by noise."""
+    """The loss's distortion alone gives the posterior a gradient.
+
+    Z is used, not replaced by noise.
+    """
     model = small("pose")
     frames, labels = clip(model)
     loss = elbo(rollout(model, frames, labels, 1, range(T), noise=noise(2)), frames, beta=0.0).loss

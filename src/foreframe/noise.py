@@ -1,7 +1,8 @@
 """The random numbers of a rollout: a separate stream for every clip and sample.
 
 Letters: B clips, N samples, Z latent.
-A clip's sample is the same alone or in any batch, with more samples beside it or more steps after it, on any device.
+A clip's sample is the same alone or in any batch, with more samples beside it or more steps after
+it, on any device.
 """
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """The evidence lower bound of a rollout, in physical units.
 
-Letters: B clips, T steps, S scored steps, C channels, H height, W width; N = C H W, the numbers in a frame.
+Letters: B clips, T steps, S scored steps, C channels, H height, W width; N = C H W, the numbers in
+a frame.
 
     log p(x | c) = E_q[log p(x | z, c)] - KL(q(z | x, c) || p(z | c)) + KL(q || p(z | x, c)),
 
 where the last term is at least 0, so the first two are the bound.
 Distortion D is the squared error summed over a frame, rate R is nats per frame.
-The field writes the loss as MSE + beta KL with the MSE a mean over pixels; that is (D + beta N R) / N, and as a Gaussian
-likelihood D / (2 sigma^2) + R it has the pixel standard deviation sigma = sqrt(beta N / 2).
+The field writes the loss as MSE + beta KL with the MSE a mean over pixels; that is (D + beta N R) / N.
+As a Gaussian likelihood, D / (2 sigma^2) + R, it has the pixel standard deviation
+sigma = sqrt(beta N / 2).
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from .rollouts import Rollout
 
 
 class Elbo(NamedTuple):
-    """The bound and its parts; all but the loss are means over clips and scored frames, without gradient.
+    """The bound and its parts.
+
+    All but the loss are means over clips and scored frames, without gradient.
 
     Attributes:
         loss: what is minimised, a scalar.
@@ -38,7 +42,7 @@ class Elbo(NamedTuple):
 
 
 def elbo(result: Rollout, truth: Tensor, beta: float) -> Elbo:
-    """Sum MSE + beta KL over the decoded steps and take the mean over clips, as both published systems train.
+    """Sum MSE + beta KL over the decoded steps, mean over clips, as both published systems train.
 
     Args:
         result: a rollout that saw all of `truth`.

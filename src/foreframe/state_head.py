@@ -1,9 +1,9 @@
-"""A linear head that predicts the next states from the actions, beside a model that is conditioned on states.
+"""A linear head that predicts the next states, beside a model that is conditioned on states.
 
 Letters: T steps, A condition, K states among its numbers.
-A model may be given the state of the robot before each frame. While driving there is no such state, and it must not be
-taken from a recording. The head continues from the last two conditions: the change of the state is an affine function of
-both, fitted by ridge regression to the training split.
+A model may be given the state of the robot before each frame. While driving there is no such state,
+and it must not be taken from a recording. The head continues from the last two conditions: the
+change of the state is an affine function of both, fitted by ridge regression to the training split.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ _RIDGE = 1e-4  # per row, on standardised numbers
 
 
 class StateHead:
-    """A map from condition[t - 1] and condition[t] to the numbers of condition[t + 1] that are states.
+    """A map from condition[t - 1] and condition[t] to the states in condition[t + 1].
 
     Attributes:
         indices: the numbers of a condition that are states.
-        error: root mean squared error of each, one step ahead on held-out episodes, in standard deviations of that number.
+        error: root mean squared error of each, one step ahead on held-out episodes, in standard
+            deviations of that number.
     """
 
     def __init__(

@@ -42,7 +42,10 @@ def model_class(name: str) -> type[Model]:
 
 
 def build(name: str, spec: ClipSpec, options: Mapping[str, Any]) -> Model:
-    """Build a model with fresh weights. An unknown option is an error that names the nearest ones."""
+    """Build a model with fresh weights.
+
+    An unknown option is an error that names the nearest ones.
+    """
     kind = model_class(name)
     known = list(inspect.signature(kind).parameters)[1:]
     for option in options:
@@ -59,8 +62,9 @@ def save(
     notes: Mapping[str, Any],
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Write weights and what builds the model into a folder that `load` takes. Files are written atomically.
+    """Write weights and what builds the model into a folder that `load` takes.
 
+    Files are written atomically.
     With a `dtype` weights are rounded to it; a loaded model computes in float32 all the same.
     """
     from safetensors.torch import save as to_bytes

@@ -1,7 +1,9 @@
 """`compact`: a small model with a vector state, which is not fed its own pictures.
 
-Letters: B batch, S steps, R rows (B * S), D channels, H height, W width, A condition, E embedded condition, G code, Z latent.
-The recurrence is that of SVG (posterior, learned prior, frame predictor), but after the context it runs in the code alone:
+Letters: B batch, S steps, R rows (B * S), D channels, H height, W width, A condition, E embedded
+condition, G code, Z latent.
+The recurrence is that of SVG (posterior, learned prior, frame predictor), but after the context it
+runs in the code alone:
 training equals testing, no frame is encoded twice, and the whole future is decoded in one batch.
 Pictures are composed: a mask chooses between new pixels and those of the last context frame.
 It trains to sharp backgrounds and a well-placed arm in minutes on two CPU cores.
@@ -123,7 +125,9 @@ class Compact(LatentLstms, Model):
 
 
 class Decoder(nn.Module):
-    """The mirror of the encoder, and a light last stage at half size that sees the pixels of the context frame.
+    """The mirror of the encoder, with a light last stage at half size.
+
+    The last stage sees the pixels of the context frame.
 
     What depends on the skips alone is computed once per clip and added to every step.
     """

@@ -1,10 +1,13 @@
-"""`pose`: the published pose-conditioned model that dances from one frame: full resolution, no memory but the last frame.
+"""`pose`: the published pose-conditioned model that dances from one frame.
+
+It works at full resolution and remembers the last frame only.
 
 Letters: B batch, S steps, R rows (S * B), D channels, H height, W width, Z = 12 latent channels.
 1,585,620 parameters at the published sizes with a fixed prior.
 Every convolution works at full resolution; a label image says where the limbs are at each step.
-Corrected against the published code, with the same parameters: the generator is trained with z of the posterior, batch
-normalisation is in evaluation mode at test time, and own frames are clamped before they are fed back.
+Corrected against the published code, with the same parameters: the generator is trained with z of
+the posterior, batch normalisation is in evaluation mode at test time, and own frames are clamped
+before they are fed back.
 `label_activation=True` puts a LeakyReLU where the published code has one of slope 1 by accident.
 """
 
@@ -37,14 +40,16 @@ class Pose(Model):
         spec: what clips look like; the label images have the size of the frames.
         prior: `fixed` N(0, I), or `learned` from the frame before and the label.
         output: `linear` as published, or `sigmoid`.
-        label_activation: whether activations that are accidentally the identity in the published code are LeakyReLU(0.2).
+        label_activation: whether activations that are accidentally the identity in the published
+            code are LeakyReLU(0.2).
 
     Example:
         >>> Pose(ClipSpec((3, 32, 64), (3, 32, 64))).latent_shapes
         ((12, 32, 64),)
 
     References:
-        Sohn et al. 2015 (Learning structured output representation using deep conditional generative models) for the CVAE.
+        Sohn et al. 2015 (Learning structured output representation using deep conditional
+        generative models) for the CVAE.
     """
 
     feedback = PixelFeedback()
@@ -100,7 +105,10 @@ class Pose(Model):
 
 
 class LabelEncoder(nn.Module):
-    """Label images to 32 channels; the only batch normalisation of the model, over each step alone."""
+    """Label images to 32 channels.
+
+    It has the only batch normalisation of the model, over each step separately.
+    """
 
     def __init__(self, colours: int, activation: nn.Module) -> None:
         super().__init__()

@@ -1,11 +1,16 @@
-"""`pose_compact`: a small pose-conditioned model that remembers a frame and its pose, and is not fed its own pictures.
+"""`pose_compact`: a small pose-conditioned model that remembers a frame and its pose.
+
+It is not fed its own pictures.
 
 Letters: B batch, S steps, R rows (B * S), D channels, H height, W width, G code, Z latent.
-What a frame shows beside its pose (the dancer, clothes, the wall) comes from the context frame and its label.
-The label of step t says where the limbs are; a latent state says what labels do not: cloth, hair, light.
+What a frame shows beside its pose (the dancer, clothes, the wall) comes from the context frame and
+its label.
+The label of step t says where the limbs are; a latent state says what labels do not: cloth, hair,
+light.
 What a limb looks like is looked up where the label of the context is like the label of step t.
-The decoder is a U-Net over all that. It composes pictures: masks choose between new pixels, those that were looked up,
-and those of the context frame. As nothing is fed back, frame 629 is as good as frame 1.
+The decoder is a U-Net over all that. It composes pictures: masks choose between new pixels, those
+that were looked up, and those of the context frame. As nothing is fed back, frame 629 is as good as
+frame 1.
 """
 
 from __future__ import annotations
@@ -42,7 +47,8 @@ class PoseCompact(LatentLstms, Model):
     """A model from label images to pictures of the person seen in the context.
 
     Args:
-        spec: what clips look like; the label images have the size of the frames, H and W are multiples of 16.
+        spec: what clips look like; the label images have the size of the frames, H and W are
+            multiples of 16.
         code: G, size of a frame's code.
         latent: Z.
         width: of every LSTM.
@@ -120,7 +126,10 @@ class PoseCompact(LatentLstms, Model):
 
 
 class Decoder(nn.Module):
-    """A U-Net that takes a label down and a picture up; what the context shows is added at every stage."""
+    """A U-Net that takes a label down and a picture up.
+
+    What the context shows is added at every stage.
+    """
 
     def __init__(self, colours: int, label: int, channels: tuple[int, ...], code: int) -> None:
         super().__init__()

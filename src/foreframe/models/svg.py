@@ -1,10 +1,13 @@
-"""`svg`: stochastic video generation with actions, as published: VGG pictures, vector LSTMs, own frames fed back.
+"""`svg`: stochastic video generation with actions, as published.
 
-Letters: B batch, S steps, R rows (S * B), D channels, H height, W width, A condition, G code, Z latent.
+It has VGG networks for pictures and vector LSTMs, and is fed its own frames.
+
+Letters: B batch, S steps, R rows (S * B), D channels, H height, W width, A condition, G code, Z
+latent.
 Denton & Fergus 2018 (arXiv 1802.07687), with the condition given to the frame predictor.
 22,241,539 parameters at the published sizes with seven conditions and a fixed prior.
-Corrected against the published code, with the same parameters: conditions are standardised, the skips come from the last
-context frame, and the posterior has seen the first frame.
+Corrected against the published code, with the same parameters: conditions are standardised, the
+skips come from the last context frame, and the posterior has seen the first frame.
 `skip_frame=-2` and `posterior_sees_first_frame=False` restore the published behaviour.
 """
 
@@ -47,7 +50,8 @@ class Svg(LatentLstms, Model):
         width: of every LSTM.
         channels: of the picture networks, from full size to 1/8 of it.
         prior: `fixed` N(0, I), or `learned` from the frame before.
-        skip_frame: -1 takes the skips from the last context frame, -2 from the one before it (as the published code does).
+        skip_frame: -1 takes the skips from the last context frame, -2 from the one before it (as
+            the published code does).
         posterior_sees_first_frame: whether the posterior's state begins with the first frame.
 
     Example:
@@ -122,7 +126,10 @@ class Svg(LatentLstms, Model):
 
 
 class VggLayer(nn.Module):
-    """Convolution, batch normalisation of each step, LeakyReLU(0.2): rows step after step [R, D, H, W] -> [R, D', H, W]."""
+    """Convolution, batch normalisation of each step, LeakyReLU(0.2).
+
+    Rows are step after step: [R, D, H, W] -> [R, D', H, W].
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -134,8 +141,9 @@ class VggLayer(nn.Module):
 
 
 class JoinLayer(nn.Module):
-    """A VGG layer over cat(up(x), skip), with the skip's half convolved once (`prepare_skips`) for all steps that share it.
+    """A VGG layer over cat(up(x), skip).
 
+    The half of the skip is convolved once (`prepare_skips`) for all steps that share it.
     conv(cat(x, s)) = conv_x(x) + conv_s(s): the published weights in two halves, the same function.
     `moving` and `still` are the names that the two halves have in saved weights.
     """
@@ -189,7 +197,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The mirror of the encoder: up by nearest neighbour, joined with the skip of that size at each stage."""
+    """The mirror of the encoder: at each stage enlarged, and joined with the skip of that size."""
 
     def __init__(
         self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]
@@ -228,7 +236,10 @@ class Decoder(nn.Module):
 
 
 def _published_init(module: nn.Module) -> None:
-    """Draw N(0, 0.02) for weights, 0 for biases, N(1, 0.02) for normalisation; LSTM cells keep PyTorch's own."""
+    """Draw N(0, 0.02) for weights, 0 for biases, N(1, 0.02) for normalisation.
+
+    LSTM cells keep PyTorch's own.
+    """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:

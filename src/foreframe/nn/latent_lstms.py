@@ -1,6 +1,7 @@
 """The recurrence of SVG: a posterior, a prior and a frame predictor, each an LSTM.
 
-Letters: B batch, K what is known before the target, Q what the posterior is given, D width, Z latent.
+Letters: B batch, K what is known before the target, Q what the posterior is given, D width, Z
+latent.
 Source: Denton & Fergus 2018 (arXiv 1802.07687), section 3.
 """
 
@@ -24,7 +25,7 @@ class LstmStates(NamedTuple):
 
 
 class LatentLstms:
-    """A mixin for models that have the three LSTMs as attributes, under these names in their weights."""
+    """A mixin for models with the three LSTMs as attributes, named so in saved weights."""
 
     posterior: GaussianLstm
     prior: GaussianLstm | FixedPrior
@@ -57,7 +58,14 @@ class LatentLstms:
     def predict(
         self, states: LstmStates, known: Tensor, latent: Latent, *beside: Tensor
     ) -> tuple[LstmStates, Tensor]:
-        """Advance the frame predictor with what is known [B, K], the latent and what is given beside them: [B, D]."""
+        """Advance the frame predictor: [B, D].
+
+        Args:
+            states: those after the last step, with what `infer` changed.
+            known: the first input [B, K].
+            latent: what `infer` drew.
+            beside: further inputs, each [B, *].
+        """
         inputs = [known, *(x.to(known.dtype) for x in (latent.z, *beside))]
         hidden, predictor_state = self.predictor(torch.cat(inputs, 1), states.predictor)
         return states._replace(predictor=predictor_state), hidden

@@ -1,6 +1,7 @@
 """Residual convolution blocks, with and without a condition.
 
-Letters: R rows (batch, or batch and time), I and D channels, H height, W width, E embedded condition, G code.
+Letters: R rows (batch, or batch and time), I and D channels, H height, W width, E embedded
+condition, G code.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ _CHANNELS_PER_GROUP = 8
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """Return GroupNorm with about 8 channels per group: the same in training and evaluation, at any batch size."""
+    """Return GroupNorm with about 8 channels per group.
+
+    It is the same in training and evaluation, at any batch size.
+    """
     groups = next(
         g for g in range(max(channels // _CHANNELS_PER_GROUP, 1), 0, -1) if channels % g == 0
     )
@@ -22,7 +26,10 @@ def group_norm(channels: int) -> nn.GroupNorm:
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x)))))); the last convolution begins at zero, so the block begins as identity."""
+    """x + conv(silu(norm(conv(silu(norm(x)))))).
+
+    The last convolution begins at zero, so the block begins as identity.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -39,7 +46,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualEncoder(nn.Module):
-    """A convolution, then a residual block per stage with strided convolutions between, then a linear layer.
+    """Pictures to codes, with a residual block per stage and strided convolutions between.
 
     Args:
         inputs: I, channels of the input.

@@ -14,9 +14,11 @@ _BOUND = 5.0
 
 
 class Standardise(nn.Module):
-    """(x - mean) / std per column, with the statistics of the training split; a constant column becomes 0, an image stays.
+    """(x - mean) / std per column, with the statistics of the training split.
 
-    Values are clamped to 5 deviations: a joint that hardly moved in training must not dominate when it does move.
+    A constant column becomes 0, an image stays.
+    Values are clamped to 5 deviations: a joint that hardly moved in training must not dominate when
+    it does move.
     The statistics are part of the model's configuration, not of its weights.
     """
 

@@ -11,9 +11,11 @@ from torch.nn import functional as F
 
 
 class StepBatchNorm(nn.BatchNorm2d):
-    """BatchNorm over rows that are step after step (see `fold_steps`), with separate training statistics for each step.
+    """BatchNorm over rows that are step after step (see `fold_steps`).
 
-    A loop that calls a network once per frame normalises each frame over the batch; all steps in one call compute the same.
+    Training statistics are separate for each step.
+    A loop that calls a network once per frame normalises each frame over the batch; all steps in
+    one call compute the same.
     Running statistics are updated step after step, as that loop would.
     """
 

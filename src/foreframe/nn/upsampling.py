@@ -15,9 +15,11 @@ _NARROW, _MANY_PIXELS = 128, 2048  # where the transposed convolution is faster 
 class UpConv2d(nn.Module):
     """Nearest neighbour, twice as large, then a 3x3 convolution: [R, D, H, W] -> [R, D', 2 H, 2 W].
 
-    Several of the nine pixels under the kernel are copies, so each result depends on 2x2 pixels of `x`.
-    A transposed convolution of stride 2 by 4x4 sums of the weights is the same function: four multiplications where there
-    were nine, and no enlarged picture in memory. It is used where enough pixels pay for the sums.
+    Several of the nine pixels under the kernel are copies, so each result depends on 2x2 pixels of
+    `x`.
+    A transposed convolution of stride 2 by 4x4 sums of the weights is the same function: four
+    multiplications where there were nine, and no enlarged picture in memory. It is used where
+    enough pixels pay for the sums.
     """
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:

@@ -31,8 +31,10 @@ class Start:
     Attributes:
         name: the name of the episode.
         frames: uint8 [T, C, H, W].
-        conditions: what a model is given at each step [T, *A]: numbers as float32, label images as uint8.
-        joints: where the joints of a skeleton are in the label of each frame, in pixels [T, J, 2]; None if not known.
+        conditions: what a model is given at each step [T, *A]: numbers as float32, label images as
+            uint8.
+        joints: where the joints of a skeleton are in the label of each frame, in pixels [T, J, 2];
+            None if not known.
     """
 
     name: str
