@@ -245,7 +245,7 @@ def _help(command: Command, parser: Any, configurable: bool) -> str:
 def _formatter() -> type:
     from jsonargparse import DefaultHelpFormatter
 
-    class WholeNames(DefaultHelpFormatter):  # type: ignore[misc]  # jsonargparse has no types
+    class WholeNames(DefaultHelpFormatter):  # type: ignore[misc]
         """Wrap help texts at spaces only, so that names with dashes stay whole."""
 
         def _split_lines(self, text: str, width: int) -> list[str]:
