@@ -11,7 +11,11 @@ from .folders import files_under, is_leftover
 from .recording import Source
 
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".npy", ".npz", ".parquet", ".h5", ".hdf5", ".xlsx")
-_PLAIN = (".csv", ".tsv", ".xlsx")  # what counts where a format does not say which files are its own
+_PLAIN = (
+    ".csv",
+    ".tsv",
+    ".xlsx",
+)  # what counts where a format does not say which files are its own
 _NAMED = 3
 
 
