@@ -71,5 +71,5 @@ def test_options_change_what_they_name_and_no_parameter() -> None:
 
 
 def test_labels_of_another_size_are_refused() -> None:
-    with pytest.raises(InputError, match="one label image of 16x16"):
+    with pytest.raises(InputError, match="one label image of 16x16 per frame"):
         models.build("pose", ClipSpec((3, 16, 16), (3, 32, 32)), {})

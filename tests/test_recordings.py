@@ -71,6 +71,7 @@ def test_a_recording_becomes_a_store(name: str, written: dict[str, Path], tmp_pa
     assert foreframe.data.validate(store.path)["damaged"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(WRITERS))
 def test_episodes_are_the_same_with_any_number_of_workers(
     name: str, written: dict[str, Path], tmp_path: Path

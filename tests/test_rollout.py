@@ -80,7 +80,7 @@ def test_many_samples_go_through_in_chunks_to_the_same_frames(
     frames, conditions = clip(model)
     with torch.no_grad():
         at_once = rollout(model, frames[:, :2], conditions, 2, noise=noise(2, 3)).frames
-        monkeypatch.setattr("foreframe.rollouts._AT_ONCE_ON_CPU", 4)
+        monkeypatch.setattr("foreframe.decoding._AT_ONCE_ON_CPU", 4)
         chunked = rollout(model, frames[:, :2], conditions, 2, noise=noise(2, 3)).frames
     torch.testing.assert_close(chunked, at_once)
 

@@ -48,7 +48,7 @@ def make(
     Raises:
         InputError: an unknown world; `out` holds something else.
     """
-    world = WORLDS.current(world)
+    world = WORLDS.check(world)
     module = worlds.world_module(world)
     source = module.simulate(module.TRAJECTORIES if trajectories is None else trajectories, seed)
     part = parse_shard(shard)

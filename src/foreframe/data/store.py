@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from ..clips import ClipSpec
 from ..errors import InputError, unknown
-from ..runtime.files import digest, digest_file, read_json, read_json_with_digest
+from ..runtime.digests import digest, digest_file, read_json_with_digest
+from ..runtime.files import read_json
 from .sources.recording import Column
 
 Array = NDArray[Any]

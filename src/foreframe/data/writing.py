@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..runtime.files import digest, digest_file, read_json, sync, write_json, write_json_with_digest
+from ..runtime.digests import digest, digest_file, write_json_with_digest
+from ..runtime.files import read_json, sync, write_json
 from .sources.recording import Column, Recording
 from .store import MANIFEST, MEAN, SCHEMA, SOURCE_FILES, ClipStore
 

@@ -1,4 +1,4 @@
-"""Models: one file each, found by its name.
+"""Models: a file each, found by its name.
 
 A model's module holds one subclass of `Model`; the keyword arguments of its constructor, beside `spec`, are its options.
 """

@@ -23,9 +23,7 @@ class PlainResidualBlock(nn.Module):
         self.shortcut = _shortcut(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = F.leaky_relu_(
-            self.conv1(x), 0.01
-        )  # in place: nobody else needs what a convolution gave
+        hidden = F.leaky_relu_(self.conv1(x), 0.01)
         return F.leaky_relu_(self.conv2(hidden), 0.01) + self.shortcut(x)
 
 
@@ -47,6 +45,6 @@ class DepthwiseBlock(nn.Module):
         return x + self.narrow(value * F.leaky_relu_(gate, 0.1))
 
     def _widened(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Both halves of `widen`, each whole in memory: halves of channels-last pictures would be strewn about."""
+        """Compute both halves of `widen`, each contiguous: halves of channels-last pictures would not be."""
         weights, biases = self.widen.weight.chunk(2), self.widen.bias.chunk(2)  # type: ignore[union-attr]
         return F.conv2d(x, weights[0], biases[0]), F.conv2d(x, weights[1], biases[1])

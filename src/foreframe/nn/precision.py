@@ -1,4 +1,4 @@
-"""Weights in the precision that autocast would cast them to, cast once instead of at every step."""
+"""Cast weights once to the precision that autocast would cast them to at every step."""
 
 from __future__ import annotations
 
