@@ -147,7 +147,7 @@ def _steps_logged(run: Path) -> list[int]:
 
 def _saved(run: Path) -> int:
     """The step of the newest whole state."""
-    whole = [f for f in states._folders(run) if not states._fault(f)]
+    whole = [f for f in states.saved_states(run) if not states.damage(f)]
     return int(whole[0].name.split("-")[1]) if whole else 0
 
 
@@ -467,7 +467,7 @@ def rotten_bits(count: int, seed: int = 0) -> Figures:
             return models.load(root / "run") is not None
 
         kinds: dict[str, tuple[list[Path], Callable[[], bool]]] = {
-            "state": (sorted(newest.iterdir()), lambda: not states._fault(newest)),
+            "state": (sorted(newest.iterdir()), lambda: not states.damage(newest)),
             "model": ([root / "run" / "model.safetensors"], whole_model),
             "store": (sorted(f for f in data.rglob("*") if f.is_file()), whole_store),
         }

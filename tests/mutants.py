@@ -249,7 +249,9 @@ def run_tests(place: Path, tests: Sequence[str]) -> str:
 def main() -> int:
     """Try every fault and print the table; the exit status is the number that were not caught."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="*", default=[""], help="mutants whose name has such a word")
+    parser.add_argument(
+        "--only", nargs="*", default=[""], help="mutants whose name has such a word"
+    )
     parser.add_argument("--jobs", type=int, default=2)
     given = parser.parse_args()
     chosen = [m for m in MUTANTS if any(word in m.name for word in given.only)]

@@ -1,4 +1,6 @@
-"""From a store of dancing to predictions: both pose models, the coursework's protocol, and very long rollouts.
+"""From a store of dancing to predictions.
+
+Both pose models, the coursework's protocol, and very long rollouts.
 
 Letters: B clips, T frames, C channels.
 """
@@ -23,6 +25,7 @@ from foreframe.data.windows import Windows
 from foreframe.errors import InputError
 from foreframe.evaluation.predicting import sample_futures
 from foreframe.noise import Noise, clip_seeds
+from foreframe.points import Point
 from foreframe.session import Session
 from small_models import clip, label_spec, noise, small
 
@@ -61,14 +64,12 @@ def _short_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_protocol_scores_each_sequence_whole(dancer: Path, dance_store: ClipStore) -> None:
     result = foreframe.evaluate(dancer, dance_store.path, protocol="lab-pose")
-    assert json.loads((dancer / "eval-lab-pose.json").read_text()) == result
+    assert json.loads((dancer / "eval-lab-pose.json").read_text()) == result.to_dict()
     assert (dancer / "eval-lab-pose.svg").exists()
-    assert result["clips"] == len(result["per_clip"]) == 1
-    assert len(result["scores"]["psnr"]["per_frame"]) == DANCE_FRAMES - 1
-    assert result["scores"]["psnr"]["mean"] == pytest.approx(
-        result["per_clip"][0]["psnr"], abs=1e-3
-    )
-    assert {"copy_last", "mean_frame"} == set(result["baselines"])
+    assert result.clips == len(result.per_clip) == 1
+    assert len(result.scores["psnr"].per_frame) == DANCE_FRAMES - 1
+    assert result.scores["psnr"].mean == pytest.approx(result.per_clip[0].scores["psnr"], abs=1e-3)
+    assert {"copy_last", "mean_frame"} == set(result.baselines)
 
 
 def test_a_submission_is_the_courseworks_and_the_predictions(
@@ -112,7 +113,8 @@ def test_withheld_sequences_are_predicted_but_not_scored(
         out=tmp_path / "e.json",
         submission=tmp_path / "s.csv",
     )
-    assert found == {"submission": str(tmp_path / "s.csv")}
+    assert found.submission == str(tmp_path / "s.csv")
+    assert (found.clips, found.scores) == (0, {})
     assert len((tmp_path / "s.csv").read_text().splitlines()) == 1 + DANCE_FRAMES
     assert not (tmp_path / "e.json").exists()
 
@@ -144,7 +146,9 @@ def test_resumed_is_uninterrupted(dance_store: ClipStore, dancer: Path, tmp_path
 
 
 def test_it_remembers_the_pose_that_a_frame_was_seen_with() -> None:
-    """Another label beside the same context frame is another prediction, for the same labels to come."""
+    """Another label beside the same context frame is another prediction, for the same labels to
+    come.
+    """
     model = small("pose_compact").eval()
     frames, labels = clip(model)
     other = labels.clone()
@@ -167,7 +171,9 @@ def test_size_of_the_recommended_model() -> None:
 
 @pytest.mark.parametrize("name", ["pose", "pose_compact"])
 def test_frames_for_ever_in_the_same_memory(name: str) -> None:
-    """2,000 frames: finite, within [0, 1], and what a session keeps is as large at the end as at the beginning."""
+    """2,000 frames: finite, within [0, 1], and what a session keeps is as large at the end as at
+    the beginning.
+    """
     model = small(name).float()
     frames, labels = (t.float() for t in clip(model, batch=1))
     session = Session(model)
@@ -176,13 +182,17 @@ def test_frames_for_ever_in_the_same_memory(name: str) -> None:
     for _ in range(20):
         seen = session.play(labels[:, :1].expand(-1, 100, -1, -1, -1))
         assert torch.isfinite(seen).all()
-        sizes.append(sum(t.numel() for t in _tensors(session.__dict__)))
+        sizes.append(sum(t.numel() for t in _tensors(session)))
     assert len(set(sizes)) == 1
+    assert sizes[0] > 0
 
 
 def _tensors(value: object) -> list[torch.Tensor]:
+    """All tensors that a session, or anything in it but its model, holds."""
     if isinstance(value, torch.Tensor):
         return [value]
+    if isinstance(value, Session | Point | Noise):
+        value = vars(value)
     if isinstance(value, dict):
         return [t for v in value.values() for t in _tensors(v)]
     return [t for v in value for t in _tensors(v)] if isinstance(value, tuple | list) else []
@@ -201,9 +211,10 @@ def test_a_chunked_future_is_the_future(
 def test_published_recipes_resolve_and_say_what_they_keep() -> None:
     from importlib import resources
 
-    from foreframe.training import recipes, resolve
+    from foreframe.plugins import RECIPES
+    from foreframe.training import resolve
 
-    for name in recipes():
+    for name in RECIPES.names():
         resolve(name)
         text = (resources.files("foreframe") / "recipes" / f"{name}.yaml").read_text()
         assert text.startswith(f"# {name}: ")

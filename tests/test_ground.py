@@ -6,6 +6,7 @@ import math
 import os
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,21 @@ from foreframe.plugins import SCHEDULES
 from foreframe.runtime.digests import digest, digest_file
 from foreframe.runtime.files import atomic_folder, atomic_write, claim_output
 from foreframe.runtime.memory import keep_freed_memory
-from foreframe.schedules import schedule_class
-from foreframe.schedules.cyclical import Cyclical
-from foreframe.schedules.linear_decay import LinearDecay
-from foreframe.schedules.monotonic import Monotonic
+from foreframe.schedules import (
+    Constant,
+    Cyclical,
+    InverseSigmoid,
+    LinearDecay,
+    LinearWarmup,
+    Monotonic,
+    MultiStep,
+    RampDown,
+    Staircase,
+    WarmupCosine,
+    kind_of,
+    schedule_class,
+)
+from foreframe.training import resolve
 
 
 def test_kl_is_that_of_torch() -> None:
@@ -102,11 +114,39 @@ def test_schedules_are_pure_and_finite(kind: str) -> None:
         "by": 0.1,
     }
     cls = schedule_class(kind)
-    names = inspect.signature(cls).parameters
-    schedule = cls(**{n: values[n] for n in names if n in values})
+    schedule = cls(**{n: values[n] for n in inspect.signature(cls).parameters if n in values})
+    assert kind_of(schedule) == kind
     once, again = [schedule(s) for s in (0, 7, 99, 10**7)], [schedule(s) for s in (0, 7, 99, 10**7)]
     assert once == again
     assert all(0 <= v <= 1 for v in once)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Constant(math.nan), "value is nan; expected a finite number"),
+        (lambda: Cyclical(1.0, 100, cycles=0), "cycles is 0; expected at least 1"),
+        (lambda: Cyclical(1.0, 100, ramp=0), "ramp is 0; expected a share above 0, at most 1"),
+        (lambda: Cyclical(1.0, 0), "total_steps is 0; expected at least 1"),
+        (lambda: Monotonic(1.0, 100, ramp=1.5), "ramp is 1.5; expected a share"),
+        (lambda: LinearWarmup(1.0, -1), "warmup_steps is -1; expected at least 0"),
+        (lambda: LinearDecay(1.0, 0, -0.1), "per_step is -0.1; expected at least 0"),
+        (lambda: RampDown(100, 0.8, 0.2), "end is 0.2; expected at least 0.8"),
+        (lambda: Staircase(1.0, 0, 0.1), "every_steps is 0; expected at least 1"),
+        (lambda: InverseSigmoid(0.0), "k is 0.0; expected a number above 0"),
+        (lambda: WarmupCosine(math.inf, 100), "peak is inf; expected a finite number"),
+        (lambda: MultiStep(1.0, (10, -1)), "milestone is -1; expected at least 0"),
+    ],
+)
+def test_a_schedule_refuses_what_it_cannot_do(build: Callable[[], object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        build()
+
+
+def test_a_wrong_schedule_in_a_configuration_is_named() -> None:
+    changes = {"objective.beta": {"kind": "cyclical", "value": 1.0, "cycles": 0}}
+    with pytest.raises(InputError, match=r"objective.beta: cycles is 0; expected at least 1"):
+        resolve("push-tiny", None, changes)
 
 
 def test_beta_and_sigma_are_two_names_of_one_thing() -> None:

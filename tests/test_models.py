@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from foreframe import models
-from foreframe.clips import ClipSpec
+from foreframe.clips import ClipSpec, as_floats, to_float
 from foreframe.errors import InputError
 from foreframe.model import LatentFeedback
 from foreframe.objective import elbo
@@ -151,6 +151,32 @@ def test_a_session_equals_a_rollout(name: str, n_past: int) -> None:
     session.reset(frames[:, :n_past], conditions[:, :n_past], noise(2, 2))
     seen = torch.stack([session.act(conditions[:, t]) for t in range(n_past, T)], 2)
     torch.testing.assert_close(seen.flatten(0, 1), expected.clamp(0, 1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bytes_are_the_same_pictures_as_floats(name: str) -> None:
+    """Frames, and label images among the conditions, may be given as bytes."""
+    model = small(name).float().eval()
+    frames, conditions = clip(model)
+    frames = (frames * 255).to(torch.uint8)
+    conditions = conditions.float() if conditions.ndim == 3 else (conditions.abs() * 64).byte()
+    seen = []
+    for given, known in ((frames, conditions), (to_float(frames), as_floats(conditions))):
+        session = Session(model)
+        session.reset(given[:, :2], known[:, :2], noise(2))
+        seen.append(session.play(known[:, 2:]))
+    assert torch.equal(*seen)
+
+
+def test_floats_that_are_no_pictures_are_refused() -> None:
+    model = small("compact").eval()
+    frames, conditions = clip(model)
+    with pytest.raises(
+        InputError, match=r"floats from 0.* to 2.*; expected bytes, or floats in \[0, 1\]"
+    ):
+        Session(model).reset(frames[:, :2] * 255, conditions[:, :2], noise(2))
+    with pytest.raises(InputError, match="floats from nan"):
+        Session(model).reset(frames[:, :2] * torch.nan, conditions[:, :2], noise(2))
 
 
 @pytest.mark.parametrize("name", NAMES)

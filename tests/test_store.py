@@ -317,7 +317,8 @@ def test_label_images_are_a_condition_too(tmp_path: Path) -> None:
     spec = made.clip_spec(("pose",))
     assert spec.condition == (3, 32, 64)
     clip = Windows(made, "train", 4, ("pose",)).clips([1])
-    torch.testing.assert_close(clip.conditions, 1 - clip.frames.float() / 255)
+    assert clip.conditions.dtype == torch.uint8
+    assert torch.equal(clip.conditions, 255 - clip.frames)
 
 
 def test_inspect_says_what_is_in_it(store: ClipStore) -> None:

@@ -27,7 +27,7 @@ from foreframe.errors import InputError, TrainingError
 from foreframe.plugins import RECIPES as RECIPE_FILES
 from foreframe.runtime import hardware
 from foreframe.training import resolve
-from foreframe.training.step import forced_steps, steps_ahead
+from foreframe.training.step import forced_steps, pushforward_steps
 
 SVG = {
     "model.code": 8,
@@ -92,7 +92,7 @@ def test_resumed_is_uninterrupted_bit_for_bit(
     process = in_another_process(store, recipe, tmp_path / "halves")
     output = finish(process)
     assert process.returncode == 0, output
-    assert "going on from step 5" in output
+    assert "resuming from step 5" in output
     whole, halves = state_of(tmp_path / "whole"), state_of(tmp_path / "halves")
     assert whole.keys() == halves.keys()
     assert all(torch.equal(whole[k], halves[k]) for k in whole)
@@ -159,7 +159,7 @@ def test_a_run_stopped_early_is_a_model_already(store: ClipStore, tmp_path: Path
     result = foreframe.train(
         "push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=2
     )
-    assert result["best_psnr"] is None
+    assert result.best_psnr is None
     assert foreframe.load(tmp_path / "run").latent_shapes == ((3,),)
 
 
@@ -258,7 +258,7 @@ def test_sigterm_saves_and_exits_143(store: ClipStore, tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     output = finish(process)
     assert process.returncode == 143, output
-    assert "the same command goes on" in output
+    assert "the same command resumes" in output
     step = json.loads((max((tmp_path / "run" / "state").iterdir()) / "state.json").read_text())[
         "step"
     ]
@@ -310,8 +310,8 @@ def test_one_bad_step_is_skipped_and_counted(
     result = foreframe.train(
         "push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"]
     )
-    assert result["skipped_steps"] == 1
-    assert result["steps"] == 8
+    assert result.skipped_steps == 1
+    assert result.steps == 8
 
 
 @pytest.mark.slow
@@ -379,9 +379,10 @@ def test_another_run_in_the_same_folder_is_refused(
 
 def test_a_dry_run_writes_nothing(store: ClipStore, tmp_path: Path) -> None:
     found = foreframe.train("svg-bair", store.path, tmp_path / "run", dry_run=True)
-    assert found["condition"] == [4]
-    assert found["future_states_given"] is True
-    assert found["parameters"] > 20_000_000
+    assert found.summary.condition == (4,)
+    assert found.summary.future_states_given
+    assert found.summary.parameters > 20_000_000
+    assert found.steps == 0
     assert not (tmp_path / "run").exists()
 
 
@@ -495,7 +496,7 @@ def test_another_run_is_gone_on_from_with_other_settings(store: ClipStore, tmp_p
     again = foreframe.train(
         "push-tiny", store.path, tmp_path / "b", changes=more, resume_from=tmp_path / "a"
     )
-    assert (first["steps"], again["steps"]) == (4, 8)
+    assert (first.steps, again.steps) == (4, 8)
     lines = [
         json.loads(line) for line in (tmp_path / "b" / "metrics.jsonl").read_text().splitlines()
     ]
@@ -554,15 +555,15 @@ def test_a_compiled_model_trains_to_the_same(store: ClipStore, tmp_path: Path) -
         torch.testing.assert_close(value, weights[1][key], rtol=1e-3, atol=1e-5)
 
 
-def test_steps_ahead_are_drawn_over_the_orders_of_magnitude() -> None:
+def test_pushforward_steps_are_drawn_over_the_orders_of_magnitude() -> None:
     config = resolve("pose-dance-short", changes={"clip.pushforward": 63})
-    draws = [steps_ahead(config, step) for step in range(4000)]
-    assert draws[7] == steps_ahead(config, 7)
+    draws = [pushforward_steps(config, step) for step in range(4000)]
+    assert draws[7] == pushforward_steps(config, 7)
     assert min(draws) == 0
     assert max(draws) == 63
     for low, high in ((2, 4), (8, 16), (32, 64)):  # each doubling as often as the next
         assert sum(low <= d < high for d in draws) / len(draws) == pytest.approx(1 / 6, abs=0.03)
-    assert {steps_ahead(resolve("push-tiny"), step) for step in range(50)} == {0}
+    assert {pushforward_steps(resolve("push-tiny"), step) for step in range(50)} == {0}
 
 
 def test_a_clip_goes_on_from_the_models_own_frames() -> None:
@@ -578,7 +579,7 @@ def test_a_clip_goes_on_from_the_models_own_frames() -> None:
     spec = model.spec
     frames = to_uint8(torch.rand(2, 6, *spec.frame))
     conditions = torch.rand(2, 6, *spec.condition)
-    found = ModelWithLoss(model, 1, False)(frames, conditions, [1, 2], 1e-3, (), ahead=3)
+    found = ModelWithLoss(model, 1, False)(frames, conditions, [1, 2], 1e-3, (), pushforward=3)
     noise, truth = Noise([1, 2]), frames.float() / 255
     with torch.no_grad():
         ahead = (
@@ -607,12 +608,8 @@ def test_fresh_moves_a_run_aside_and_nothing_else(
     shutil.copytree(run, tmp_path / "run")
     with pytest.raises(InputError, match="is another run"):
         foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
-    assert (
-        foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, fresh=True)[
-            "steps"
-        ]
-        == 2
-    )
+    again = foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, fresh=True)
+    assert again.steps == 2
     assert (tmp_path / "run.1" / "model.safetensors").read_bytes() == (
         run / "model.safetensors"
     ).read_bytes()

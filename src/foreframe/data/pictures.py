@@ -1,9 +1,13 @@
-"""Picture files, and pictures brought to the size that a store has: area averages on the way down."""
+"""Picture files, and pictures brought to the size that a store has: area averages on the way down.
+
+Letters: T frames, H height, W width, C channels, K stacked pictures.
+"""
 
 from __future__ import annotations
 
 import io
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,66 +15,163 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from .sources.recording import finite
+from .sources.pixels import PixelSample, PixelScale, channel_layout, pixel_scale
 
 Array = NDArray[Any]
 
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff")
+LARGEST = (
+    1 << 26
+)  # pixels of a picture; 8192 x 8192, far more than any camera that a model could be trained on
+_DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_ORIENTATION = 0x0112  # EXIF tag
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
+
+@dataclass(frozen=True)
+class PictureHeader:
+    """What a picture file says before it is decoded.
+
+    Attributes:
+        width: in pixels, as stored.
+        height: in pixels, as stored.
+        mode: Pillow's name of the kind of pixels.
+        turned: whether a viewer turns or mirrors it (EXIF).
+        clear: whether pixels may be transparent.
+    """
+
+    width: int
+    height: int
+    mode: str
+    turned: bool
+    clear: bool
+
+    @property
+    def deep(self) -> bool:
+        """Whether pixels are grey numbers of more than 8 bits, as in maps of depth."""
+        return self.mode in _DEEP
 
 
-def read_picture(file: Path) -> Array:
-    """A picture file as uint8 RGB [H, W, 3]; a PNG's checksums are verified first."""
-    from PIL import Image
-
+def look_at(file: Path) -> PictureHeader:
+    """Return the header of a picture file, if its picture is one and of a sane size."""
     try:
-        with Image.open(file) as image:
-            image.verify()
-        with Image.open(file) as image:
-            return np.asarray(image.convert("RGB"))
+        with _opened(file, str(file)) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
+            clear = "A" in image.getbands() or "transparency" in image.info
+            return PictureHeader(image.width, image.height, image.mode, turned, clear)
+    except InputError:
+        raise
     except Exception as error:  # Pillow's decoders raise anything; this is the one door
-        raise InputError(
-            f"{file} cannot be read ({error}); expected a whole picture: restore it or leave its episode out"
-        ) from None
+        raise _unreadable(file, error) from None
 
 
-def decode_picture(content: bytes, where: str) -> Array:
-    """The bytes of a picture file (JPEG, PNG, ...) as uint8 RGB [H, W, 3]."""
-    from PIL import Image
+def read_picture(file: Path, scale: PixelScale | None = None) -> Array:
+    """Return a picture file as a viewer shows it, uint8 RGB [H, W, 3]; a PNG's checksums are verified first.
 
+    Grey is repeated, transparent pixels lie on black. Grey of more than 8 bits needs a `scale`.
+    """
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            return np.asarray(image.convert("RGB"))
+        with _opened(file, str(file)) as image:
+            image.verify()
+        with _opened(file, str(file)) as image:
+            return _shown(image, str(file), scale)
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's decoders raise anything; this is the one door
+        raise _unreadable(file, error) from None
+
+
+def decode_picture(content: bytes, where: str, scale: PixelScale | None = None) -> Array:
+    """Return the bytes of a picture file (JPEG, PNG, ...) as uint8 RGB [H, W, 3]."""
+    try:
+        with _opened(io.BytesIO(content), where) as image:
+            return _shown(image, where, scale)
+    except InputError:
+        raise
     except Exception as error:  # Pillow's decoders raise anything; this is the one door
         raise InputError(
             f"{where} is no whole picture ({error}): fetch it again, or say --skip-bad"
         ) from None
 
 
-def as_pictures(frames: Array, where: str) -> Array:
-    """uint8 [T, H, W, 3] from [T, H, W, 3], [T, 3, H, W] or [T, 3 K, H, W] (K stacked pictures, the last one current).
+def deep_sample(file: Path) -> PixelSample:
+    """Return the dtype and range of the pixels of a deep picture."""
+    try:
+        with _opened(file, str(file)) as image:
+            return PixelSample.of(_numbers(image))
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's decoders raise anything; this is the one door
+        raise _unreadable(file, error) from None
 
-    Numbers are bytes, or floats in [0, 1] or [0, 255].
+
+def shown_rgb(image: Any) -> Array:
+    """Return a Pillow image of any mode as uint8 RGB [H, W, 3], transparent pixels on black."""
+    from PIL import Image
+
+    if "A" in image.getbands() or "transparency" in image.info:
+        clear = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", clear.size, (0, 0, 0, 255)), clear)
+    return np.asarray(image.convert("RGB"))
+
+
+def _opened(file: Any, where: str) -> Any:
+    from PIL import Image
+
+    image = Image.open(file)
+    if image.width * image.height > LARGEST:
+        image.close()
+        raise InputError(
+            f"{where} says it is {image.width}x{image.height}; expected at most {LARGEST} pixels: it is no camera's picture"
+        )
+    if getattr(image, "n_frames", 1) > 1:
+        image.close()
+        raise InputError(
+            f"{where} holds {image.n_frames} pictures; expected one: animations are read as videos (.gif, .mp4)"
+        )
+    return image
+
+
+def _shown(image: Any, where: str, scale: PixelScale | None) -> Array:
+    from PIL import ImageOps
+
+    if image.mode not in _DEEP:
+        return shown_rgb(ImageOps.exif_transpose(image))
+    pixels = _numbers(ImageOps.exif_transpose(image))
+    if scale is None:
+        raise InputError(
+            f"{where} is grey of more than 8 bits ({PixelSample.of(pixels).low:g} to {PixelSample.of(pixels).high:g}), as "
+            "maps of depth are; expected 8 bits: say --pixel-range LOW HIGH, the numbers that are black and white"
+        )
+    return np.repeat(scale.to_bytes(pixels, where)[..., None], 3, axis=-1)
+
+
+def _numbers(image: Any) -> Array:
+    """Deep pixels; Pillow of before reads 16 bits as 32."""
+    pixels = np.asarray(image)
+    deep = pixels.dtype == np.int32 and pixels.min(initial=0) >= 0
+    return pixels.astype(np.uint16) if deep and pixels.max(initial=0) < 1 << 16 else pixels
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    return InputError(
+        f"{file} cannot be read ({error}); expected a whole picture: restore it or leave its episode out"
+    )
+
+
+def as_pictures(frames: Array, where: str, scale: PixelScale | None = None) -> Array:
+    """Return uint8 [T, H, W, 3] from [T, H, W, C], [T, C, H, W], [T, 3 K, H, W] (the last one current) or [T, H, W].
+
+    The `scale` is that of the source; without one it is found from these pictures alone.
     """
-    if frames.ndim != 4 or (frames.shape[-1] != 3 and (frames.shape[1] % 3 or not frames.shape[1])):
-        raise InputError(
-            f"{where} has frames of shape {list(frames.shape)}; expected [T, H, W, 3] or [T, 3 K, H, W]"
-        )
-    if frames.shape[-1] != 3:
-        frames = np.moveaxis(frames[:, -3:], 1, -1)
-    if frames.dtype == np.uint8:
-        return frames
-    if np.issubdtype(frames.dtype, np.floating):
-        frames = finite(frames, where) * (255 if frames.max(initial=0) <= 1 else 1)
-    if frames.min(initial=0) < 0 or frames.max(initial=0) > 255:
-        raise InputError(
-            f"{where} has pixels from {frames.min()} to {frames.max()}; expected 0..255, or floats in [0, 1]"
-        )
-    return np.round(frames).astype(np.uint8)
+    layout = channel_layout(frames.shape, where)
+    pictures = layout.to_rgb(frames)
+    if frames.dtype == np.uint8 and scale is None:
+        return pictures
+    return (scale or pixel_scale([PixelSample.of(frames)], where)).to_bytes(pictures, where)
 
 
 def number_of(path: Path) -> int:
-    """The number that a file or folder is called by, whatever stands before it; -1 if there is none.
+    """Return the number that a file or folder is called by, whatever stands before it; -1 if there is none.
 
     >>> number_of(Path("frame12.png")), number_of(Path("7")), number_of(Path("cover.png"))
     (12, 7, -1)
@@ -80,7 +181,7 @@ def number_of(path: Path) -> int:
 
 
 def resized(picture: Array, size: tuple[int, int], crop: bool) -> Array:
-    """`picture` uint8 [H, W, C] at (height, width) `size`.
+    """Return `picture` uint8 [H, W, C] at (height, width) `size`.
 
     `crop` keeps the aspect and cuts what is too much, equally on both sides; otherwise the picture is stretched.
 

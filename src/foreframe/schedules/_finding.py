@@ -1,42 +1,42 @@
-"""Find schedules by name."""
+"""Find the class of a schedule by its kind, and the kind of a schedule."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from typing import Any
 
 from ..plugins import SCHEDULES
+from ._schedule import Schedule
 
-Schedule = Callable[[int], float]
 
+def schedule_class(kind: str) -> type[Any]:
+    """Return the class of a kind of schedule: the one class that its module defines.
 
-def schedule_class(kind: str) -> type:
-    """Return the class of a schedule.
-
-    >>> schedule_class("constant").__name__
-    'Constant'
+    >>> schedule_class("constant")
+    <class 'foreframe.schedules.constant.Constant'>
 
     Raises:
         InputError: no schedule has this name; the message lists the nearest.
     """
     module = SCHEDULES.module(kind)
-    own = [
-        found
-        for _, found in inspect.getmembers(module, inspect.isclass)
-        if found.__module__ == module.__name__ and "__call__" in vars(found)
+    found = [
+        cls
+        for name, cls in inspect.getmembers(module, inspect.isclass)
+        if cls.__module__ == module.__name__ and not name.startswith("_")
     ]
-    if len(own) != 1:
-        raise TypeError(f"{module.__file__} defines {len(own)} schedules; expected one")
-    return own[0]
+    if len(found) != 1:
+        raise TypeError(f"{module.__file__} defines {len(found)} schedules; expected one")
+    return found[0]
 
 
-def kind_of(schedule: object) -> str | None:
-    """Return the name of a schedule's kind; None if `schedule` is none.
+def kind_of(schedule: Schedule) -> str | None:
+    """Return the kind that a schedule has in a configuration; None if it is no plug-in.
 
-    >>> from foreframe.schedules.constant import Constant
-    >>> kind_of(Constant(1.0)), kind_of(1.0)
-    ('constant', None)
+    >>> from foreframe.schedules import Constant
+    >>> kind_of(Constant(1.0))
+    'constant'
     """
+    home = type(schedule).__module__
     return next(
-        (kind for kind in SCHEDULES.names() if type(schedule) is schedule_class(kind)), None
+        (kind for kind in SCHEDULES.names() if SCHEDULES.module(kind).__name__ == home), None
     )

@@ -1,8 +1,10 @@
-"""`linear_decay`: a constant, then a straight line down to a floor."""
+"""`linear_decay`: down by the same amount each step, to a floor."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from ._schedule import check_finite, check_least
 
 
 @dataclass(frozen=True)
@@ -13,16 +15,20 @@ class LinearDecay:
     [1.0, 1.0, 0.5, 0.2]
 
     Attributes:
-        start: the value before the decay.
-        from_step: the optimiser step at which the decay begins.
-        per_step: how much is taken off at each step.
-        floor: the lowest value.
+        start: the first value.
+        from_step: where the decay begins.
+        per_step: how much lower each step is.
+        floor: the last value.
     """
 
     start: float
     from_step: int
     per_step: float
     floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_finite(start=self.start, floor=self.floor)
+        check_least(0, from_step=self.from_step, per_step=self.per_step)
 
     def __call__(self, step: int) -> float:
         return max(self.floor, self.start - self.per_step * max(0, step - self.from_step))

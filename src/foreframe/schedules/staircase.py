@@ -1,8 +1,10 @@
-"""`staircase`: equal steps down to a floor."""
+"""`staircase`: down in equal steps, to a floor."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from ._schedule import check_finite, check_least
 
 
 @dataclass(frozen=True)
@@ -14,15 +16,20 @@ class Staircase:
 
     Attributes:
         start: the first value.
-        every_steps: optimiser steps between two stairs.
-        by: how much is taken off at each stair.
-        floor: the lowest value.
+        every_steps: length of a stair.
+        by: height of a stair.
+        floor: the last value.
     """
 
     start: float
     every_steps: int
     by: float
     floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_finite(start=self.start, floor=self.floor)
+        check_least(1, every_steps=self.every_steps)
+        check_least(0, by=self.by)
 
     def __call__(self, step: int) -> float:
         return max(self.floor, self.start - self.by * (step // self.every_steps))

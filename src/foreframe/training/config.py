@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 from ..errors import InputError
 from ..runtime.hardware import Layout, Precision
-from ..schedules import Schedule, kind_of
-from ..schedules.constant import Constant
+from ..schedules import Constant, Schedule, kind_of
 
 
 @dataclass(frozen=True)
@@ -226,7 +225,7 @@ def _at_least_one(section: str, options: object, *names: str) -> None:
 def _plain(value: Any) -> Any:
     """Return dataclasses, schedules and tuples as mappings and lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kind = kind_of(value)
+        kind = kind_of(value) if callable(value) else None
         fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"kind": kind, **fields} if kind else fields
     if isinstance(value, Mapping):

@@ -100,7 +100,11 @@ def _schedule(name: str, value: Any, steps: Any) -> Schedule:
     cls = schedule_class(kind)
     if "total_steps" in inspect.signature(cls).parameters:
         options.setdefault("total_steps", steps)
-    schedule: Schedule = cls(**_parse(cls, options, name))
+    parsed = _parse(cls, options, name)
+    try:
+        schedule: Schedule = cls(**parsed)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     return schedule
 
 

@@ -1,9 +1,13 @@
-"""Pictures out of videos and GIFs, one after the other. Videos need PyAV (extra `video`)."""
+"""Pictures out of videos and GIFs, one after the other, as a viewer shows them. Videos need PyAV (extra `video`).
+
+Letters: T pictures, H height, W width.
+"""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +15,83 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..pictures import LARGEST, resized, shown_rgb
+from ..sources.pixels import PixelSample, PixelScale
 
 Array = NDArray[Any]
 
 VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".gif")
+_DEEP_BITS = 8
+_WHOLE = 0.1  # how far the durations of a GIF may be from whole multiples of the shortest
+_STRAIGHT = 1e-3
 
 
-def pictures(file: Path) -> Iterator[Array]:
-    """All pictures of a video or a GIF, uint8 [H, W, 3], decoded as they are asked for."""
-    return _gif(file) if file.suffix.lower() == ".gif" else _frames(str(file), str(file))
+@dataclass(frozen=True)
+class VideoHeader:
+    """What a video says before its pictures are decoded.
+
+    Attributes:
+        times_s: when each picture is shown, float64 [T].
+        rate: pictures per second, by the usual step.
+        steady: whether all steps are that one.
+        turned: the turn that a viewer makes, in words; empty if there is none.
+        aspect: width of a pixel by its height.
+        deep: whether it is grey of more than 8 bits, as maps of depth are.
+    """
+
+    times_s: Array
+    rate: float | None
+    steady: bool
+    turned: str
+    aspect: float
+    deep: bool
+
+
+def look_at(file: Path) -> VideoHeader:
+    """Return the header of a video or a GIF, and the times of its pictures.
+
+    Raises:
+        InputError: what is no video, or one of pictures larger than any camera's.
+    """
+    if file.suffix.lower() == ".gif":
+        durations = _durations_ms(file)
+        period = _gif_period_ms(durations)
+        counts = [max(1, round(d / period)) for d in durations] if period else []
+        if period:
+            times = np.arange(sum(counts)) * period / 1000
+        else:
+            times = np.concatenate([[0.0], np.cumsum(durations[:-1])]) / 1000
+        return VideoHeader(times, _rate(times), period > 0, "", 1.0, False)
+    av = _av()
+    try:
+        with av.open(str(file)) as container:
+            stream = container.streams.video[0]
+            _sane(stream.codec_context.width, stream.codec_context.height, str(file))
+            times = _times(container, stream)
+            container.seek(0)
+            frame = next(container.decode(stream))
+            aspect = _aspect(stream)
+            matrix = _matrix(frame)
+            turned = "" if matrix == (1, 0, 0, 1) else _turn_in_words(matrix)
+            steps = np.diff(times)
+            usual = float(np.median(steps)) if len(steps) else 0.0
+            steady = bool((np.abs(steps - usual) <= 0.1 * usual + 1e-3).all())
+            return VideoHeader(times, _rate(times), steady, turned, aspect, _is_deep(frame))
+    except InputError:
+        raise
+    except Exception as error:  # FFmpeg, and PyAV on what FFmpeg made of it; this is the one door
+        raise _broken(str(file), 0, error) from None
+
+
+def pictures(file: Path, scale: PixelScale | None = None) -> Iterator[Array]:
+    """Yield all pictures of a video or a GIF, uint8 [H, W, 3], decoded as they are asked for."""
+    if file.suffix.lower() == ".gif":
+        return _gif(file)
+    return _frames(str(file), str(file), scale=scale)
 
 
 def decoded(video: Path | bytes, frames: int, where: str, start_s: float = 0.0) -> Iterator[Array]:
-    """Exactly `frames` pictures of a video from `start_s` seconds on, uint8 [H, W, 3]; an error if there are fewer."""
+    """Yield exactly `frames` pictures of a video from `start_s` seconds on, uint8 [H, W, 3]; an error if there are fewer."""
     source = io.BytesIO(video) if isinstance(video, bytes) else str(video)
     count = 0
     for picture in _frames(source, where, start_s):
@@ -39,24 +107,27 @@ def decoded(video: Path | bytes, frames: int, where: str, start_s: float = 0.0) 
 
 
 def rate(file: Path) -> float | None:
-    """Frames a second, where the file says so."""
-    if file.suffix.lower() == ".gif":
-        return 1000 / _gif_period_ms(_durations_ms(file))
+    """Return frames per second, where the file says so."""
+    return look_at(file).rate
+
+
+def deep_sample(file: Path) -> PixelSample:
+    """Return the range of the first picture's numbers of a deep video."""
     av = _av()
-    try:
-        with av.open(str(file)) as container:
-            found = container.streams.video[0].average_rate
-            return float(found) if found else None
-    except (av.error.FFmpegError, OSError, IndexError) as error:
-        raise _broken(str(file), 0, error) from None
+    with av.open(str(file)) as container:
+        return PixelSample.of(_deep_numbers(next(container.decode(video=0))))
 
 
-def _frames(source: str | io.BytesIO, where: str, start_s: float = 0.0) -> Iterator[Array]:
+def _frames(
+    source: str | io.BytesIO, where: str, start_s: float = 0.0, scale: PixelScale | None = None
+) -> Iterator[Array]:
     av = _av()
     count = 0
     try:
         with av.open(source) as container:
             stream = container.streams.video[0]
+            _sane(stream.codec_context.width, stream.codec_context.height, where)
+            aspect = _aspect(stream)
             first = start_s - 0.5 / float(
                 stream.average_rate or 30
             )  # half a frame of slack for rounded times
@@ -65,10 +136,104 @@ def _frames(source: str | io.BytesIO, where: str, start_s: float = 0.0) -> Itera
             for frame in container.decode(stream):
                 if start_s > 0 and frame.time is not None and frame.time < first:
                     continue
-                yield frame.to_ndarray(format="rgb24")
+                yield _shown(frame, aspect, where, scale)
                 count += 1
-    except (av.error.FFmpegError, OSError, IndexError, ValueError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # FFmpeg, and PyAV on what FFmpeg made of it; this is the one door
         raise _broken(where, count, error) from None
+
+
+def _shown(frame: Any, aspect: float, where: str, scale: PixelScale | None) -> Array:
+    """A frame as a viewer shows it: 8 bits, square pixels, upright."""
+    if _is_deep(frame):
+        numbers = _deep_numbers(frame)
+        if scale is None:
+            raise InputError(
+                f"{where} is grey of more than 8 bits, as maps of depth are ({numbers.min()} to {numbers.max()} in its first "
+                "picture); expected a camera's pictures: say --pixel-range LOW HIGH, the numbers that are black and white"
+            )
+        picture = np.repeat(scale.to_bytes(numbers, where)[..., None], 3, axis=-1)
+    else:
+        picture = frame.to_ndarray(format="rgb24")
+    if abs(aspect - 1) > _STRAIGHT:
+        height, width = picture.shape[:2]
+        wide = (height, max(1, round(width * aspect)))
+        tall = (max(1, round(height / aspect)), width)
+        picture = resized(picture, wide if aspect > 1 else tall, crop=False)
+    return _turned(picture, _matrix(frame))
+
+
+def _turned(picture: Array, matrix: tuple[int, int, int, int]) -> Array:
+    """A picture under x' = a x + c y, y' = b x + d y, where each is -1, 0 or 1."""
+    a, b, c, d = matrix
+    if a:
+        return np.ascontiguousarray(picture[:: 1 if d > 0 else -1, :: 1 if a > 0 else -1])
+    turned = picture.swapaxes(0, 1)
+    return np.ascontiguousarray(turned[:: 1 if b > 0 else -1, :: 1 if c > 0 else -1])
+
+
+def _matrix(frame: Any) -> tuple[int, int, int, int]:
+    """The display matrix (a, b, c, d) of a frame, in quarter turns and mirrors; a turn by other angles is left as it is."""
+    for data in frame.side_data:
+        if "DISPLAYMATRIX" in str(data.type):
+            raw = np.frombuffer(bytes(data), np.int32)[:5] / 65536
+            a, b, c, d = (round(float(raw[i])) for i in (0, 1, 3, 4))
+            if (abs(a), abs(b), abs(c), abs(d)) in ((1, 0, 0, 1), (0, 1, 1, 0)):
+                return a, b, c, d
+    return 1, 0, 0, 1
+
+
+def _turn_in_words(matrix: tuple[int, int, int, int]) -> str:
+    turns = {
+        (0, 1, -1, 0): "a quarter clockwise",
+        (-1, 0, 0, -1): "a half",
+        (0, -1, 1, 0): "a quarter anticlockwise",
+    }
+    return turns.get(matrix, "mirrored")
+
+
+def _is_deep(frame: Any) -> bool:
+    return frame.format.name.startswith("gray") and any(
+        component.bits > _DEEP_BITS for component in frame.format.components
+    )
+
+
+def _deep_numbers(frame: Any) -> Array:
+    kind = frame.format.name
+    return np.asarray(frame.to_ndarray(format=kind if kind.startswith("gray16") else "gray16le"))
+
+
+def _aspect(stream: Any) -> float:
+    found = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio
+    return float(found) if found else 1.0
+
+
+def _times(container: Any, stream: Any) -> Array:
+    """When the pictures are shown, by the packets, which need no decoding; even steps where they do not say."""
+    stamps, count = [], 0
+    for packet in container.demux(stream):
+        if packet.size and not getattr(packet, "is_discard", False):
+            count += 1
+            if packet.pts is not None:
+                stamps.append(packet.pts)
+    step = 1 / float(stream.average_rate or stream.guessed_rate or 1)
+    if len(stamps) < count or len(set(stamps)) < count:
+        return np.arange(count) * step
+    return np.sort(np.asarray(stamps, np.float64)) * float(stream.time_base)
+
+
+def _rate(times: Array) -> float | None:
+    steps = np.diff(times)
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    return round(1 / usual, 3) if usual > 0 else None
+
+
+def _sane(width: int, height: int, where: str) -> None:
+    if width * height > LARGEST:
+        raise InputError(
+            f"{where} says it is {width}x{height}; expected at most {LARGEST} pixels: it is no camera's picture"
+        )
 
 
 def _broken(where: str, count: int, error: Exception) -> InputError:
@@ -96,8 +261,8 @@ def _gif(file: Path) -> Iterator[Array]:
     try:
         with Image.open(file) as image:
             for frame, duration in zip(ImageSequence.Iterator(image), durations, strict=True):
-                picture = np.asarray(frame.convert("RGB"))
-                for _ in range(max(1, round(duration / period))):
+                picture = shown_rgb(frame)
+                for _ in range(max(1, round(duration / period)) if period else 1):
                     yield picture
     except Exception as error:  # Pillow's decoders raise anything; this is the one door
         raise _broken(str(file), 0, error) from None
@@ -108,15 +273,22 @@ def _durations_ms(file: Path) -> list[float]:
 
     try:
         with Image.open(file) as image:
+            _sane(image.width, image.height, str(file))
             return [float(frame.info.get("duration", 0)) for frame in ImageSequence.Iterator(image)]
+    except InputError:
+        raise
     except Exception as error:  # Pillow's decoders raise anything; this is the one door
         raise _broken(str(file), 0, error) from None
 
 
 def _gif_period_ms(durations: list[float]) -> float:
-    """The shortest time that a picture stands; 100 ms where the file says nothing, as browsers do.
+    """The time that a picture stands, if all durations are multiples of the shortest; 0 if they are not.
 
-    >>> _gif_period_ms([200.0, 600.0, 200.0])
-    200.0
+    100 ms where the file says nothing, as browsers do.
+
+    >>> _gif_period_ms([200.0, 600.0, 200.0]), _gif_period_ms([100.0, 150.0])
+    (200.0, 0.0)
     """
-    return min((d for d in durations if d > 0), default=100.0)
+    period = min((d for d in durations if d > 0), default=100.0)
+    whole = all(abs(d / period - round(d / period)) <= _WHOLE for d in durations)
+    return period if whole else 0.0

@@ -22,7 +22,9 @@ def recognises(path: Path) -> bool:
 
 
 def open_recordings(path: Path, options: SourceOptions) -> Videos:
-    options.refuse("KTH has pictures alone")
+    options.refuse(
+        "KTH has pictures alone", "camera", "actions", "states", "labels", "layout", "actions_file"
+    )
     files = [file for file in files_of(path) if _NAME.fullmatch(file.stem)]
     if not files:
         raise InputError(f"{path} has no person<nn>_<class>_d<n>_uncomp.avi; expected KTH")

@@ -1,14 +1,17 @@
-"""NumPy archives: frames and actions of one episode a file, under the names people give them.
+"""NumPy archives: frames and actions of one episode per file, under the names people give them.
 
-Frames may be [T, H, W, 3], [T, 3, H, W] or [T, 3 K, H, W] (K stacked pictures, the last one current), bytes or floats in
-[0, 1]. A first action of all zeros means that row k led to frame k; otherwise it leads to frame k + 1.
+Frames may be [T, H, W, C], [T, C, H, W], [T, 3 K, H, W] (K stacked pictures, the last one current) or grey [T, H, W]; C is
+1, 3 or 4. One scale of pixels and one lag hold for all files. The lag is that of `--lag`; else actions between frames
+(T - 1 of them) lead on, and a first action of zeros in every file says that row k led to frame k.
+
+Letters: T frames, H height, W width, C channels, K stacked pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,115 +20,326 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..pictures import as_pictures
+from ..sources.findings import AmbiguousSource, Findings
+from ..sources.folders import files_under, is_leftover, split_of_path
 from ..sources.options import SourceOptions
+from ..sources.pixels import (
+    ChannelLayout,
+    PixelSample,
+    PixelScale,
+    channel_layout,
+    is_depth,
+    pixel_scale,
+)
 from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
+from ..sources.times import cuts_at_gaps, rate_of, seconds_of, tells_time
+from ._archives import Archive, Member, numbers_of
 
 Array = NDArray[Any]
+Span = tuple[Path, int, int]
 
-_FRAMES = ("frames", "aux1_image", "image", "images", "video", "observation", "observations", "obs")
+_FRAMES = (
+    "frames", "aux1_image", "image", "images", "img", "imgs", "rgb", "pixels", "video", "observation", "observations", "obs",
+)  # fmt: skip
 _ACTIONS = ("action", "actions")
 _STATES = ("endeffector_pos", "endeffector_positions", "state", "states")
 _LABELS = ("label", "labels", "label_images")
+_SAMPLED = 16  # files whose pixels are looked at before anything is read
+_MOST = 0.5
 
 
 def recognises(path: Path) -> bool:
-    return path.suffix == ".npz" or (path.is_dir() and next(path.glob("*.npz"), None) is not None)
+    return path.suffix == ".npz" or (
+        path.is_dir() and any(f.suffix == ".npz" and not is_leftover(f) for f in path.glob("*.npz"))
+    )
 
 
 def open_recordings(path: Path, options: SourceOptions) -> Archives:
-    options.refuse("archives do not tell the time", "max_gap_s")
-    files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
+    options.refuse("an archive holds its own actions", "actions_file", "layout")
+    files = [f for f in files_under(path) if f.suffix == ".npz"] if path.is_dir() else [path]
     if not files:
-        raise InputError(f"{path} has no .npz files; expected one episode a file")
-    with _load(files[0]) as archive:
-        keys = list(archive)
-    frames = options.one("camera", keys, _FRAMES, files[0])
-    if frames is None:
-        raise InputError(
-            f"{files[0]} has {', '.join(keys)}; expected frames under one of {', '.join(_FRAMES)}: name them with --camera"
-        )
-    actions, states = (
-        options.some("actions", keys, _ACTIONS, files[0]),
-        options.some("states", keys, _STATES, files[0]),
-    )
-    return Archives(
-        tuple(files),
-        frames,
-        {"action": actions, "state": states},
-        options.one("labels", keys, _LABELS, files[0]),
-    )
+        raise InputError(f"{path} has no .npz files; expected one episode per file")
+    with Archive.open(files[0], options) as archive:
+        members = dict(archive.members)
+    keys = list(members)
+    frames = _camera(files[0], members, options)
+    chosen: dict[Role, tuple[str, ...]] = {
+        "action": () if options.no_actions else options.some("actions", keys, _ACTIONS, files[0]),
+        "state": options.some("states", keys, _STATES, files[0]),
+    }
+    labels = options.one("labels", keys, _LABELS, files[0])
+    files, looked, findings = _all_looked(files, frames, chosen, options)
+    layout = channel_layout(looked[0].frames.shape, f"{files[0]}: {frames}")
+    scale = _scale(files, frames, options)
+    lag, why = _lag(files, looked, options) if chosen["action"] else (1, "no actions")
+    findings = findings.decided("camera", frames, _why_camera(frames, options), "--camera")
+    findings = findings.decided("channels", layout.kind, layout.reason)
+    findings = findings.decided("pixel range", scale, scale.reason, "--pixel-range")
+    if chosen["action"]:
+        findings = findings.decided("lag", lag, why, "--lag")
+    findings = _columns_said(findings, members, frames, chosen, labels)
+    spans, seconds, findings = _spans(files, looked, options, findings)
+    source = Archives(
+        path, tuple(spans), frames, chosen, labels, layout, scale, lag, options, findings,
+        rate_of(seconds), {},
+    )  # fmt: skip
+    return dataclasses.replace(source, columns=source.described())
 
 
 @dataclass(frozen=True)
 class Archives:
-    """One episode a file; `keys` are those of the vector columns by role."""
+    """One episode per file, or per stretch of a file without a gap in time; `keys` are those of the vector columns."""
 
-    files: tuple[Path, ...]
+    root: Path
+    spans: tuple[Span, ...]
     frames_key: str
     keys: Mapping[Role, tuple[str, ...]]
     labels_key: str | None
-    frames_per_second: float | None = None
+    layout: ChannelLayout
+    scale: PixelScale
+    lag: int
+    options: SourceOptions
+    findings: Findings
+    frames_per_second: float | None
+    columns: Mapping[str, Column]
 
-    @property
-    def notes(self) -> Sequence[str]:
-        taken = [f"{role}s from {', '.join(keys) or 'nothing'}" for role, keys in self.keys.items()]
-        labels = [f"label images from {self.labels_key}"] if self.labels_key else []
-        return (", ".join([f"frames from {self.frames_key}", *taken, *labels]),)
-
-    @cached_property
-    def columns(self) -> Mapping[str, Column]:
+    def described(self) -> dict[str, Column]:
+        """Return the columns as the first file has them."""
+        file = self.spans[0][0]
         found = {}
-        with _load(self.files[0]) as archive:
+        with Archive.open(file, self.options) as archive:
             for role, keys in self.keys.items():
-                rows = {key: _member(self.files[0], archive, key) for key in keys}
-                if rows:
-                    widths = {key: int(np.prod(r.shape[1:], dtype=int)) for key, r in rows.items()}
-                    led_here = role == "action" and not any(
-                        r[0].any() for r in rows.values() if len(r)
-                    )
-                    found[str(role)] = side_by_side(role, widths, 0 if led_here else 1)
+                members = {k: numbers_of(file, k, archive.member(k)) for k in keys}
+                widths = {k: int(np.prod(m.shape[1:], dtype=int)) for k, m in members.items()}
+                if widths:
+                    column = side_by_side(role, widths, self.lag if role == "action" else 1)
+                    kinds = [_kind(m) for k, m in members.items() for _ in range(widths[k])]
+                    found[str(role)] = dataclasses.replace(column, kinds=tuple(kinds))
             if self.labels_key:
-                labels = as_pictures(
-                    _member(self.files[0], archive, self.labels_key), str(self.files[0])
-                )
-                found["label"] = Column("label", "uint8", labels.shape[1:], lag=0)
+                shape = archive.member(self.labels_key).shape
+                size = as_pictures(np.zeros((1, *shape[1:]), np.uint8), str(file)).shape[1:]
+                found["label"] = Column("label", "uint8", size, lag=0)
         return found
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.spans)
 
     def read(self, index: int) -> Recording:
-        file = self.files[index]
-        with _load(file) as archive:
-            frames = as_pictures(_member(file, archive, self.frames_key), str(file))
-            values = {}
-            for role, keys in self.keys.items():
-                if keys:
-                    rows = [
-                        one_a_frame(_member(file, archive, k), len(frames), f"{file}: {k}")
-                        for k in keys
-                    ]
-                    values[str(role)] = np.concatenate(rows, 1)
-            if self.labels_key:
-                values["label"] = as_pictures(
-                    _member(file, archive, self.labels_key), f"{file}: {self.labels_key}"
+        file, first, last = self.spans[index]
+        values = {}
+        with Archive.open(file, self.options) as archive:
+            member = archive.member(self.frames_key)
+            if len(member.shape) != len(self._shape):
+                raise InputError(
+                    f"{file}: {self.frames_key} has shape {list(member.shape)}; expected {len(self._shape)} axes as in {self.spans[0][0].name}"
                 )
-        return Recording(file.stem, frames, values)
+            count = member.shape[0]
+            for role, keys in self.keys.items():
+                lag = self.lag if role == "action" else 1
+                rows = [_rows(archive, file, k, count, role, lag) for k in keys]
+                if rows:
+                    values[str(role)] = np.concatenate(rows, 1)[first:last]
+            if self.labels_key:
+                labels = as_pictures(archive.read(self.labels_key), f"{file}: {self.labels_key}")
+                values["label"] = labels[first:last]
+        name = str(file.relative_to(self.root).with_suffix("")) if file != self.root else file.stem
+        whole = (first, last) == (0, count)
+        split = split_of_path(self.root, file) if file != self.root else None
+        where = name if whole else f"{name}/{first}"
+        return Recording(where, self._frames(file, first, last), values, split, session=name)
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return (0,) * (3 if self.layout.axis is None else 4)
+
+    def _frames(self, file: Path, first: int, last: int) -> Iterator[Array]:
+        """Pictures `first` ... `last` - 1, a few at a time."""
+        where, at = f"{file}: {self.frames_key}", 0
+        with Archive.open(file, self.options) as archive:
+            shape = archive.member(self.frames_key).shape
+            layout = channel_layout(shape, where)
+            for block in archive.blocks(self.frames_key):
+                shown = self.scale.to_bytes(layout.to_rgb(block), where)
+                yield from shown[max(first - at, 0) : max(last - at, 0)]
+                at += len(block)
 
 
-def _load(file: Path) -> Any:
-    try:
-        return np.load(file, allow_pickle=False)
-    except Exception as error:  # zipfile, zlib and numpy raise many kinds; this is the one door
+@dataclass(frozen=True)
+class _Looked:
+    """What is known of a file without its pictures."""
+
+    frames: Member
+    actions: Array | None
+    seconds: Array
+
+
+def _look(
+    file: Path, frames: str, keys: Mapping[Role, Sequence[str]], options: SourceOptions
+) -> _Looked:
+    with Archive.open(file, options) as archive:
+        member = numbers_of(file, frames, archive.member(frames))
+        options.check_memory(member.nbytes, f"{file}: {frames}")
+        actions = [archive.read(k) for k in keys["action"] if k in archive.members]
+        flat = [a.reshape(len(a), -1)[:2] for a in actions if a.ndim and a.dtype.kind in "biuf"]
+        lengths = {len(a) for a in actions if a.ndim}
+        seconds = np.zeros(0)
+        for key, found in archive.members.items():
+            if found.shape == member.shape[:1] and found.dtype.kind in "iuf" and "time" in key:
+                rows = archive.read(key)
+                seconds = seconds_of(rows, key) if tells_time(key, rows) else seconds
+    short = lengths == {member.shape[0] - 1}
+    first = np.concatenate(flat, 1) if flat and not short else None
+    return _Looked(member, np.zeros((0, 0)) if short else first, seconds)
+
+
+def _all_looked(
+    files: Sequence[Path],
+    frames: str,
+    keys: Mapping[Role, Sequence[str]],
+    options: SourceOptions,
+) -> tuple[list[Path], list[_Looked], Findings]:
+    """What is known of every file; with --skip-bad, without those that cannot be opened."""
+    findings, kept, looked = Findings().reads(files), [], []
+    for file in files:
+        try:
+            looked.append(_look(file, frames, keys, options))
+            kept.append(file)
+        except InputError as error:
+            if not options.skip_bad or not len(files) > 1:
+                raise
+            findings = findings.ignores(file.name, f"broken: {error}")
+    if not kept:
         raise InputError(
-            f"{file} cannot be read ({error}); expected a NumPy archive (.npz)"
-        ) from None
+            f"{files[0]} and {len(files) - 1} others cannot be read; expected archives"
+        )
+    return kept, looked, findings
 
 
-def _member(file: Path, archive: Any, key: str) -> Array:
-    try:
-        return np.asarray(archive[key])
-    except Exception as error:
+def _lag(
+    files: Sequence[Path], looked: Sequence[_Looked], options: SourceOptions
+) -> tuple[int, str]:
+    """The one lag of all files, and what decided it."""
+    if options.lag is not None:
+        return options.lag, "--lag"
+    short = [
+        f
+        for f, seen in zip(files, looked, strict=True)
+        if seen.actions is not None and not seen.actions.size
+    ]
+    if short:
+        return (
+            1,
+            f"{len(short)} of {len(files)} files have one action less than frames: each leads on to the next frame",
+        )
+    with_rows = [
+        seen.actions for seen in looked if seen.actions is not None and len(seen.actions) > 1
+    ]
+    zero = [rows for rows in with_rows if not rows[0].any()]
+    padded = [rows for rows in zero if rows[1].any()]
+    said = f"{len(zero)} of {len(with_rows)} files begin with an action of zeros"
+    if not zero or len(zero) <= _MOST * len(with_rows):
+        return 1, said
+    if len(padded) == len(with_rows):
+        return 0, said + ", which led to the first frame"
+    raise AmbiguousSource(
+        files[0].parent,
+        (f"{said}, which led to the first frames", "actions that lead on, from rest"),
+        "--lag 0 or --lag 1",
+    )
+
+
+def _camera(file: Path, members: Mapping[str, Member], options: SourceOptions) -> str:
+    pictures = [k for k, m in members.items() if len(m.shape) >= 3 and m.dtype.kind in "biuf"]
+    if options.camera:
+        return options.one("camera", list(members), (), file) or ""
+    usual = [k for k in _FRAMES if k in members]
+    if not usual:
+        usual = [k for k in pictures if not is_depth(k) and k not in _LABELS]
+        if len(usual) > 1:
+            raise AmbiguousSource(file, [f"pictures from {k}" for k in usual], "--camera")
+    if not usual:
         raise InputError(
-            f"{file}: {key!r} cannot be read ({error}); expected it as in the first file, undamaged"
-        ) from None
+            f"{file} has {', '.join(members)}; expected frames under one of {', '.join(_FRAMES)}: name them with --camera"
+        )
+    return usual[0]
+
+
+def _why_camera(frames: str, options: SourceOptions) -> str:
+    return (
+        "--camera" if options.camera else "its name" if frames in _FRAMES else "the only pictures"
+    )
+
+
+def _scale(files: Sequence[Path], frames: str, options: SourceOptions) -> PixelScale:
+    """One scale for all files: every file's pixels count, unless they are bytes."""
+    samples = []
+    for number, file in enumerate(files):
+        with Archive.open(file, options) as archive:
+            member = archive.member(frames)
+            if member.dtype == np.uint8 and number >= _SAMPLED:
+                continue
+            if member.dtype == np.uint8:
+                samples.append(PixelSample("uint8", 0.0, 255.0))
+                continue
+            blocks = [PixelSample.of(block) for block in archive.blocks(frames)]
+            low, high = min(b.low for b in blocks), max(b.high for b in blocks)
+            samples.append(PixelSample(member.dtype.name, low, high))
+    return pixel_scale(samples, f"{files[0].parent}: {frames}", options.pixel_range)
+
+
+def _rows(archive: Archive, file: Path, key: str, count: int, role: Role, lag: int) -> Array:
+    numbers_of(file, key, archive.member(key))
+    rows = archive.read(key)
+    where = f"{file}: {key}"
+    if role == "state" and rows.ndim and len(rows) == count - 1:
+        raise InputError(f"{where} has {len(rows)} rows; expected {count}, one per frame")
+    if not rows.ndim:
+        raise InputError(f"{where} is one number; expected {count} rows, one per frame")
+    return one_a_frame(rows, count, where, lag)
+
+
+def _columns_said(
+    findings: Findings,
+    members: Mapping[str, Member],
+    frames: str,
+    keys: Mapping[Role, Sequence[str]],
+    labels: str | None,
+) -> Findings:
+    for role, names in keys.items():
+        for name in names:
+            width = int(np.prod(members[name].shape[1:], dtype=int))
+            findings = findings.takes(name, role, members[name].dtype, width)
+    if labels:
+        findings = findings.takes(labels, "label", members[labels].dtype)
+    taken = {frames, labels, *(n for names in keys.values() for n in names)}
+    for name, member in members.items():
+        if name in taken:
+            continue
+        if len(member.shape) >= 3:
+            findings = findings.leaves_out(name, "other pictures", f"--camera {name}")
+        elif member.shape and member.dtype.kind in "biuf":
+            findings = findings.leaves_out(name, "not called action or state", f"--states {name}")
+        else:
+            findings = findings.leaves_out(name, f"{member.dtype} {list(member.shape)}: no rows")
+    return findings
+
+
+def _spans(
+    files: Sequence[Path], looked: Sequence[_Looked], options: SourceOptions, findings: Findings
+) -> tuple[list[Span], Array, Findings]:
+    spans, cut = [], 0
+    for file, found in zip(files, looked, strict=True):
+        cuts = cuts_at_gaps(found.seconds, options.max_gap_s)
+        cut += len(cuts)
+        bounds = [0, *cuts, found.frames.shape[0]]
+        spans += [(file, a, b) for a, b in zip(bounds, bounds[1:], strict=False)]
+    seconds = looked[0].seconds
+    if not len(seconds):
+        options.refuse("these archives do not tell the time", "max_gap_s")
+    if cut:
+        findings = findings.decided("cuts", cut, "gaps in the times", "--max-gap-s")
+    return spans, seconds, findings
+
+
+def _kind(member: Member) -> str:
+    return {"b": "boolean", "i": "integer", "u": "integer"}.get(member.dtype.kind, "real")
