@@ -85,7 +85,7 @@ def _shorthands() -> dict[str, str]:
 
 
 def _take_changes(words: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return `--any.field VALUE` and the shorthands as {"any.field": value}, and the other words."""
+    """Return `--any.field VALUE` and shorthands as {"any.field": value}, and the other words."""
     changes: dict[str, Any] = {}
     rest: list[str] = []
     shorthands, waiting = _shorthands(), list(words)
