@@ -25,9 +25,9 @@ _GOLDEN = (5**0.5 - 1) / 2  # its multiples fill [0, 1) evenly
 
 
 class Windows:
-    """Every window of `length` frames that starts at frame 0, `every`, 2 `every`, ... of an episode, numbered in order.
+    """Every window of `length` frames that starts at frame 0, `stride`, 2 `stride`, ... of an episode, numbered in order.
 
-    Of each window the first `given` frames are there to see: all of them, unless less is asked for. With `apart` the first
+    Of each window the first `visible` frames are there to see: all of them, unless less is asked for. With `detached_context` the first
     so many frames, the context, are not those before the others but from another place of the same episode: where exactly
     depends on the window's number alone, and the places are spread evenly over the episode.
     """
@@ -38,19 +38,21 @@ class Windows:
         split: str,
         length: int,
         conditions: Sequence[str],
-        every: int = 1,
-        given: int | None = None,
-        apart: int = 0,
+        stride: int = 1,
+        visible: int | None = None,
+        detached_context: int = 0,
     ) -> None:
-        self.store, self.split, self.length, self.every, self.apart = (
+        self.store, self.split, self.length, self.stride, self.detached_context = (
             store,
             split,
             length,
-            every,
-            apart,
+            stride,
+            detached_context,
         )
         self.columns = store.resolve(conditions)
-        spare = 0 if given is None else length - given  # frames of a window that may be withheld
+        spare = (
+            0 if visible is None else length - visible
+        )  # frames of a window that may be withheld
         room = [(e, min(e.length, e.seen + spare)) for e in store.of_split(split)]
         self.episodes = [e for e, frames in room if frames >= length]
         if not self.episodes:
@@ -59,7 +61,7 @@ class Windows:
                 f"clips of {length} frames were asked for (context + horizon), but the longest episode of split {split!r} "
                 f"in {store.path} has {longest}: ask for a shorter horizon"
             )
-        counts = [(frames - length) // every + 1 for _, frames in room if frames >= length]
+        counts = [(frames - length) // stride + 1 for _, frames in room if frames >= length]
         self._ends = list(itertools.accumulate(counts))
 
     def __len__(self) -> int:
@@ -69,7 +71,7 @@ class Windows:
         """The episode and the first frame in it of window `index`."""
         number = bisect.bisect_right(self._ends, index)
         first = index - (self._ends[number - 1] if number else 0)
-        return self.episodes[number], first * self.every
+        return self.episodes[number], first * self.stride
 
     def clips(self, indices: Sequence[int]) -> Batch:
         """Windows as a batch: frames uint8 [B, T, C, H, W] (channels last in memory), conditions [B, T, *A].
@@ -96,10 +98,13 @@ class Windows:
     def _spans(self, index: int) -> tuple[Episode, list[tuple[int, int]]]:
         """The episode of a window, and the pieces of it that the window is made of: first frame and length of each."""
         episode, first = self.place(index)
-        if not self.apart:
+        if not self.detached_context:
             return episode, [(first, self.length)]
-        elsewhere = int(index * _GOLDEN % 1 * (episode.seen - self.apart + 1))
-        return episode, [(elsewhere, self.apart), (first + self.apart, self.length - self.apart)]
+        elsewhere = int(index * _GOLDEN % 1 * (episode.seen - self.detached_context + 1))
+        return episode, [
+            (elsewhere, self.detached_context),
+            (first + self.detached_context, self.length - self.detached_context),
+        ]
 
     def conditions(self, episode: Episode, first: int, count: int) -> Array:
         """What is known before frames `first` ... of an episode are seen: [count, *A]."""
