@@ -61,7 +61,9 @@ def pair(
     numbers = [last_number(name) for name in names]
     if counter is not None and -1 not in numbers and len(set(numbers)) == len(numbers):
         counted = table.numbers[counter][:, 0].astype(np.int64).tolist()
-        if set(counted) == set(numbers) or (len(counted) != len(names) and {*counted} >= {*numbers}):
+        if set(counted) == set(numbers) or (
+            len(counted) != len(names) and {*counted} >= {*numbers}
+        ):
             return _by_number(numbers, counted, counter, table)
     return one_by_one(len(names), table, where, has_states)
 
@@ -141,7 +143,9 @@ def _by_file_names(names: Sequence[str], table: Table, options: SourceOptions) -
     if not found:
         return None
     column, told = next(iter(found.items()))
-    twice = sorted({name for name in told if told.count(name) > 1}) if len({*told}) < len(told) else []
+    twice = (
+        sorted({name for name in told if told.count(name) > 1}) if len({*told}) < len(told) else []
+    )
     if twice:
         raise InputError(
             f"{table.file}: {column} names {twice[0]} in several rows; expected a row per picture"
@@ -165,7 +169,9 @@ def _by_file_names(names: Sequence[str], table: Table, options: SourceOptions) -
     )
 
 
-def _breaks_by_rows(rows: Sequence[int], told: Sequence[str], missing: Sequence[str]) -> tuple[int, ...]:
+def _breaks_by_rows(
+    rows: Sequence[int], told: Sequence[str], missing: Sequence[str]
+) -> tuple[int, ...]:
     """Where a row between two neighbours has lost its picture."""
     lost = {row for row, name in enumerate(told) if name in set(missing)}
     return tuple(
@@ -182,9 +188,7 @@ def _by_number(
     ordered = sorted(row_of)
     follows = {number: place for place, number in enumerate(ordered)}
     breaks = tuple(
-        i
-        for i in range(1, len(numbers))
-        if follows[numbers[i]] != follows[numbers[i - 1]] + 1
+        i for i in range(1, len(numbers)) if follows[numbers[i]] != follows[numbers[i - 1]] + 1
     )
     said = f"{unused} of {len(counted)} rows of {table.file.name} have no picture" if unused else ""
     return Pairing(

@@ -1,9 +1,9 @@
 """Where the table of an episode is: inside its folder, beside it, above it, or in a folder that mirrors it.
 
-    run_0/0.png ...  run_0/log.csv            inside
-    run_0/0.png ...  run_0.csv                beside, of the same name
-    run_0/images/0.png ...  run_0/log.csv     above, where the pictures are the only ones
-    videos/run_0.mp4  actions/run_0.csv       mirrored
+run_0/0.png ...  run_0/log.csv            inside
+run_0/0.png ...  run_0.csv                beside, of the same name
+run_0/images/0.png ...  run_0/log.csv     above, where the pictures are the only ones
+videos/run_0.mp4  actions/run_0.csv       mirrored
 """
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ from ..sources.options import SourceOptions
 from ._table_roles import base_name, episode_column, file_columns
 from ._tables import TABLES, Table, read_table
 
-_ROLES = ("action", "state", "observation", "obs", "endeffector", "position", "pose", "time", "proprio")
+_ROLES = (
+    "action",
+    "state",
+    "observation",
+    "obs",
+    "endeffector",
+    "position",
+    "pose",
+    "time",
+    "proprio",
+)
 _LOOSE = (".json", ".txt", ".npz", ".npy")  # files that may hold anything else as well
 _CACHED = 512
 
@@ -66,7 +76,11 @@ def fitting(file: Path, lengths: Sequence[int]) -> Table | None:
 def tables_in(folder: Path) -> list[Path]:
     """Return the files of a folder that may be tables."""
     return natural_order(
-        [f for f in folder.iterdir() if f.suffix.lower() in TABLES and f.is_file() and not is_leftover(f)]
+        [
+            f
+            for f in folder.iterdir()
+            if f.suffix.lower() in TABLES and f.is_file() and not is_leftover(f)
+        ]
     )
 
 
@@ -107,7 +121,9 @@ def _candidates(root: Path, place: Path, alone: bool) -> list[list[Path]]:
     if place != root:
         siblings = tables_in(place.parent)
         found.append([f for f in siblings if f.stem == stem])
-        found.append([f for f in siblings if f.stem.startswith((f"{stem}_", f"{stem}.", f"{stem}-"))])
+        found.append(
+            [f for f in siblings if f.stem.startswith((f"{stem}_", f"{stem}.", f"{stem}-"))]
+        )
         found.append(_mirrored(root, place, stem))
         if alone:
             found.append(siblings)
@@ -132,7 +148,12 @@ def _mirrored(root: Path, place: Path, stem: str) -> list[Path]:
 
 
 def _is_called(root: Path, file: Path, name: str) -> bool:
-    return name in (file.name, file.stem, str(file), str(file.relative_to(root) if file.is_relative_to(root) else file))
+    return name in (
+        file.name,
+        file.stem,
+        str(file),
+        str(file.relative_to(root) if file.is_relative_to(root) else file),
+    )
 
 
 def _one(tables: Sequence[Table]) -> Table:

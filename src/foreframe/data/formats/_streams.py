@@ -67,7 +67,9 @@ def streams_of(folder: Path, files: Sequence[Path]) -> tuple[list[Stream], Findi
     for words, group in by_words.items():
         if words not in numbered:
             for file in group:
-                findings = findings.ignores(file.name, "its name is not one of the numbered ones beside it")
+                findings = findings.ignores(
+                    file.name, "its name is not one of the numbered ones beside it"
+                )
     return found, findings
 
 
@@ -106,7 +108,9 @@ def one_camera(
     findings = Findings().decided("camera", chosen[0], why, "--camera")
     for other in cameras:
         if other != chosen[0]:
-            findings = findings.ignores(f"pictures of {other}", "another camera", f"--camera {other}")
+            findings = findings.ignores(
+                f"pictures of {other}", "another camera", f"--camera {other}"
+            )
     return [s for s, camera, _ in placed if camera == chosen[0]], findings
 
 
@@ -155,7 +159,10 @@ def _split_path(root: Path, stream: Stream) -> tuple[str, tuple[str, ...]]:
     parts = stream.folder.relative_to(root).parts if stream.folder != root else ()
     cameras = [p for p in parts if _is_camera(p)]
     rest = [p for p in parts if not _is_camera(p)]
-    return "/".join([*cameras, *([stream.camera] if stream.camera else [])]), (*rest, stream.episode)
+    return "/".join([*cameras, *([stream.camera] if stream.camera else [])]), (
+        *rest,
+        stream.episode,
+    )
 
 
 def _is_camera(name: str) -> bool:

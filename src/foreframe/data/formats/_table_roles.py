@@ -249,7 +249,9 @@ def _is_time(name: str, table: Table) -> bool:
     values = table.numbers[name]
     if name.casefold() in COUNTERS or values.shape[1] != 1:
         return False
-    strong = re.fullmatch(r"(unix_?)?time(stamps?)?([ _.\[(]*\w{1,12}[\])]?)?|t|t_\w{1,2}", name.casefold())
+    strong = re.fullmatch(
+        r"(unix_?)?time(stamps?)?([ _.\[(]*\w{1,12}[\])]?)?|t|t_\w{1,2}", name.casefold()
+    )
     return tells_time(name, values) or bool(strong and is_time(name))
 
 
@@ -263,5 +265,8 @@ def _is_else(name: str, table: Table) -> bool:
     rows = table.numbers[name]
     unnamed_count = re.fullmatch(r"column \d+|unnamed.*", lowered) and rows.shape[1] == 1
     return bool(
-        unnamed_count and len(rows) > 2 and (np.diff(rows[:, 0]) == 1).all() and rows[0, 0] in (0, 1)
+        unnamed_count
+        and len(rows) > 2
+        and (np.diff(rows[:, 0]) == 1).all()
+        and rows[0, 0] in (0, 1)
     ) or bool(re.search(r"nsecs?$|nanosec", lowered))

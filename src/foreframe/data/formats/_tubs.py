@@ -44,8 +44,10 @@ class TubRecords:
 def is_tub(path: Path) -> bool:
     """Whether a folder is a tub of either version."""
     second = (path / "manifest.json").is_file() and any(path.glob("*.catalog"))
-    return second or (path / "record_0.json").is_file() or (
-        (path / "meta.json").is_file() and next(path.glob("record_*.json"), None) is not None
+    return (
+        second
+        or (path / "record_0.json").is_file()
+        or ((path / "meta.json").is_file() and next(path.glob("record_*.json"), None) is not None)
     )
 
 
@@ -107,9 +109,7 @@ def _first(root: Path, options: SourceOptions) -> TubRecords:
 
 def _some(root: Path, count: int, kept: list[dict[str, Any]]) -> None:
     if not kept:
-        raise InputError(
-            f"{root} has {count} records, all deleted; expected some that are not"
-        )
+        raise InputError(f"{root} has {count} records, all deleted; expected some that are not")
 
 
 def _kind(value: Any) -> str:
@@ -168,9 +168,17 @@ def _catalog(
             record = json.loads(line)
             found.append({**record, "_index": int(record["_index"])})
         except (ValueError, KeyError, TypeError) as error:
-            wrong = f"{file}: row {row} is no record ({error!r}); expected a JSON object with _index"
+            wrong = (
+                f"{file}: row {row} is no record ({error!r}); expected a JSON object with _index"
+            )
             if not options.skip_bad:
-                last = " (the last line, cut off as by a loss of power)" if row == len(lines) - 1 else ""
-                raise InputError(f"{wrong}{last}: mend it, or say --skip-bad to leave it out") from None
+                last = (
+                    " (the last line, cut off as by a loss of power)"
+                    if row == len(lines) - 1
+                    else ""
+                )
+                raise InputError(
+                    f"{wrong}{last}: mend it, or say --skip-bad to leave it out"
+                ) from None
             broken.append(wrong)
     return found, broken

@@ -53,11 +53,16 @@ def tubs_of(path: Path) -> list[Path]:
 def open_recordings(path: Path, options: SourceOptions) -> Tubs:
     options.refuse("a tub has pictures of one kind only", "labels")
     options.refuse(
-        "a tub holds its own actions, and pictures of bytes", "layout", "actions_file", "pixel_range"
+        "a tub holds its own actions, and pictures of bytes",
+        "layout",
+        "actions_file",
+        "pixel_range",
     )
     folders = tubs_of(path)
     if not folders:
-        raise InputError(f"{path} has no tub; expected manifest.json and catalogs, or record_<n>.json")
+        raise InputError(
+            f"{path} has no tub; expected manifest.json and catalogs, or record_<n>.json"
+        )
     findings, tubs = Findings(), []
     for folder in folders:
         try:
@@ -84,7 +89,15 @@ def open_recordings(path: Path, options: SourceOptions) -> Tubs:
     states = options.some("states", numbers, (), path)
     findings = _said(findings, tubs, camera, actions, states)
     episodes, findings = _episodes(path, tubs, options, findings)
-    source = Tubs(path, camera, actions, states, tuple(episodes), findings, 1 if options.lag is None else options.lag)
+    source = Tubs(
+        path,
+        camera,
+        actions,
+        states,
+        tuple(episodes),
+        findings,
+        1 if options.lag is None else options.lag,
+    )
     return dataclasses.replace(source, frames_per_second=_rate(tubs[0].records))
 
 
@@ -201,7 +214,9 @@ def _said(
                 f"{tub.root.name}: {len(tub.broken)} records cannot be read and were left out; the first: {tub.broken[0]}"
             )
         files = [tub.pictures / str(r.get(camera)) for r in tub.records]
-        inside = [f for f in tub.root.iterdir() if f.suffix in (".json", ".catalog", ".catalog_manifest")]
+        inside = [
+            f for f in tub.root.iterdir() if f.suffix in (".json", ".catalog", ".catalog_manifest")
+        ]
         findings = findings.reads([*files, *inside])
     return findings
 
@@ -237,7 +252,9 @@ def _runs(tub: TubRecords, options: SourceOptions) -> tuple[list[Run], int]:
     }
     late = set(cuts_at_gaps(_seconds(records), options.max_gap_s)) - breaks
     bounds = [0, *sorted(breaks | late), len(records)]
-    runs = [Run(tub.root, tub.pictures, records[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    runs = [
+        Run(tub.root, tub.pictures, records[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)
+    ]
     return runs, len(late)
 
 

@@ -72,7 +72,9 @@ def open_recordings(path: Path, options: SourceOptions) -> Folders:
     spans, seconds, findings = _spans(path, planned, found, options, findings)
     lag = 1 if options.lag is None else options.lag
     if found.keys.get("action"):
-        findings = findings.decided("lag", lag, "--lag" if options.lag is not None else _LAG, "--lag")
+        findings = findings.decided(
+            "lag", lag, "--lag" if options.lag is not None else _LAG, "--lag"
+        )
     read = [file for stream in streams for file in stream.files]
     tables = {table.file for _, table in planned if table is not None}
     findings = findings.reads(read).reads(sorted(tables))
@@ -171,7 +173,12 @@ def _streams(
     for folder in sorted(pictures, key=natural_key):
         files = sorted(pictures[folder], key=natural_key)
         inside = [t for f in tables_in(folder) if (t := fitting(f, (len(files), len(files) - 1)))]
-        named = {w.strip().replace("\\", "/").split("/")[-1] for t in (*inside, *shared) for c in file_columns(t) for w in t.words[c]}
+        named = {
+            w.strip().replace("\\", "/").split("/")[-1]
+            for t in (*inside, *shared)
+            for c in file_columns(t)
+            for w in t.words[c]
+        }
         if named & {f.name for f in files}:
             found.append(Stream(folder, tuple(files)))
             continue
@@ -185,11 +192,15 @@ def _streams(
         deep = [s.camera or s.folder.name for s in found if look_at(s.files[0]).deep]
     except InputError:
         deep = []
-    streams, said = one_camera(root, found, replace(options, camera=_camera_of(found, shared, options)), deep)
+    streams, said = one_camera(
+        root, found, replace(options, camera=_camera_of(found, shared, options)), deep
+    )
     return streams, findings + said
 
 
-def _camera_of(found: Sequence[Stream], shared: Sequence[Table], options: SourceOptions) -> str | None:
+def _camera_of(
+    found: Sequence[Stream], shared: Sequence[Table], options: SourceOptions
+) -> str | None:
     """The chosen camera, unless it is a column of a table that names files."""
     inside = [t for s in found for f in tables_in(s.folder) if (t := fitting(f, ()))][:8]
     columns = {c for t in (*shared, *inside) for c in file_columns(t)} if options.camera else set()
@@ -211,17 +222,22 @@ def _pixels(
         deep += [file] if header.deep else []
     scale = None
     if deep:
-        samples = [deep_sample(file) for file in (f for s in streams for f in s.files[:: max(1, len(s.files) // 8)])]
+        samples = [
+            deep_sample(file)
+            for file in (f for s in streams for f in s.files[:: max(1, len(s.files) // 8)])
+        ]
         if options.pixel_range is None:
             low, high = min(s.low for s in samples), max(s.high for s in samples)
             raise InputError(
                 f"{deep[0]} is grey of {samples[0].dtype} from {low:g} to {high:g}, as maps of depth are; expected pictures of 8 "
-                f"bits: choose another --camera, or say --pixel-range, the numbers that are black and white (such as {low:g} {high:g}, or 0 65535)"
+                f"bits: choose another --camera, or say --pixel-range, the numbers that are black and white (such as {low:g} {high:g})"
             )
         scale = pixel_scale(samples, str(root), options.pixel_range)
         findings = findings.decided("pixel range", scale, scale.reason, "--pixel-range")
     elif options.pixel_range:
-        raise InputError(f"--pixel-range: the pictures of {root} are bytes; leave --pixel-range out")
+        raise InputError(
+            f"--pixel-range: the pictures of {root} are bytes; leave --pixel-range out"
+        )
     else:
         findings = findings.decided("pixel range", "0 to 255", "bytes")
     if any(h.turned for h in looked):
@@ -245,19 +261,33 @@ def _planned(
         return stream, None
     folder, count = stream.folder, len(stream.files)
     parent = folder.parent
-    below = [f for f in pictures if f != folder and f.is_relative_to(parent)] if folder != root else [folder]
-    cameras = all(f.parent == parent for f in below) and len({len(pictures[f]) for f in (folder, *below)}) == 1
+    below = (
+        [f for f in pictures if f != folder and f.is_relative_to(parent)]
+        if folder != root
+        else [folder]
+    )
+    cameras = (
+        all(f.parent == parent for f in below)
+        and len({len(pictures[f]) for f in (folder, *below)}) == 1
+    )
     alone = folder != root and (not below or (cameras and parent != root))
     table = table_of(root, folder, (count, count - 1), options, alone)
     if table is None and stream.episode:
         table = table_of(root, folder / stream.episode, (count, count - 1), options, False)
     if table is not None and table not in shared:
-        own = shared_rows(table, folder / stream.episode, [f.name for f in stream.files]) if stream.episode else None
+        own = (
+            shared_rows(table, folder / stream.episode, [f.name for f in stream.files])
+            if stream.episode
+            else None
+        )
         return stream, own or table
     names = [f.name for f in stream.files]
     place = folder / stream.episode if stream.episode else folder
     for several in shared:
-        if options.actions_file and options.actions_file not in (several.file.name, several.file.stem):
+        if options.actions_file and options.actions_file not in (
+            several.file.name,
+            several.file.stem,
+        ):
             continue
         rows = shared_rows(several, place, names) or shared_rows(several, folder.parent, names)
         if rows is not None:
@@ -277,7 +307,11 @@ def _roles(
     """The columns of the first table, and a stop if tables are near and none was taken."""
     first = next(((s, t) for s, t in planned if t is not None), None)
     if first is None:
-        near = [f for f in every if f.suffix.lower() in TABLES and f.suffix.lower() not in (".json", ".txt")]
+        near = [
+            f
+            for f in every
+            if f.suffix.lower() in TABLES and f.suffix.lower() not in (".json", ".txt")
+        ]
         if near and not options.no_actions:
             raise InputError(
                 f"{root} has tables ({', '.join(str(f.relative_to(root)) for f in near[:4])}) but none that belongs to a folder of "
@@ -309,17 +343,29 @@ def _spans(
                 raise
             findings = findings.ignores(_name(root, stream), f"broken: {error}")
             continue
-        findings = findings.decided("pairing", paired.reason, "what fits") if table is not None and not spans else findings
+        findings = (
+            findings.decided("pairing", paired.reason, "what fits")
+            if table is not None and not spans
+            else findings
+        )
         if paired.unused:
             findings = findings.warn(f"{_name(root, stream)}: {paired.unused}")
         seconds = _seconds(table, paired)
         rates = seconds if seconds is not None and not len(rates) else rates
         gaps = set(cuts_at_gaps(seconds, options.max_gap_s)) if seconds is not None else set()
         cuts += len(gaps)
-        bounds = [0, *sorted(gaps | set(paired.breaks) | _changes(table, paired)), len(paired.pictures)]
+        bounds = [
+            0,
+            *sorted(gaps | set(paired.breaks) | _changes(table, paired)),
+            len(paired.pictures),
+        ]
         for a, b in zip(bounds, bounds[1:], strict=False):
             if b - a < 2:
-                lone += [f"{_name(root, stream)} ({stream.files[paired.pictures[a]].name})"] if b > a else []
+                lone += (
+                    [f"{_name(root, stream)} ({stream.files[paired.pictures[a]].name})"]
+                    if b > a
+                    else []
+                )
                 continue
             spans.append(_span(root, stream, table, paired, seconds, (a, b), options))
     if cuts:
@@ -329,7 +375,9 @@ def _spans(
             f"{len(lone)} episodes or pieces of one picture were left out, since one picture shows no movement: {', '.join(lone[:6])}"
         )
     if not spans:
-        raise InputError(f"{root} has no two pictures that follow each other; expected episodes of several pictures")
+        raise InputError(
+            f"{root} has no two pictures that follow each other; expected episodes of several pictures"
+        )
     if not len(rates):
         options.refuse("no table tells the time of these pictures", "max_gap_s")
     return spans, rates, findings
@@ -356,7 +404,9 @@ def _paired(stream: Stream, table: Table | None, found: Roles, options: SourceOp
 
 
 def _key(table: Table, column: str) -> list[Any]:
-    return list(table.words[column]) if column in table.words else table.numbers[column][:, 0].tolist()
+    return (
+        list(table.words[column]) if column in table.words else table.numbers[column][:, 0].tolist()
+    )
 
 
 def _changes(table: Table | None, paired: Pairing) -> set[int]:
@@ -422,6 +472,7 @@ def _labels(stream: Stream, chosen: Sequence[Path], labels: str | None) -> tuple
     drawn = {number_of(f): f for f in there.glob("*") if f.suffix.lower() in PICTURES}
     if not set(map(number_of, chosen)) <= set(drawn):
         raise InputError(
-            f"{there} has {len(drawn)} label images for the {len(chosen)} pictures of {stream.folder}; expected one each, of the same numbers"
+            f"{there} has {len(drawn)} label images for the {len(chosen)} pictures of {stream.folder}; expected one each, "
+            "of the same numbers"
         )
     return tuple(drawn[number_of(file)] for file in chosen)

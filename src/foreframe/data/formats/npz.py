@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..pictures import as_pictures
 from ..sources.findings import AmbiguousSource, Findings
-from ..sources.folders import files_under, is_leftover, natural_order, split_of_path
+from ..sources.folders import files_under, is_leftover, split_of_path
 from ..sources.options import SourceOptions
 from ..sources.pixels import (
     ChannelLayout,
@@ -131,7 +131,8 @@ class Archives:
             member = archive.member(self.frames_key)
             if len(member.shape) != len(self._shape):
                 raise InputError(
-                    f"{file}: {self.frames_key} has shape {list(member.shape)}; expected {len(self._shape)} axes as in {self.spans[0][0].name}"
+                    f"{file}: {self.frames_key} has shape {list(member.shape)}; expected {len(self._shape)} axes as in "
+                    f"{self.spans[0][0].name}"
                 )
             count = member.shape[0]
             for role, keys in self.keys.items():
@@ -231,7 +232,9 @@ def _lag(
             1,
             f"{len(short)} of {len(files)} files have one action less than frames: each leads on to the next frame",
         )
-    with_rows = [seen.actions for seen in looked if seen.actions is not None and len(seen.actions) > 1]
+    with_rows = [
+        seen.actions for seen in looked if seen.actions is not None and len(seen.actions) > 1
+    ]
     zero = [rows for rows in with_rows if not rows[0].any()]
     padded = [rows for rows in zero if rows[1].any()]
     said = f"{len(zero)} of {len(with_rows)} files begin with an action of zeros"

@@ -60,7 +60,9 @@ def videos(
     looked, findings = _looked(files, options, findings)
     scale, findings = _shown(looked, options, findings)
     shared = [
-        t for f in tables_in(root) if (t := fitting(f, ())) and len(files) > 1 and shared_rows(t, files[0], [files[0].name])
+        t
+        for f in tables_in(root)
+        if (t := fitting(f, ())) and len(files) > 1 and shared_rows(t, files[0], [files[0].name])
     ]
     tables = {
         file: _table(root, file, header, len(looked), shared, options)
@@ -70,7 +72,9 @@ def videos(
     spans, clocks, findings = _spans(root, looked, tables, found, options, findings)
     lag = 1 if options.lag is None else options.lag
     if found.keys.get("action"):
-        findings = findings.decided("lag", lag, "--lag" if options.lag is not None else _LAG, "--lag")
+        findings = findings.decided(
+            "lag", lag, "--lag" if options.lag is not None else _LAG, "--lag"
+        )
     splits = {file: split(root, file) for file in files}
     findings = findings.reads(looked).reads(t.file for t in tables.values() if t is not None)
     rate, findings = _rate(clocks, findings)
@@ -215,11 +219,19 @@ def _shown(
         findings = findings.decided("pixel range", "0 to 255", "bytes")
     for file, header in looked.items():
         if header.turned:
-            findings = findings.decided("orientation", f"{file.name} turned: {header.turned}", "its display matrix")
+            findings = findings.decided(
+                "orientation", f"{file.name} turned: {header.turned}", "its display matrix"
+            )
         if abs(header.aspect - 1) > 1e-3:
-            findings = findings.decided("aspect", f"{file.name} stretched by {header.aspect:.3f}", "its pixels are not square")
+            findings = findings.decided(
+                "aspect",
+                f"{file.name} stretched by {header.aspect:.3f}",
+                "its pixels are not square",
+            )
         if not header.steady:
-            findings = findings.warn(f"{file.name} has pictures at a variable rate; usually {header.rate} per second")
+            findings = findings.warn(
+                f"{file.name} has pictures at a variable rate; usually {header.rate} per second"
+            )
     return scale, findings
 
 
@@ -258,9 +270,15 @@ def _roles(
 ) -> tuple[Roles, Findings]:
     first = next((file for file, table in tables.items() if table is not None), None)
     if first is None:
-        near = [
-            f for f in files_under(root) if f.suffix.lower() in TABLES and f.suffix.lower() not in (".json", ".txt", ".npz")
-        ] if len(looked) > 1 or root in {f.parent for f in looked} else []
+        near = (
+            [
+                f
+                for f in files_under(root)
+                if f.suffix.lower() in TABLES and f.suffix.lower() not in (".json", ".txt", ".npz")
+            ]
+            if len(looked) > 1 or root in {f.parent for f in looked}
+            else []
+        )
         if near and not options.no_actions:
             raise InputError(
                 f"{root} has tables ({', '.join(str(f.relative_to(root)) for f in near[:4])}) but none that belongs to a video; "
@@ -307,20 +325,26 @@ def _spans(
         gaps = cuts_at_gaps(seconds, options.max_gap_s)
         cuts += len(gaps)
         clocks[file.name] = seconds
-        name = str(file.relative_to(root).with_suffix("")) if file.is_relative_to(root) else file.stem
+        name = (
+            str(file.relative_to(root).with_suffix("")) if file.is_relative_to(root) else file.stem
+        )
         bounds = [0, *gaps, len(paired.pictures)]
         for a, b in zip(bounds, bounds[1:], strict=False):
             whole = (a, b) == (0, len(header.times_s))
             where = name if whole else f"{name}/{paired.pictures[a]}"
             if b - a < 2:
-                findings = findings.warn(f"{where} is one picture and was left out: it shows no movement")
+                findings = findings.warn(
+                    f"{where} is one picture and was left out: it shows no movement"
+                )
                 continue
             part = (paired.pictures[a:b], tables[file], paired.rows[a:b], seconds[a:b])
             spans.append(Span(file, where, *part, len(header.times_s)))
     if cuts:
         findings = findings.decided("cuts", cuts, "pauses in the times", "--max-gap-s")
     if not spans:
-        raise InputError(f"{root} has no video of two pictures; expected episodes of several pictures")
+        raise InputError(
+            f"{root} has no video of two pictures; expected episodes of several pictures"
+        )
     return spans, clocks, findings
 
 
