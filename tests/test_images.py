@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_tables import acts, imported, pictures, shade, shades
 
 from foreframe.errors import InputError
+from test_tables import acts, imported, pictures, shade, shades
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_pictures_come_in_natural_order(tmp_path: Path, names: list[str]) -> Non
 def test_cameras_in_names_are_not_mixed(tmp_path: Path) -> None:
     source = pictures(tmp_path / "run", [f"cam{c}_{t}.png" for c in (0, 1) for t in range(4)])
     (source / "log.csv").write_text("action\n0\n1\n2\n3\n")
-    with pytest.raises(InputError, match="--camera cam0 or --camera cam1"):
+    with pytest.raises(InputError, match=r"--camera cam0 or --camera cam1"):
         imported(source, tmp_path / "s")
     assert shades(imported(source, tmp_path / "s", camera="cam1")) == [4, 5, 6, 7]
 
@@ -56,7 +56,7 @@ def test_episodes_in_names_are_cut(tmp_path: Path) -> None:
 
 def test_two_counters_of_no_name_are_refused(tmp_path: Path) -> None:
     source = pictures(tmp_path / "run", [f"{a}_{t}.png" for a in (0, 1) for t in range(3)])
-    with pytest.raises(InputError, match="can be read in 3 ways"):
+    with pytest.raises(InputError, match=r"can be read in 3 ways"):
         imported(source, tmp_path / "s")
 
 
@@ -100,7 +100,7 @@ def test_several_columns_of_pictures_ask_for_a_camera(tmp_path: Path) -> None:
     pictures(tmp_path / "src" / "IMG", names)
     rows = "".join(f"IMG/center_{t}.png, IMG/left_{t}.png, {t}\n" for t in range(3))
     (tmp_path / "src" / "driving_log.csv").write_text("center,left,steering\n" + rows)
-    with pytest.raises(InputError, match="--camera center or --camera left"):
+    with pytest.raises(InputError, match=r"--camera center or --camera left"):
         imported(tmp_path / "src", tmp_path / "s")
     store = imported(tmp_path / "src", tmp_path / "s", camera="left")
     assert (shades(store), acts(store)) == ([3, 4, 5], [0, 1, 2])
@@ -110,7 +110,7 @@ def test_deep_pictures_need_a_range_and_large_ones_are_refused(tmp_path: Path) -
     (tmp_path / "run").mkdir()
     for t in range(3):
         Image.fromarray(np.full((16, 16), 1000 * t, np.uint16)).save(tmp_path / "run" / f"{t}.png")
-    with pytest.raises(InputError, match="grey of uint16 from 0 to 2000.*--pixel-range"):
+    with pytest.raises(InputError, match=r"grey of uint16 from 0 to 2000.*--pixel-range"):
         imported(tmp_path / "run", tmp_path / "s")
 
 

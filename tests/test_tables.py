@@ -120,7 +120,7 @@ def test_names_of_files_are_no_words() -> None:
 def test_a_column_that_is_empty_in_a_row_is_refused_or_left_out(tmp_path: Path) -> None:
     source = pictures(tmp_path / "run", ["0.png", "1.png", "2.png"])
     (source / "log.csv").write_text("steer,throttle\n,0\n1,1\n2,2\n")
-    with pytest.raises(InputError, match="steer is empty in row 1.*--actions throttle"):
+    with pytest.raises(InputError, match=r"steer is empty in row 1.*--actions throttle"):
         imported(source, tmp_path / "s")
     store = imported(source, tmp_path / "s", actions=("throttle",))
     assert acts(store) == [0, 1, 2]
@@ -154,5 +154,5 @@ def test_actions_between_pictures_lead_to_the_next(tmp_path: Path) -> None:
 def test_rows_of_another_number_are_refused(tmp_path: Path) -> None:
     source = pictures(tmp_path / "run", ["0.png", "1.png", "2.png", "3.png", "4.png"])
     (source / "log.csv").write_text("action\n1\n2\n3\n")
-    with pytest.raises(InputError, match="has 3 rows; expected 5"):
+    with pytest.raises(InputError, match=r"has 3 rows; expected 5"):
         imported(source, tmp_path / "s")

@@ -182,7 +182,11 @@ def _kind(cells: Sequence[str]) -> str:
     low = [cell.casefold() for cell in cells]
     if all(cell in ("true", "false") for cell in low):
         return "boolean"
-    return "integer" if all(re.fullmatch(r"[+-]?(\d{1,18}|[1-8]\d{18})", cell) for cell in cells) else "real"
+    return (
+        "integer"
+        if all(re.fullmatch(r"[+-]?(\d{1,18}|[1-8]\d{18})", cell) for cell in cells)
+        else "real"
+    )
 
 
 def _clock(cells: Sequence[str]) -> Array | None:
