@@ -29,6 +29,7 @@ import torch
 from safetensors.torch import load_file
 
 import foreframe
+from children import PATIENCE_S, heed_interrupts
 from conftest import TINY, squares_store
 from foreframe import models
 from foreframe.cli import main
@@ -88,6 +89,7 @@ def _fork(function: Callable[[], None]) -> int:
         return child
     status = 1
     try:
+        heed_interrupts()
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
@@ -103,7 +105,14 @@ def _fork(function: Callable[[], None]) -> int:
 
 def _status(child: int) -> int:
     """How a child ended: its exit status, or minus the signal that ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    until = time.monotonic() + PATIENCE_S
+    while not (ended := os.waitpid(child, os.WNOHANG))[0]:
+        if time.monotonic() > until:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise TimeoutError(f"a process did not end within {PATIENCE_S} s")
+        time.sleep(0.002)
+    return os.waitstatus_to_exitcode(ended[1])
 
 
 def _train(job: tuple[str, Path, dict[str, Any]], out: Path) -> Callable[[], None]:
@@ -138,7 +147,7 @@ def _steps_logged(run: Path) -> list[int]:
 
 def _saved(run: Path) -> int:
     """The step of the newest whole state."""
-    whole = [f for f in states._folders(run) if not states._fault(f)]
+    whole = [f for f in states.saved_states(run) if not states.damage(f)]
     return int(whole[0].name.split("-")[1]) if whole else 0
 
 
@@ -335,7 +344,8 @@ def signals(count: int, seed: int = 0) -> Figures:
         for number in range(count):
             run = root / f"run{number}"
             child = _fork(lambda run=run: main([*words, "--out", str(run)]))  # type: ignore[misc]
-            while not _steps_logged(run):
+            until = time.monotonic() + 60
+            while not _steps_logged(run) and time.monotonic() < until:
                 time.sleep(0.01)
             time.sleep(chance.random() * 0.5)
             sent = (signal.SIGTERM, signal.SIGINT)[number % 2]
@@ -457,7 +467,7 @@ def rotten_bits(count: int, seed: int = 0) -> Figures:
             return models.load(root / "run") is not None
 
         kinds: dict[str, tuple[list[Path], Callable[[], bool]]] = {
-            "state": (sorted(newest.iterdir()), lambda: not states._fault(newest)),
+            "state": (sorted(newest.iterdir()), lambda: not states.damage(newest)),
             "model": ([root / "run" / "model.safetensors"], whole_model),
             "store": (sorted(f for f in data.rglob("*") if f.is_file()), whole_store),
         }

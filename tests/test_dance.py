@@ -18,6 +18,8 @@ from foreframe.data.worlds.dance.moves import Choreography, Feet, mirrored, vari
 from foreframe.data.worlds.dance.simulation import Simulation
 from foreframe.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 def column(store: ClipStore, name: str) -> list[np.ndarray]:
     return [store.column(name)[e.start : e.start + e.length] for e in store.episodes]

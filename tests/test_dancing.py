@@ -1,4 +1,6 @@
-"""From a store of dancing to predictions: both pose models, the coursework's protocol, and very long rollouts.
+"""From a store of dancing to predictions.
+
+Both pose models, the coursework's protocol, and very long rollouts.
 
 Letters: B clips, T frames, C channels.
 """
@@ -22,10 +24,12 @@ from foreframe.data.store import ClipStore
 from foreframe.data.windows import Windows
 from foreframe.errors import InputError
 from foreframe.evaluation.predicting import sample_futures
-from foreframe.evaluation.protocol import find_protocol
 from foreframe.noise import Noise, clip_seeds
+from foreframe.points import Point
 from foreframe.session import Session
 from small_models import clip, label_spec, noise, small
+
+pytestmark = pytest.mark.slow
 
 TINY_DANCE = {
     "model.code": 8,
@@ -60,14 +64,12 @@ def _short_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_protocol_scores_each_sequence_whole(dancer: Path, dance_store: ClipStore) -> None:
     result = foreframe.evaluate(dancer, dance_store.path, protocol="lab-pose")
-    assert json.loads((dancer / "eval-lab-pose.json").read_text()) == result
+    assert json.loads((dancer / "eval-lab-pose.json").read_text()) == result.to_dict()
     assert (dancer / "eval-lab-pose.svg").exists()
-    assert result["clips"] == len(result["per_clip"]) == 1
-    assert len(result["scores"]["psnr"]["per_frame"]) == DANCE_FRAMES - 1
-    assert result["scores"]["psnr"]["mean"] == pytest.approx(
-        result["per_clip"][0]["psnr"], abs=1e-3
-    )
-    assert {"copy_last", "mean_frame"} == set(result["baselines"])
+    assert result.clips == len(result.per_clip) == 1
+    assert len(result.scores["psnr"].per_frame) == DANCE_FRAMES - 1
+    assert result.scores["psnr"].mean == pytest.approx(result.per_clip[0].scores["psnr"], abs=1e-3)
+    assert {"copy_last", "mean_frame"} == set(result.baselines)
 
 
 def test_a_submission_is_the_courseworks_and_the_predictions(
@@ -111,7 +113,8 @@ def test_withheld_sequences_are_predicted_but_not_scored(
         out=tmp_path / "e.json",
         submission=tmp_path / "s.csv",
     )
-    assert found == {"submission": str(tmp_path / "s.csv")}
+    assert found.submission == str(tmp_path / "s.csv")
+    assert (found.clips, found.scores) == (0, {})
     assert len((tmp_path / "s.csv").read_text().splitlines()) == 1 + DANCE_FRAMES
     assert not (tmp_path / "e.json").exists()
 
@@ -143,7 +146,9 @@ def test_resumed_is_uninterrupted(dance_store: ClipStore, dancer: Path, tmp_path
 
 
 def test_it_remembers_the_pose_that_a_frame_was_seen_with() -> None:
-    """Another label beside the same context frame is another prediction, for the same labels to come."""
+    """Another label beside the same context frame is another prediction, for the same labels to
+    come.
+    """
     model = small("pose_compact").eval()
     frames, labels = clip(model)
     other = labels.clone()
@@ -166,7 +171,9 @@ def test_size_of_the_recommended_model() -> None:
 
 @pytest.mark.parametrize("name", ["pose", "pose_compact"])
 def test_frames_for_ever_in_the_same_memory(name: str) -> None:
-    """2,000 frames: finite, within [0, 1], and what a session keeps is as large at the end as at the beginning."""
+    """2,000 frames: finite, within [0, 1], and what a session keeps is as large at the end as at
+    the beginning.
+    """
     model = small(name).float()
     frames, labels = (t.float() for t in clip(model, batch=1))
     session = Session(model)
@@ -175,13 +182,17 @@ def test_frames_for_ever_in_the_same_memory(name: str) -> None:
     for _ in range(20):
         seen = session.play(labels[:, :1].expand(-1, 100, -1, -1, -1))
         assert torch.isfinite(seen).all()
-        sizes.append(sum(t.numel() for t in _tensors(session.__dict__)))
+        sizes.append(sum(t.numel() for t in _tensors(session)))
     assert len(set(sizes)) == 1
+    assert sizes[0] > 0
 
 
 def _tensors(value: object) -> list[torch.Tensor]:
+    """All tensors that a session, or anything in it but its model, holds."""
     if isinstance(value, torch.Tensor):
         return [value]
+    if isinstance(value, Session | Point | Noise):
+        value = vars(value)
     if isinstance(value, dict):
         return [t for v in value.values() for t in _tensors(v)]
     return [t for v in value for t in _tensors(v)] if isinstance(value, tuple | list) else []
@@ -197,16 +208,13 @@ def test_a_chunked_future_is_the_future(
     torch.testing.assert_close(sample_futures(model, some, 1, Noise([1, 2], 2)), whole)
 
 
-def test_protocol_is_short_here_alone() -> None:
-    assert find_protocol("lab-pose").horizon == DANCE_FRAMES - 1
-
-
 def test_published_recipes_resolve_and_say_what_they_keep() -> None:
     from importlib import resources
 
-    from foreframe.training import recipes, resolve
+    from foreframe.plugins import RECIPES
+    from foreframe.training import resolve
 
-    for name in recipes():
+    for name in RECIPES.names():
         resolve(name)
         text = (resources.files("foreframe") / "recipes" / f"{name}.yaml").read_text()
         assert text.startswith(f"# {name}: ")
@@ -216,9 +224,13 @@ def test_published_recipes_resolve_and_say_what_they_keep() -> None:
 
 
 def test_labels_go_with_their_pictures(dance_store: ClipStore, tmp_path: Path) -> None:
-    """A preview shows both; a copied folder is another store of the same content."""
+    """A preview shows both, and a label that changed is damage as a picture's would be."""
     copied = shutil.copytree(dance_store.path, tmp_path / "copy")
-    assert ClipStore(copied).content == dance_store.content
+    file = copied / "columns" / "pose.uint8"
+    content = bytearray(file.read_bytes())
+    content[1000] ^= 1
+    file.write_bytes(content)
+    assert len(foreframe.data.validate(copied)["damaged"]) == 1
     foreframe.preview(copied, tmp_path / "p.webp")
     with Image.open(tmp_path / "p.webp") as animation:
         assert animation.height > 2 * 2 * 32

@@ -9,11 +9,14 @@ import pytest
 
 import foreframe
 from conftest import TINY
-from foreframe import experiments
 from foreframe.data.store import ClipStore
 from foreframe.errors import InputError
-from foreframe.metrics.seeds import over_seeds
+from foreframe.experiments.running import _read
+from foreframe.metrics import Interval, seeds_interval
+from foreframe.plugins import EXPERIMENTS
 from foreframe.training import resolve
+
+pytestmark = pytest.mark.slow
 
 SHORT = {key: value for key, value in TINY.items() if not key.startswith("training.")} | {
     "training.steps": 6,
@@ -69,12 +72,12 @@ def test_another_experiment_in_its_place_is_refused(done: Path, store: ClipStore
         )
 
 
-@pytest.mark.parametrize("name", experiments.names())
+@pytest.mark.parametrize("name", EXPERIMENTS.names())
 @pytest.mark.parametrize("kind", ["store", "dance_store"])
 def test_each_is_whole_on_both_kinds_of_store(
     name: str, kind: str, request: pytest.FixtureRequest
 ) -> None:
-    chosen = experiments._read(name, request.getfixturevalue(kind), {})
+    chosen = _read(name, request.getfixturevalue(kind), {})
     assert chosen.question.endswith("?")
     described = [
         json.dumps(resolve(chosen.recipe, None, arm).to_dict()) for arm in chosen.arms.values()
@@ -90,6 +93,6 @@ def test_wrong_arguments_are_named(store: ClipStore) -> None:
 
 
 def test_one_seed_has_no_interval() -> None:
-    assert over_seeds([3.0]) == {"mean": 3.0, "low": None, "high": None}
-    many = over_seeds([0.0, 1.0] * 50)
-    assert many["low"] == pytest.approx(0.5 - 1.984 * 0.5025 / 10, abs=1e-3)
+    assert seeds_interval([3.0]) == Interval(3.0, None, None)
+    many = seeds_interval([0.0, 1.0] * 50)
+    assert many.low == pytest.approx(0.5 - 1.984 * 0.5025 / 10, abs=1e-3)

@@ -16,6 +16,8 @@ from foreframe.plugins import FORMATS
 from fuzzing import Outcome, cases, importing, read_store, tally
 from small_recordings import WRITERS
 
+pytestmark = pytest.mark.slow
+
 CASES = int(os.environ.get("FOREFRAME_FUZZ", "500")) // (len(WRITERS) + 1) + 1
 
 

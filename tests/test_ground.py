@@ -1,4 +1,4 @@
-"""Distributions, schedules and files."""
+"""Distributions, schedules, plug-in names and files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 import resource
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,27 @@ import torch
 
 from foreframe.errors import InputError
 from foreframe.gaussian import Gaussian
+from foreframe.noise import clip_seeds
 from foreframe.objective import beta_of_sigma, sigma_of_beta
-from foreframe.runtime import hardware
-from foreframe.runtime.files import atomic_folder, atomic_write, claim_output, digest, digest_file
-from foreframe.schedules import KINDS, Cyclical, LinearDecay, Monotonic
+from foreframe.plugins import SCHEDULES
+from foreframe.runtime.digests import digest, digest_file
+from foreframe.runtime.files import atomic_folder, atomic_write, claim_output
+from foreframe.runtime.memory import keep_freed_memory
+from foreframe.schedules import (
+    Constant,
+    Cyclical,
+    InverseSigmoid,
+    LinearDecay,
+    LinearWarmup,
+    Monotonic,
+    MultiStep,
+    RampDown,
+    Staircase,
+    WarmupCosine,
+    kind_of,
+    schedule_class,
+)
+from foreframe.training import resolve
 
 
 def test_kl_is_that_of_torch() -> None:
@@ -43,14 +61,14 @@ HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
     sys.platform != "linux" or (HUGE_PAGES.exists() and "[always]" in HUGE_PAGES.read_text()),
     reason="glibc's memory, counted in small pages",
 )
-def test_freed_memory_is_kept_for_the_next_step_and_then_given_back() -> None:
+def test_freed_memory_is_kept_for_the_next_step_and_then_returned() -> None:
     def faults() -> int:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         torch.empty(64 << 20, dtype=torch.uint8).fill_(1)
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
     page, size = resource.getpagesize(), 64 << 20
-    with hardware.memory_kept():
+    with keep_freed_memory():
         kept = [faults() for _ in range(20)]
         held = int(Path("/proc/self/statm").read_text().split()[1]) * page
     assert sum(kept[-5:]) < 100
@@ -74,7 +92,7 @@ def test_linear_decay_has_a_start_and_a_floor() -> None:
     assert decay(10**6) == 0.25
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SCHEDULES.names())
 def test_schedules_are_pure_and_finite(kind: str) -> None:
     import inspect
 
@@ -95,11 +113,40 @@ def test_schedules_are_pure_and_finite(kind: str) -> None:
         "every_steps": 10,
         "by": 0.1,
     }
-    names = inspect.signature(KINDS[kind]).parameters
-    schedule = KINDS[kind](**{n: values[n] for n in names if n in values})
+    cls = schedule_class(kind)
+    schedule = cls(**{n: values[n] for n in inspect.signature(cls).parameters if n in values})
+    assert kind_of(schedule) == kind
     once, again = [schedule(s) for s in (0, 7, 99, 10**7)], [schedule(s) for s in (0, 7, 99, 10**7)]
     assert once == again
     assert all(0 <= v <= 1 for v in once)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Constant(math.nan), "value is nan; expected a finite number"),
+        (lambda: Cyclical(1.0, 100, cycles=0), "cycles is 0; expected at least 1"),
+        (lambda: Cyclical(1.0, 100, ramp=0), "ramp is 0; expected a share above 0, at most 1"),
+        (lambda: Cyclical(1.0, 0), "total_steps is 0; expected at least 1"),
+        (lambda: Monotonic(1.0, 100, ramp=1.5), "ramp is 1.5; expected a share"),
+        (lambda: LinearWarmup(1.0, -1), "warmup_steps is -1; expected at least 0"),
+        (lambda: LinearDecay(1.0, 0, -0.1), "per_step is -0.1; expected at least 0"),
+        (lambda: RampDown(100, 0.8, 0.2), "end is 0.2; expected at least 0.8"),
+        (lambda: Staircase(1.0, 0, 0.1), "every_steps is 0; expected at least 1"),
+        (lambda: InverseSigmoid(0.0), "k is 0.0; expected a number above 0"),
+        (lambda: WarmupCosine(math.inf, 100), "peak is inf; expected a finite number"),
+        (lambda: MultiStep(1.0, (10, -1)), "milestone is -1; expected at least 0"),
+    ],
+)
+def test_a_schedule_refuses_what_it_cannot_do(build: Callable[[], object], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        build()
+
+
+def test_a_wrong_schedule_in_a_configuration_is_named() -> None:
+    changes = {"objective.beta": {"kind": "cyclical", "value": 1.0, "cycles": 0}}
+    with pytest.raises(InputError, match=r"objective.beta: cycles is 0; expected at least 1"):
+        resolve("push-tiny", None, changes)
 
 
 def test_beta_and_sigma_are_two_names_of_one_thing() -> None:
@@ -118,6 +165,10 @@ def test_a_folder_is_whole_or_absent(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no space"):
         fill_and_fail()
     assert os.listdir(tmp_path) == []
+    with atomic_folder(tmp_path / "out") as folder:
+        (folder / "whole").write_text("x")
+        assert not (tmp_path / "out").exists()
+    assert os.listdir(tmp_path / "out") == ["whole"]
 
 
 def test_files_are_written_whole_and_digested(tmp_path: Path) -> None:
@@ -126,7 +177,13 @@ def test_files_are_written_whole_and_digested(tmp_path: Path) -> None:
     assert [f.name for f in (tmp_path / "a").iterdir()] == ["b.txt"]
 
 
-def test_somebody_elses_folder_is_refused(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(InputError, match="holds something else"):
         claim_output(tmp_path, "run", ("identity.json",))
+
+
+def test_every_clip_has_its_own_seed_whatever_is_beside_it() -> None:
+    seeds = [seed for run in (0, 1) for seed in clip_seeds(run, range(100))]
+    assert len(set(seeds)) == 200
+    assert clip_seeds(7, [3]) == clip_seeds(7, [1, 2, 3])[2:]

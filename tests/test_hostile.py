@@ -21,7 +21,7 @@ from foreframe import models
 from foreframe.data.store import MANIFEST, ClipStore
 from foreframe.errors import InputError
 from foreframe.plugins import FORMATS
-from foreframe.runtime.files import with_digest, write_json_with_digest
+from foreframe.runtime.digests import with_digest, write_json_with_digest
 from foreframe.training import resolve
 
 SOURCE = Path(foreframe.__file__).parent

@@ -1,4 +1,4 @@
-"""Figures of merit against the libraries that everybody trusts."""
+"""Metrics against the libraries of the field."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from foreframe.metrics.bootstrap import interval
+from foreframe.metrics import Metric, mean_interval, metrics
 from foreframe.metrics.psnr import psnr, psnr_of_channels
 from foreframe.metrics.ssim import ssim
 
@@ -77,11 +77,36 @@ def test_leading_dimensions_broadcast() -> None:
     )
 
 
+@pytest.mark.parametrize("metric", metrics(), ids=lambda metric: metric.name)
+def test_a_metric_gives_what_it_says(metric: Metric) -> None:
+    """Shape, and that the truth is no worse than noise, for every metric that is found."""
+    truth, context = torch.rand(2, 3, 3, 16, 16), torch.rand(2, 1, 3, 16, 16)
+    samples = truth[:, None].expand(2, 4, 3, 3, 16, 16)
+    good, bad = (
+        metric.function(drawn, truth, context) for drawn in (samples, torch.rand_like(samples))
+    )
+    assert good.shape[:3] == (2, 1 if metric.joint else 4, 3)
+    assert good.ndim == (3 if metric.combine is None else 4)
+    better, worse = (float(metric.figure(v.mean((0, 1, 2)).numpy())) for v in (good, bad))
+    if metric.higher_is_better is not None:
+        assert better > worse if metric.higher_is_better else better < worse
+
+
+def test_a_figure_of_two_means_is_their_ratio_and_not_the_mean_of_ratios() -> None:
+    ratio = Metric(
+        "r", "r", "", None, 2, lambda *_: torch.zeros(1), combine=lambda m: m[..., 0] / m[..., 1]
+    )
+    values = np.array([[1.0, 1.0], [0.0, 3.0]])
+    assert mean_interval(values, ratio).mean == pytest.approx(0.25)
+
+
 def test_a_bootstrap_interval_covers() -> None:
     """In 200 experiments the interval holds the true mean about 95 times in 100."""
     rng = np.random.default_rng(0)
     held = 0
     for _ in range(200):
-        _, low, high = interval(rng.normal(3.0, 1.0, 40))
-        held += low <= 3.0 <= high
+        found = mean_interval(rng.normal(3.0, 1.0, 40))
+        assert found.low is not None
+        assert found.high is not None
+        held += found.low <= 3.0 <= found.high
     assert 0.89 <= held / 200 <= 0.99

@@ -20,7 +20,7 @@ from conftest import TINY
 from foreframe import models
 from foreframe.cli import main
 from foreframe.data.store import ClipStore
-from foreframe.runtime.files import read_json_with_digest, with_digest, write_json_with_digest
+from foreframe.runtime.digests import read_json_with_digest, with_digest, write_json_with_digest
 from small_recordings import WRITERS, frames_of
 
 SOURCES: dict[str, Path] = {}
@@ -235,7 +235,7 @@ MISTAKES: list[tuple[Callable[[Place], list[str]], int, str]] = [
     (too_little_memory, 1, r"too little memory; take a smaller batch \(--training.batch\)"),
     (no_start_in_the_split, 2, "has no episodes in split 'test' .* choose another --split"),
     (a_clip_that_is_not_there, 2, "99999"),
-    (a_verb_misspelt, 2, "unknown verb 'trian'; did you mean train"),
+    (a_verb_misspelt, 2, "unknown command 'trian'; did you mean train"),
 ]
 
 

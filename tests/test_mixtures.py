@@ -78,6 +78,7 @@ def test_statistics_are_those_of_what_is_drawn(two: tuple[ClipStore, ClipStore])
     )
 
 
+@pytest.mark.slow
 def test_training_on_two_stores_by_weight_resumes(
     two: tuple[ClipStore, ClipStore], tmp_path: Path
 ) -> None:

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from foreframe import models
-from foreframe.clips import ClipSpec
+from foreframe.clips import ClipSpec, as_floats, to_float
 from foreframe.errors import InputError
+from foreframe.model import LatentFeedback
 from foreframe.objective import elbo
 from foreframe.rollouts import rollout
 from foreframe.session import Session
@@ -118,12 +119,12 @@ def test_a_batched_rollout_equals_a_step_by_step_loop(name: str, forced: Any) ->
     encoded = [model.encode(frames[:, t : t + 1], embedded[:, t : t + 1]) for t in range(T)]
     state = model.initial(encoded[0].code[:, 0])
     for t in range(1, T):
-        if t <= N_PAST or (model.feedback == "pixels" and t in forced):
+        if t <= N_PAST or (not isinstance(model.feedback, LatentFeedback) and t in forced):
             previous = encoded[t - 1].code[:, 0]
         else:
             own = (
                 None
-                if model.feedback == "latent"
+                if isinstance(model.feedback, LatentFeedback)
                 else model.encode(made[-1].clamp(0, 1), embedded[:, t - 1 : t])
             )
             previous = own.code[:, 0] if own else None
@@ -150,6 +151,32 @@ def test_a_session_equals_a_rollout(name: str, n_past: int) -> None:
     session.reset(frames[:, :n_past], conditions[:, :n_past], noise(2, 2))
     seen = torch.stack([session.act(conditions[:, t]) for t in range(n_past, T)], 2)
     torch.testing.assert_close(seen.flatten(0, 1), expected.clamp(0, 1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bytes_are_the_same_pictures_as_floats(name: str) -> None:
+    """Frames, and label images among the conditions, may be given as bytes."""
+    model = small(name).float().eval()
+    frames, conditions = clip(model)
+    frames = (frames * 255).to(torch.uint8)
+    conditions = conditions.float() if conditions.ndim == 3 else (conditions.abs() * 64).byte()
+    seen = []
+    for given, known in ((frames, conditions), (to_float(frames), as_floats(conditions))):
+        session = Session(model)
+        session.reset(given[:, :2], known[:, :2], noise(2))
+        seen.append(session.play(known[:, 2:]))
+    assert torch.equal(*seen)
+
+
+def test_floats_that_are_no_pictures_are_refused() -> None:
+    model = small("compact").eval()
+    frames, conditions = clip(model)
+    with pytest.raises(
+        InputError, match=r"floats from 0.* to 2.*; expected bytes, or floats in \[0, 1\]"
+    ):
+        Session(model).reset(frames[:, :2] * 255, conditions[:, :2], noise(2))
+    with pytest.raises(InputError, match="floats from nan"):
+        Session(model).reset(frames[:, :2] * torch.nan, conditions[:, :2], noise(2))
 
 
 @pytest.mark.parametrize("name", NAMES)

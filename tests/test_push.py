@@ -13,6 +13,8 @@ from foreframe.data.store import ClipStore
 from foreframe.data.worlds import push
 from foreframe.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_trajectory_depends_on_its_seed_and_number_alone(push_store: ClipStore) -> None:
     again = push.simulate(6, 3).read(4)

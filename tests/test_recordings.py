@@ -71,6 +71,7 @@ def test_a_recording_becomes_a_store(name: str, written: dict[str, Path], tmp_pa
     assert foreframe.data.validate(store.path)["damaged"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(WRITERS))
 def test_episodes_are_the_same_with_any_number_of_workers(
     name: str, written: dict[str, Path], tmp_path: Path
@@ -329,7 +330,7 @@ def test_a_stopped_import_goes_on_past_what_it_left_out(
         foreframe.data.import_recordings(source, tmp_path / "halves", workers=1, skip_bad=True)
     monkeypatch.setattr(ResampledSource, "read", read)
     halves = foreframe.data.import_recordings(source, tmp_path / "halves", workers=1, skip_bad=True)
-    assert calls == [0, 1, 2, 3]
+    assert calls[1:] == [0, 1, 2, 3]  # the first is looked at before: does the source know splits?
     assert halves.content == whole.content
 
 

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import json
 import random
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import uvicorn
 import websockets
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import foreframe
 from clients import Client, address_of, get
 from foreframe import InputError
-from foreframe.serve import app, connection, play
+from foreframe.serve import app, connection, encoding, play
+from foreframe.serve.guard import STRICT_HEADERS
+from foreframe.serve.listening import Rarely, reachable_name, server
 from foreframe.serve.messages import MOST_BYTES, parse_message
+from foreframe.serve.turns import Turns, Waiting
 from foreframe.simulate import Simulator
+from foreframe.simulate.saving import DriveRecord, save_numbered
+from foreframe.viz.clips import Track
 
 
 @contextlib.contextmanager
@@ -31,21 +40,15 @@ def serving(run: Path, drives: Path, token: str | None = None) -> Iterator[int]:
     """A server of a run, on a port of its own."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app([Simulator(run)], drives, token),
-        ws="websockets-sansio",
-        ws_max_size=MOST_BYTES,
-        log_level="error",
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    serving = server(app([Simulator(run)], drives, token))
+    thread = threading.Thread(target=serving.run, kwargs={"sockets": [listening]})
     thread.start()
-    while not server.started:
+    while not serving.started:
         time.sleep(0.01)
     try:
         yield listening.getsockname()[1]
     finally:
-        server.should_exit = True
+        serving.should_exit = True
         thread.join(10)
 
 
@@ -105,6 +108,12 @@ def test_the_page_says_what_there_is(port: int) -> None:
         ("localhost:{}", "http://evil.example", 403),
         ("localhost:{}", "null", 403),
         ("localhost:{}", "http://localhost:1", 403),
+        ("localhost:{}", "https://localhost:{}", 403),
+        ("localhost:{}", "http://[", 403),
+        ("localhost:1", None, 403),
+        ("x@localhost:{}", None, 403),
+        ("localhost#x:{}", None, 403),
+        ("localhost", None, 403),
     ],
 )
 def test_strangers_are_refused(port: int, host: str, origin: str | None, status: int) -> None:
@@ -127,6 +136,11 @@ def test_beyond_this_machine_a_token_is_asked_for(run: Path, tmp_path: Path) -> 
     with serving(run, tmp_path, token="secret") as port:
         anywhere = {"Host": "robot.lab"}
         assert get(port, "/simulators", headers=anywhere)[0] == 403
+        assert get(port, "/", headers=anywhere)[0] == 403
+        assert get(port, "/?token=secret", headers=anywhere)[0] == 303
+        for cookie, status in (("secret", 200), ("guess", 403)):
+            known = anywhere | {"Cookie": f"foreframe-{port}={cookie}"}
+            assert get(port, "/main.js", headers=known)[0] == status
         assert get(port, "/simulators?token=guess", headers=anywhere)[0] == 403
         assert get(port, "/simulators?token=secret", headers=anywhere)[0] == 200
 
@@ -150,6 +164,47 @@ def test_what_no_page_says_is_refused(text: str) -> None:
     assert len(str(caught.value)) < 400
 
 
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+_FIELDS = ("simulator", "start", "samples", "seed", "seen", "action", "joints", "row", "steps",
+           "sample", "temperature", "frozen")  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["begin", "act", "undo", "reseed", "choose", "chance"]) | _JSON,
+    st.dictionaries(st.sampled_from(_FIELDS) | st.text(max_size=8), _JSON, max_size=4),
+)
+def test_any_value_in_any_place_is_understood_or_refused_in_one_line(
+    do: object, others: dict[str, object]
+) -> None:
+    refusal = "none"
+    try:
+        parse_message(json.dumps({**others, "do": do}))
+    except InputError as error:
+        refusal = str(error)
+    assert 0 < len(refusal) < 400
+    assert refusal.isprintable()
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "9" * 4000, "[" * 400 + "]" * 400, '"\\ud800"'])
+def test_monstrous_values_are_refused_in_one_line(value: str) -> None:
+    for text in (value, f'{{"do": "act", "seen": {value}}}', f'{{"do": "undo", "steps": {value}}}'):
+        with pytest.raises(InputError) as caught:
+            parse_message(text)
+        assert str(caught.value).isprintable()
+
+
+def test_the_word_of_before_is_understood() -> None:
+    assert parse_message('{"do": "renew"}') == parse_message('{"do": "reseed"}')
+
+
+@pytest.mark.slow
 def test_malformed_messages_end_nothing(port: int) -> None:
     """A seeded few hundred here, ten thousand in `make soak`."""
     from clients import malformed
@@ -171,6 +226,7 @@ def test_malformed_messages_end_nothing(port: int) -> None:
     asyncio.run(try_it())
 
 
+@pytest.mark.slow
 def test_honest_clients_are_served_beside_those_who_never_read(port: int) -> None:
     from clients import crowd
 
@@ -180,6 +236,7 @@ def test_honest_clients_are_served_beside_those_who_never_read(port: int) -> Non
     assert min(found["acts_each"]) > 0
 
 
+@pytest.mark.slow
 def test_seats_are_limited_and_the_idle_are_let_go(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,3 +263,163 @@ def test_a_port_in_use_is_said(run: Path) -> None:
             play(run, port=taken.getsockname()[1], no_browser=True)
     with pytest.raises(InputError, match="expected 0 to 65535"):
         play(run, port=70000, no_browser=True)
+
+
+@pytest.mark.parametrize("path", ["/", "/main.js", "/nothing", "/simulators/run/starts/999.png"])
+@pytest.mark.parametrize("host", ["localhost:{}", "evil.example"])
+def test_every_answer_tells_browsers_to_be_strict(port: int, path: str, host: str) -> None:
+    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    asked.request("GET", path, headers={"Host": host.format(port)})
+    given = asked.getresponse().headers
+    assert {name: given[name] for name in STRICT_HEADERS} == STRICT_HEADERS
+
+
+@pytest.mark.parametrize(
+    "path", ["/simulators/run/starts/" + "9" * 5000 + ".png", "/%00", "/" + "x" * 5000, "/%ff%fe"]
+)
+def test_odd_paths_are_refused_without_a_traceback(
+    port: int, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert get(port, path)[0] in (400, 404)
+    assert not caplog.records
+
+
+def test_a_message_that_is_not_utf8_is_refused_like_any(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def say() -> dict[str, Any]:
+        async with Client.at(port) as client:
+            await client.socket.send(b"\xff\xfe", text=True)
+            return json.loads(await client.socket.recv())
+
+    assert asyncio.run(say())["is"] == "error"
+    assert not caplog.records
+
+
+def test_the_token_goes_into_a_cookie_and_out_of_the_address(run: Path, tmp_path: Path) -> None:
+    with serving(run, tmp_path, token="secret") as port:
+        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        asked.request("GET", "/?token=secret")
+        answer = asked.getresponse()
+        assert (answer.status, answer.headers["location"]) == (303, "/")
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+
+
+def test_a_wildcard_host_is_printed_as_an_address_to_use() -> None:
+    assert reachable_name("0.0.0.0") not in ("0.0.0.0", "")
+    assert reachable_name("127.0.0.1") == "localhost"
+
+
+def test_silent_connections_make_room(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foreframe.serve.listening.most_connections", lambda: 10)
+    with serving(run, tmp_path) as port, contextlib.ExitStack() as opened:
+        for _ in range(80):
+            half = opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+            half.sendall(b"GET / HTTP/1.1\r\nHost: x")
+        assert get(port, "/")[0] == 200
+
+
+def test_a_half_request_is_given_up(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foreframe.serve.listening._REQUEST_S", 0.3)
+    with serving(run, tmp_path) as port, socket.create_connection(("127.0.0.1", port)) as half:
+        half.sendall(b"GET / HTTP/1.1\r\n")
+        half.settimeout(10)
+        with contextlib.suppress(ConnectionResetError):
+            assert half.recv(1) == b""
+
+
+def test_what_happens_often_is_said_once_a_minute() -> None:
+    said: list[str] = []
+    now = 0.0
+    rarely = Rarely(said.append, 60.0, lambda: now)
+    for second in range(120):
+        now = float(second)
+        rarely("full")
+    assert said == ["full", "full (59 times more since this was last said)"]
+
+
+def waits_of_the_honest(greedy: bool) -> float:
+    """Mean wait of a client whose acts take 6 ms, on a clock of its own, beside one whose acts take 27 ms."""
+    turns: Turns[str] = Turns()
+    rng = random.Random(0)  # the pauses vary, so that no rhythm hides a wait
+    cost = {"honest": 0.006, "greedy": 0.027}
+    now, due, waits, since = 0.0, {"honest": 0.0}, [], 0.0
+    if greedy:
+        due["greedy"] = 0.0
+    while len(waits) < 500:
+        for client in [c for c in due if due[c] <= now]:
+            asked_at = due.pop(client)
+            futures = 1 if client == "honest" else 9
+            turns.add(Waiting(client, futures, futures, client), now)
+            since = asked_at if client == "honest" else since
+        turn = turns.take(now)
+        if not turn:
+            now = min([*due.values(), turns.next_at()])
+            continue
+        client = turn[0].client
+        began, now = now, now + cost[str(client)]
+        turns.charge(turn, now - began, now)
+        if client == "honest":
+            waits.append(now - since)
+        due[str(client)] = now + (rng.uniform(0, 0.026) if client == "honest" else 0.0)
+    return sum(waits) / len(waits)
+
+
+def test_a_greedy_client_does_not_double_the_wait_of_others() -> None:
+    assert waits_of_the_honest(greedy=True) <= 2 * waits_of_the_honest(greedy=False)
+
+
+def test_ten_drives_saved_at_once_are_ten(run: Path, tmp_path: Path) -> None:
+    simulator = Simulator(run)
+    record = DriveRecord.of(simulator, simulator.begin())
+    (tmp_path / ".saving-1-left").mkdir()
+    with ThreadPoolExecutor(10) as pool:
+        stores = list(pool.map(lambda _: save_numbered(record, tmp_path).path.name, range(10)))
+    assert sorted(stores) == sorted(f"run-{n}" for n in range(1, 11))
+
+
+def test_a_save_that_fails_leaves_nothing(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with serving(run, tmp_path) as port:
+
+        async def save() -> int:
+            async with Client.at(port) as client:
+                await client.begin("run")
+                monkeypatch.setattr("foreframe.simulate.saving._build", full)
+                return await asyncio.to_thread(
+                    lambda: get(port, f"/drives/{client.key}/clip", "POST")[0]
+                )
+
+        assert asyncio.run(save()) == 500
+    assert not list(tmp_path.iterdir())
+
+
+def test_encoding_ends_with_its_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def leave() -> tuple[int, bool]:
+        encoders, started = encoding.Encoders(), []
+        start = asyncio.create_subprocess_exec
+
+        async def watched(*words: Any, **how: Any) -> Any:
+            started.append(await start(*words, **how))
+            return started[-1]
+
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", watched)
+        track = Track("long", np.zeros((1500, 64, 64, 3), np.uint8), 2)
+        working = asyncio.create_task(encoders.encode(track, ".webp", 5.0))
+        while not started:
+            await asyncio.sleep(0.01)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        return len(started), started[0].returncode is not None
+
+    assert asyncio.run(leave()) == (1, True)

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from children import finish, start
 from conftest import Squares, squares_store
 from foreframe.data.building import assign_splits, build
 from foreframe.data.inspecting import inspect
@@ -45,6 +46,7 @@ def test_what_is_written_is_read_back(store: ClipStore) -> None:
         np.testing.assert_array_equal(store.column("action")[rows], recording.values["action"])
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_writes_the_same_bytes(store: ClipStore, tmp_path: Path) -> None:
     same_content(store.path, squares_store(tmp_path / "store", workers=2).path)
 
@@ -94,11 +96,13 @@ def building(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
         "--workers",
         "2",
     ]
-    process = subprocess.Popen(
-        [*words, "--trajectories", "60"], start_new_session=True, stderr=subprocess.PIPE, text=True
+    process = start(
+        [*words, "--trajectories", "60"], start_new_session=True, stderr=subprocess.PIPE
     )
+    until = time.monotonic() + 120
     while len(kept_in(tmp_path)) < 2:
         assert process.poll() is None
+        assert time.monotonic() < until
         time.sleep(0.1)
     yield process
     with contextlib.suppress(ProcessLookupError):
@@ -121,6 +125,7 @@ def no_process_is_left(group: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(
     building: subprocess.Popen[str], tmp_path: Path
 ) -> None:
@@ -128,7 +133,7 @@ def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(
     for _ in range(2):
         os.killpg(building.pid, signal.SIGINT)
         time.sleep(0.05)
-    _, said = building.communicate(timeout=60)
+    said = finish(building, 60)
     assert building.returncode in (130, -signal.SIGINT), said
     assert "Traceback" not in said
     kept = kept_in(tmp_path)
@@ -137,10 +142,11 @@ def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(
     assert no_process_is_left(building.pid)
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_a_parent_that_is_killed(building: subprocess.Popen[str]) -> None:
     """SIGKILL to the parent alone: nobody is told, and still the workers end."""
     building.kill()
-    building.communicate(timeout=60)
+    finish(building, 60)
     assert no_process_is_left(building.pid)
 
 
@@ -311,7 +317,8 @@ def test_label_images_are_a_condition_too(tmp_path: Path) -> None:
     spec = made.clip_spec(("pose",))
     assert spec.condition == (3, 32, 64)
     clip = Windows(made, "train", 4, ("pose",)).clips([1])
-    torch.testing.assert_close(clip.conditions, 1 - clip.frames.float() / 255)
+    assert clip.conditions.dtype == torch.uint8
+    assert torch.equal(clip.conditions, 255 - clip.frames)
 
 
 def test_inspect_says_what_is_in_it(store: ClipStore) -> None:
@@ -358,6 +365,7 @@ class Deadly(Squares):
         return super().read(index)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_reported_not_waited_for(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"a worker process died .* with fewer --workers"):
         build(Deadly(8), tmp_path / "out", {}, (32, 64, 3), ["train"] * 8, 2, "squares")

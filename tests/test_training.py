@@ -18,14 +18,16 @@ import torch
 from safetensors.torch import load_file
 
 import foreframe
+from children import finish, start
 from conftest import TINY
 from foreframe import models
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Order
 from foreframe.errors import InputError, TrainingError
+from foreframe.plugins import RECIPES as RECIPE_FILES
 from foreframe.runtime import hardware
 from foreframe.training import resolve
-from foreframe.training.step import forced_steps, steps_ahead
+from foreframe.training.step import forced_steps, pushforward_steps
 
 SVG = {
     "model.code": 8,
@@ -75,9 +77,10 @@ def in_another_process(
         *options,
         *more,
     ]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_resumed_is_uninterrupted_bit_for_bit(
     store: ClipStore, tmp_path: Path, recipe: str
@@ -87,12 +90,14 @@ def test_resumed_is_uninterrupted_bit_for_bit(
     foreframe.train(recipe, store.path, tmp_path / "whole", changes=changes)
     foreframe.train(recipe, store.path, tmp_path / "halves", changes=changes, max_steps=5)
     process = in_another_process(store, recipe, tmp_path / "halves")
-    output, _ = process.communicate()
+    output = finish(process)
     assert process.returncode == 0, output
-    assert "going on from step 5" in output
+    assert "resuming from step 5" in output
     whole, halves = state_of(tmp_path / "whole"), state_of(tmp_path / "halves")
     assert whole.keys() == halves.keys()
     assert all(torch.equal(whole[k], halves[k]) for k in whole)
+    averaged = {k.partition(":")[2]: v for k, v in whole.items() if k.startswith("average")}
+    assert any(not torch.equal(v, whole[f"model.safetensors:{k}"]) for k, v in averaged.items())
     assert (tmp_path / "whole" / "metrics.jsonl").read_text() == (
         tmp_path / "halves" / "metrics.jsonl"
     ).read_text()
@@ -101,12 +106,13 @@ def test_resumed_is_uninterrupted_bit_for_bit(
     ).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["optimiser", "average", "model"])
 def test_each_part_of_the_state_counts(store: ClipStore, tmp_path: Path, part: str) -> None:
     """The negative control: with one part of the saved state spoilt (and its digest made right), the end is another."""
     from safetensors.torch import save_file
 
-    from foreframe.runtime.files import digest_file, read_json_with_digest, write_json_with_digest
+    from foreframe.runtime.digests import digest_file, read_json_with_digest, write_json_with_digest
 
     changes = RECIPES["push-tiny"]
     foreframe.train("push-tiny", store.path, tmp_path / "whole", changes=changes)
@@ -133,8 +139,9 @@ def test_save_every_may_change_when_a_run_goes_on(store: ClipStore, tmp_path: Pa
     assert all(torch.equal(whole[k], run[k]) for k in whole)
 
 
+@pytest.mark.slow
 def test_a_second_process_in_the_same_run_is_refused(store: ClipStore, tmp_path: Path) -> None:
-    from foreframe.runtime.files import lock_folder
+    from foreframe.runtime.locks import lock_folder
 
     foreframe.train(
         "push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=4
@@ -142,7 +149,7 @@ def test_a_second_process_in_the_same_run_is_refused(store: ClipStore, tmp_path:
     before = (tmp_path / "run" / "metrics.jsonl").read_text()
     with lock_folder(tmp_path / "run", "run"):
         process = in_another_process(store, "push-tiny", tmp_path / "run")
-        output, _ = process.communicate()
+        output = finish(process)
     assert process.returncode == 2
     assert f"is in use by process {os.getpid()}" in output
     assert (tmp_path / "run" / "metrics.jsonl").read_text() == before
@@ -152,10 +159,11 @@ def test_a_run_stopped_early_is_a_model_already(store: ClipStore, tmp_path: Path
     result = foreframe.train(
         "push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"], max_steps=2
     )
-    assert result["best_psnr"] is None
+    assert result.best_psnr is None
     assert foreframe.load(tmp_path / "run").latent_shapes == ((3,),)
 
 
+@pytest.mark.slow
 def test_a_damaged_state_falls_back_to_the_one_before(store: ClipStore, tmp_path: Path) -> None:
     changes = {**RECIPES["push-tiny"], "training.steps": 6}
     foreframe.train("push-tiny", store.path, tmp_path / "whole", changes=changes)
@@ -172,11 +180,12 @@ def test_a_damaged_state_falls_back_to_the_one_before(store: ClipStore, tmp_path
     ).read_text()
 
 
+@pytest.mark.slow
 def test_two_devices_are_one_with_the_same_global_batch(store: ClipStore, tmp_path: Path) -> None:
     changes = RECIPES["push-tiny"]
     foreframe.train("push-tiny", store.path, tmp_path / "one", changes=changes)
     process = in_another_process(store, "push-tiny", tmp_path / "two", "--devices", "2")
-    output, _ = process.communicate()
+    output = finish(process)
     assert process.returncode == 0, output
     one, two = state_of(tmp_path / "one"), state_of(tmp_path / "two")
     assert one.keys() == two.keys()
@@ -191,6 +200,7 @@ def test_two_devices_are_one_with_the_same_global_batch(store: ClipStore, tmp_pa
         assert all(b[k] == pytest.approx(a[k], rel=1e-3, abs=1e-5) for k in a)
 
 
+@pytest.mark.slow
 def test_a_sharded_optimiser_makes_the_same_steps_and_the_same_states(
     store: ClipStore, tmp_path: Path
 ) -> None:
@@ -203,12 +213,13 @@ def test_a_sharded_optimiser_makes_the_same_steps_and_the_same_states(
         process = in_another_process(
             store, "push-tiny", tmp_path / "sharded", *options, changes=sharded
         )
-        output, _ = process.communicate()
+        output = finish(process)
         assert process.returncode == 0, output
         assert "sharded optimiser" in output
         if "--max-steps" in options:
             shutil.copytree(tmp_path / "sharded", tmp_path / "one")
-    assert whole.wait() == 0
+    finish(whole)
+    assert whole.returncode == 0
     a, b = state_of(tmp_path / "whole"), state_of(tmp_path / "sharded")
     assert a.keys() == b.keys()
     assert all(torch.equal(a[key], b[key]) for key in a)
@@ -230,6 +241,7 @@ def test_how_a_run_is_computed_is_chosen_and_said(
     assert "32-true, contiguous_format, not compiled" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_exits_143(store: ClipStore, tmp_path: Path) -> None:
     changes = {
         **TINY,
@@ -244,9 +256,9 @@ def test_sigterm_saves_and_exits_143(store: ClipStore, tmp_path: Path) -> None:
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGTERM)
-    output, _ = process.communicate(timeout=60)
+    output = finish(process)
     assert process.returncode == 143, output
-    assert "the same command goes on" in output
+    assert "the same command resumes" in output
     step = json.loads((max((tmp_path / "run" / "state").iterdir()) / "state.json").read_text())[
         "step"
     ]
@@ -298,10 +310,11 @@ def test_one_bad_step_is_skipped_and_counted(
     result = foreframe.train(
         "push-tiny", store.path, tmp_path / "run", changes=RECIPES["push-tiny"]
     )
-    assert result["skipped_steps"] == 1
-    assert result["steps"] == 8
+    assert result.skipped_steps == 1
+    assert result.steps == 8
 
 
+@pytest.mark.slow
 def test_it_learns(store: ClipStore, tmp_path: Path) -> None:
     """On squares whose actions say where they go, eighty steps take three tenths off the squared error."""
     changes = {
@@ -366,9 +379,10 @@ def test_another_run_in_the_same_folder_is_refused(
 
 def test_a_dry_run_writes_nothing(store: ClipStore, tmp_path: Path) -> None:
     found = foreframe.train("svg-bair", store.path, tmp_path / "run", dry_run=True)
-    assert found["condition"] == [4]
-    assert found["future_states_given"] is True
-    assert found["parameters"] > 20_000_000
+    assert found.summary.condition == (4,)
+    assert found.summary.future_states_given
+    assert found.summary.parameters > 20_000_000
+    assert found.steps == 0
     assert not (tmp_path / "run").exists()
 
 
@@ -424,7 +438,7 @@ def test_a_file_of_changes_goes_over_the_recipe_and_the_command_over_both(tmp_pa
 def test_a_resolved_recipe_resolves_to_itself(tmp_path: Path) -> None:
     import yaml
 
-    for recipe in foreframe.training.recipes():
+    for recipe in RECIPE_FILES.names():
         config = resolve(recipe)
         (tmp_path / "again.yaml").write_text(yaml.safe_dump(config.to_dict()))
         assert resolve(recipe, tmp_path / "again.yaml") == config
@@ -472,6 +486,7 @@ def test_a_share_of_the_clips_for_the_first_steps() -> None:
     assert again.batch(2, 10) == order.batch(2, 10)
 
 
+@pytest.mark.slow
 def test_another_run_is_gone_on_from_with_other_settings(store: ClipStore, tmp_path: Path) -> None:
     """Weights, moments and step come along; the first run stays as it is."""
     first = foreframe.train(
@@ -481,7 +496,7 @@ def test_another_run_is_gone_on_from_with_other_settings(store: ClipStore, tmp_p
     again = foreframe.train(
         "push-tiny", store.path, tmp_path / "b", changes=more, resume_from=tmp_path / "a"
     )
-    assert (first["steps"], again["steps"]) == (4, 8)
+    assert (first.steps, again.steps) == (4, 8)
     lines = [
         json.loads(line) for line in (tmp_path / "b" / "metrics.jsonl").read_text().splitlines()
     ]
@@ -523,6 +538,7 @@ def test_a_batch_in_parts_is_the_batch(store: ClipStore, tmp_path: Path) -> None
         )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a compiler")
 def test_a_compiled_model_trains_to_the_same(store: ClipStore, tmp_path: Path) -> None:
     weights = []
@@ -539,15 +555,15 @@ def test_a_compiled_model_trains_to_the_same(store: ClipStore, tmp_path: Path) -
         torch.testing.assert_close(value, weights[1][key], rtol=1e-3, atol=1e-5)
 
 
-def test_steps_ahead_are_drawn_over_the_orders_of_magnitude() -> None:
+def test_pushforward_steps_are_drawn_over_the_orders_of_magnitude() -> None:
     config = resolve("pose-dance-short", changes={"clip.pushforward": 63})
-    draws = [steps_ahead(config, step) for step in range(4000)]
-    assert draws[7] == steps_ahead(config, 7)
+    draws = [pushforward_steps(config, step) for step in range(4000)]
+    assert draws[7] == pushforward_steps(config, 7)
     assert min(draws) == 0
     assert max(draws) == 63
     for low, high in ((2, 4), (8, 16), (32, 64)):  # each doubling as often as the next
         assert sum(low <= d < high for d in draws) / len(draws) == pytest.approx(1 / 6, abs=0.03)
-    assert {steps_ahead(resolve("push-tiny"), step) for step in range(50)} == {0}
+    assert {pushforward_steps(resolve("push-tiny"), step) for step in range(50)} == {0}
 
 
 def test_a_clip_goes_on_from_the_models_own_frames() -> None:
@@ -563,7 +579,7 @@ def test_a_clip_goes_on_from_the_models_own_frames() -> None:
     spec = model.spec
     frames = to_uint8(torch.rand(2, 6, *spec.frame))
     conditions = torch.rand(2, 6, *spec.condition)
-    found = ModelWithLoss(model, 1, False)(frames, conditions, [1, 2], 1e-3, (), ahead=3)
+    found = ModelWithLoss(model, 1, False)(frames, conditions, [1, 2], 1e-3, (), pushforward=3)
     noise, truth = Noise([1, 2]), frames.float() / 255
     with torch.no_grad():
         ahead = (
@@ -582,6 +598,7 @@ def test_a_clip_goes_on_from_the_models_own_frames() -> None:
     )
 
 
+@pytest.mark.slow
 def test_fresh_moves_a_run_aside_and_nothing_else(
     store: ClipStore, run: Path, tmp_path: Path
 ) -> None:
@@ -591,12 +608,8 @@ def test_fresh_moves_a_run_aside_and_nothing_else(
     shutil.copytree(run, tmp_path / "run")
     with pytest.raises(InputError, match="is another run"):
         foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes)
-    assert (
-        foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, fresh=True)[
-            "steps"
-        ]
-        == 2
-    )
+    again = foreframe.train("push-tiny", store.path, tmp_path / "run", changes=changes, fresh=True)
+    assert again.steps == 2
     assert (tmp_path / "run.1" / "model.safetensors").read_bytes() == (
         run / "model.safetensors"
     ).read_bytes()

@@ -2,8 +2,9 @@
 
 Letters: B batch, T frames, C channels, H height, W width, A condition (one or more dimensions).
 Layout is B T C H W. Frames are uint8 at rest and in transfer, floats in [0, 1] inside models.
-`conditions[:, t]` is all that is known of step t before frame t is seen: the action that leads to frame t, the position
-before it, the pose image that goes with it. The data code makes that shift once; nobody else shifts.
+`conditions[:, t]` is all that is known of step t before frame t is seen: the action that leads to
+frame t, the position before it, the pose image that goes with it. The data code makes that shift,
+and no other code does.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Frames uint8 [B, T, C, H, W] and conditions float32 [B, T, *A] (raw units)."""
+    """Clips side by side.
+
+    Attributes:
+        frames: uint8 [B, T, C, H, W].
+        conditions: [B, T, *A], numbers as float32 in raw units, label images as uint8.
+    """
 
     frames: Tensor
     conditions: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The clip on a device; pinned memory travels without waiting."""
+        """Return the clips on a device; pinned memory travels without waiting."""
         return Batch(
             self.frames.to(device, non_blocking=True), self.conditions.to(device, non_blocking=True)
         )
@@ -33,8 +39,18 @@ class Batch(NamedTuple):
 class ClipSpec:
     """What a model's clips look like; it travels with the weights.
 
-    `condition` is A. For vectors `names`, `mean`, `std`, `low`, `high` have one entry a number, measured on the training
-    split; for label images they are empty. `columns` are the store's columns that the conditions are made of.
+    Attributes:
+        frame: C, H, W.
+        condition: A.
+        columns: the store's columns that the conditions are made of.
+        names: a name per number of a condition; empty for label images, as are the four below.
+        mean: mean of each number over the training split.
+        std: standard deviation of each number over the training split.
+        low: smallest value of each number in the training split.
+        high: largest value of each number in the training split.
+        frames_per_second: of the recordings, where it is known.
+        uses_future_state: whether the conditions hold states that are not known before they are
+            measured.
     """
 
     frame: tuple[int, int, int]
@@ -50,17 +66,20 @@ class ClipSpec:
 
     @property
     def pixels(self) -> int:
-        """Numbers in a frame, N = C H W: what turns a mean squared error into a frame's distortion."""
+        """Numbers per frame, N = C H W.
+
+        A mean squared error times N is the distortion of a frame.
+        """
         channels, height, width = self.frame
         return channels * height * width
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
+        """Return JSON values."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ClipSpec:
-        """From JSON values (lists become tuples).
+        """Build from JSON values (lists become tuples).
 
         >>> spec = ClipSpec((3, 64, 64), (4,))
         >>> ClipSpec.from_dict(spec.to_dict()) == spec
@@ -73,7 +92,7 @@ class ClipSpec:
 
 
 def to_float(frames: Tensor) -> Tensor:
-    """uint8 frames to floats in [0, 1], on whatever device they are.
+    """Convert bytes to floats in [0, 1], on whatever device they are.
 
     >>> to_float(torch.tensor([0, 255], dtype=torch.uint8))
     tensor([0., 1.])
@@ -81,8 +100,17 @@ def to_float(frames: Tensor) -> Tensor:
     return frames.to(torch.float32, copy=True).div_(255)  # in place: half the time of a second copy
 
 
+def as_floats(values: Tensor) -> Tensor:
+    """Convert bytes to floats in [0, 1] and return floats as they are.
+
+    >>> as_floats(torch.tensor([255], dtype=torch.uint8)), as_floats(torch.tensor([-7.5]))
+    (tensor([1.]), tensor([-7.5000]))
+    """
+    return to_float(values) if values.dtype == torch.uint8 else values
+
+
 def to_uint8(frames: Tensor) -> Tensor:
-    """Floats to uint8, clamped to [0, 1] first so that nothing wraps.
+    """Convert floats to uint8, clamped to [0, 1] first so that nothing wraps.
 
     >>> to_uint8(torch.tensor([-0.5, 0.5, 1.5]))
     tensor([  0, 128, 255], dtype=torch.uint8)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from . import data, evaluation, training
 from .evaluation.drawing import sample
@@ -14,14 +13,16 @@ RECIPE = "push-tiny"
 _TRAJECTORIES = 280
 
 
-def demo(out: str | Path = "runs/demo") -> dict[str, Any]:
+def demo(out: str | Path = "runs/demo") -> evaluation.Evaluation:
     """Make a robot-pushing data set, train a small model on it, score it against baselines, and write a page.
 
-    `out` becomes the run, with `data/` (the clip store), `eval.json` and `report.html` in it. Called again it goes on
-    where it was stopped; data and training that are done are not done again.
+    The same call resumes where it was stopped; data and training that are done are not done again.
+
+    Args:
+        out: the run, with `data/` (the clip store), `eval.json` and `report.html` in it.
 
     Returns:
-        The scores, as `eval.json` holds them.
+        The scores, which `eval.json` holds too.
     """
     out = Path(out)
     claim_output(out, "demo", ("data/manifest.json", "data.partial/source.json"))

@@ -1,30 +1,42 @@
-"""What the rollout asks of a model: five methods, two facts, and no loop.
+"""What the rollout asks of a model: a few methods, a few facts, and no loop.
 
-Letters: B batch, S steps, C channels, H height, W width, A condition, E embedded condition, Z latent; * any dimensions.
+Letters: B batch, S steps, C channels, H height, W width, A condition, E embedded condition, Z
+latent; * any dimensions.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
 from .clips import ClipSpec
+from .feedback import Feedback, LatentFeedback, PixelFeedback
 from .gaussian import Gaussian
+
+__all__ = ["Features", "Feedback", "LatentFeedback", "Model", "PixelFeedback", "Step"]
 
 
 class Features(NamedTuple):
-    """What an encoder makes of frames: a code a frame [B, S, *], and skips for the decoder, each [B, S, *]."""
+    """What an encoder makes of frames.
+
+    Attributes:
+        code: a code per frame [B, S, *].
+        skips: what the decoder is given beside it, each [B, S, *].
+    """
 
     code: Tensor
     skips: tuple[Tensor, ...]
 
 
 class Step(NamedTuple):
-    """One step of the dynamics: the next frame's code [B, *] and the Gaussians of its latent, one a level.
+    """One step of the dynamics.
 
-    `posterior` is None where no target was seen.
+    Attributes:
+        code: the code of the next frame [B, *].
+        posterior: the posterior of each latent level, None where no target was seen.
+        prior: the prior of each latent level.
     """
 
     code: Tensor
@@ -35,17 +47,20 @@ class Step(NamedTuple):
 class Model(nn.Module, ABC):
     """A conditional latent-variable model of video.
 
-    A model never loops over time, never samples a schedule, never draws a random number, and does not know whether it
-    trains: `rollout` does. State is an argument and a result. A new model is one file in `models/` with one subclass,
-    whose keyword arguments are its options; it is found, configured and tested by being there.
+    A model does not loop over time, sample a schedule, draw a random number, or know whether it
+    trains: `rollout` does.
+    State is an argument and a result.
+    A new model is one file in `models/` with one subclass, whose keyword arguments are its options;
+    it is found, configured and tested by being there.
 
     Attributes:
-        feedback: what the model wants after the context: its own frames, encoded again (`pixels`), or nothing (`latent`).
+        feedback: what the model is fed after the context: `PixelFeedback()` or `LatentFeedback()`.
         latent_shapes: the shape of each latent level, without the batch.
-        skip_frame: which frame the skips come from, counted from the first unseen one: -1 is the last context frame.
+        skip_frame: the frame that the skips come from, counted from the first unseen one: -1 is the
+            last context frame.
     """
 
-    feedback: ClassVar[Literal["pixels", "latent"]]
+    feedback: ClassVar[Feedback]
     latent_shapes: tuple[tuple[int, ...], ...] = ()
     skip_frame: int = -1
 
@@ -55,18 +70,24 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def encode(self, frames: Tensor, conditions: Tensor) -> Features:
-        """Frames [B, S, C, H, W] in [0, 1], each with its condition [B, S, *E], to codes and skips.
+        """Encode frames [B, S, C, H, W] in [0, 1], each with its embedded condition [B, S, *E].
 
-        A model that remembers in which pose it saw a frame uses the condition; others take no heed of it.
+        A model that remembers in which pose it saw a frame uses the condition; others ignore it.
         """
 
     @abstractmethod
     def embed(self, conditions: Tensor) -> Tensor:
-        """Conditions in raw units [B, S, *A] to what the other methods take [B, S, *E]."""
+        """Turn conditions [B, S, *A] into what the other methods take [B, S, *E].
+
+        Numbers are in raw units; label images are floats in [0, 1].
+        """
 
     @abstractmethod
     def initial(self, code: Tensor) -> Any:
-        """The state before the first step, from the first frame's code [B, *]: any nest of tuples of tensors."""
+        """Return the state before the first step from the code of the first frame [B, *].
+
+        A state is any nest of tuples of tensors.
+        """
 
     @abstractmethod
     def step(
@@ -77,17 +98,28 @@ class Model(nn.Module, ABC):
         target: Tensor | None,
         noise: tuple[Tensor, ...],
     ) -> tuple[Any, Step]:
-        """From frame t - 1 to frame t.
+        """Go from frame t - 1 to frame t.
 
-        `previous` is the code of frame t - 1 [B, *], or None for a model with latent feedback that is on its own;
-        `condition` [B, *E] is that of step t; `target` is the code of frame t where it is seen (then z comes from the
-        posterior), else None (z comes from the prior); `noise` is N(0, I), one tensor [B, *Z] a latent level.
+        Args:
+            state: what `initial` or the last step returned.
+            previous: the code of frame t - 1 [B, *]; None after the context of a model with latent
+                feedback.
+            condition: the embedded condition of step t [B, *E].
+            target: the code of frame t where it is seen: then z comes from the posterior; else
+                None: from the prior.
+            noise: N(0, I), one tensor [B, *Z] per latent level.
         """
 
     def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """What the decoder makes of skips [B, *] alone: done once for all steps that share them. By default nothing."""
+        """Compute what depends on the skips [B, *] alone, once for all steps that share them.
+
+        By default the skips are returned as they are.
+        """
         return skips
 
     @abstractmethod
     def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
-        """Codes [B, S, *] with conditions [B, S, *E] to frames [B, S, C, H, W]; all S share what `prepare_skips` gave [B, *]."""
+        """Decode codes [B, S, *] with conditions [B, S, *E] to frames [B, S, C, H, W].
+
+        All S steps share `skips`, what `prepare_skips` returned, each [B, *].
+        """

@@ -1,14 +1,16 @@
 """Find models, metrics, formats and the other kinds of plug-in by name.
 
-A plug-in is one file in its folder, or an entry point of an installed package in the group of the same name:
+A plug-in is one file in its folder, or an entry point of an installed package in the group of the
+same name:
 
     [project.entry-points."foreframe.models"]
-    my_model = "my_package.my_model"          # a module that holds what a file in the folder would
+    my_model = "my_package.my_model"      # a module that holds what a file in the folder would
     [project.entry-points."foreframe.recipes"]
-    my-recipe = "my_package.recipes"          # the package that holds my-recipe.yaml
+    my-recipe = "my_package.recipes"      # the package that holds my-recipe.yaml
 
-Files whose name begins with `_` are helpers of their folder. Only installed code is ever found: a name that comes from a
-file or a command line is looked up here and never imported.
+Files whose name begins with `_` are helpers of their folder.
+Only installed code is ever found: a name that comes from a file or a command line is looked up here
+and never imported.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.resources
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,7 +34,7 @@ class PluginGroup:
 
     Attributes:
         kind: what error messages call one of them.
-        package: the package whose files they are.
+        package: the package whose files they are, in this package.
         suffix: `.py`, or `.yaml` for plug-ins that are settings.
         dashed: whether names have dashes where file names have underscores.
         renamed: old names and the new ones; an old name still works and warns.
@@ -44,12 +47,21 @@ class PluginGroup:
     renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
+    def folder(self) -> str:
+        """The folder's own name, which is also the placeholder in help texts.
+
+        >>> PROTOCOLS.folder
+        'protocols'
+        """
+        return self.package.rpartition(".")[2]
+
+    @property
     def entry_points(self) -> str:
-        """The entry point group for installed packages: `foreframe.` and the folder's name."""
-        return f"foreframe.{self.package.rpartition('.')[2]}"
+        """The entry point group for installed packages."""
+        return f"foreframe.{self.folder}"
 
     def names(self) -> list[str]:
-        """Return the names of all plug-ins of this kind, sorted.
+        """Return the names of all plug-ins of this kind, sorted; nothing is imported.
 
         >>> WORLDS.names()
         ['dance', 'push', 'push_keys']
@@ -64,6 +76,23 @@ class PluginGroup:
         """
         return self.renamed.get(name, name)
 
+    def check(self, name: str) -> str:
+        """Return the name that a plug-in has today, and warn if the given one is old.
+
+        Raises:
+            InputError: no plug-in has this name; the message lists the nearest.
+        """
+        today = self.current(name)
+        if today != name:
+            warnings.warn(
+                f"{self.kind} {name!r} is now {today!r}; the old name goes with 0.3",
+                FutureWarning,
+                stacklevel=3,
+            )
+        if today not in self.names():
+            raise unknown(self.kind, name, self.names())
+        return today
+
     def module(self, name: str) -> ModuleType:
         """Import a plug-in.
 
@@ -71,13 +100,12 @@ class PluginGroup:
             InputError: no plug-in has this name; the message lists the nearest.
             ForeframeError: the package that offers it cannot be imported.
         """
-        name = self._checked(name)
+        name = self.check(name)
         home = _installed(self).get(name)
-        if home is None:
-            return importlib.import_module(
-                f"{self.package}.{name.replace('-', '_') if self.dashed else name}"
-            )
-        return self._imported(name, home)
+        if home is not None:
+            return self._import(name, home)
+        file = name.replace("-", "_") if self.dashed else name
+        return importlib.import_module(f"{self.package}.{file}")
 
     def text(self, name: str) -> str:
         """Return the content of a plug-in that is a YAML file.
@@ -86,9 +114,9 @@ class PluginGroup:
             InputError: no plug-in has this name; the message lists the nearest.
             ForeframeError: the package that offers it cannot be imported or lacks the file.
         """
-        name = self._checked(name)
+        name = self.check(name)
         home = _installed(self).get(name)
-        package = self.package if home is None else self._imported(name, home).__name__
+        package = self.package if home is None else self._import(name, home).__name__
         file = importlib.resources.files(package) / f"{name}{self.suffix}"
         if not file.is_file():
             raise ForeframeError(
@@ -96,32 +124,24 @@ class PluginGroup:
             )
         return file.read_text(encoding="utf-8")
 
-    def _checked(self, name: str) -> str:
-        if name in self.renamed:
-            new = self.renamed[name]
-            warnings.warn(
-                f"{self.kind} {name!r} is now {new!r}; the old name goes with 0.3", FutureWarning, 4
-            )
-            name = new
-        if name not in self.names():
-            raise unknown(self.kind, name, self.names())
-        return name
-
-    def _imported(self, name: str, home: str) -> ModuleType:
+    def _import(self, name: str, home: str) -> ModuleType:
         try:
             return importlib.import_module(home)
         except Exception as error:
+            package = home.partition(".")[0]
             raise ForeframeError(
-                f"{self.kind} {name!r} is offered by the installed package {home.partition('.')[0]}, "
-                f"which cannot be imported ({type(error).__name__}: {error}): repair or uninstall it"
+                f"{self.kind} {name!r} is offered by the installed package {package}, which cannot "
+                f"be imported ({type(error).__name__}: {error}): repair or uninstall it"
             ) from error
 
 
 @functools.cache
 def _files(group: PluginGroup) -> set[str]:
-    """The names of the plug-ins in a folder of this package."""
+    """The names of the plug-ins in a folder of this package, found without importing it."""
+    parts = group.package.split(".")
+    folder = importlib.resources.files(parts[0]).joinpath(*parts[1:])
     found = set()
-    for file in importlib.resources.files(group.package).iterdir():
+    for file in folder.iterdir():
         name = file.name.removesuffix(group.suffix)
         is_package = group.suffix == ".py" and file.is_dir() and (file / "__init__.py").is_file()
         if (is_package or name != file.name) and not name.startswith("_"):
@@ -131,7 +151,7 @@ def _files(group: PluginGroup) -> set[str]:
 
 @functools.cache
 def _installed(group: PluginGroup) -> dict[str, str]:
-    """Names and modules of the plug-ins that other packages offer; a name of our own cannot be taken over."""
+    """Names and modules of the plug-ins that other packages offer, beside those of this package."""
     offered = importlib.metadata.entry_points(group=group.entry_points)
     return {entry.name: entry.module for entry in offered if entry.name not in _files(group)}
 
@@ -145,3 +165,31 @@ WORLDS = PluginGroup("world", "foreframe.data.worlds", renamed={"shove": "push_k
 PROTOCOLS = PluginGroup("protocol", "foreframe.evaluation.protocols", dashed=True)
 RECIPES = PluginGroup("recipe", "foreframe.recipes", ".yaml")
 EXPERIMENTS = PluginGroup("experiment", "foreframe.experiments", ".yaml")
+
+GROUPS = {
+    group.folder: group
+    for group in (
+        MODELS,
+        BASELINES,
+        METRICS,
+        SCHEDULES,
+        FORMATS,
+        WORLDS,
+        PROTOCOLS,
+        RECIPES,
+        EXPERIMENTS,
+    )
+}
+
+
+def with_names(text: str) -> str:
+    """Replace `{worlds}`, `{recipes}` and the like in a help text by the names that exist.
+
+    >>> with_names("make a store from a world ({worlds}) in {folder}")
+    'make a store from a world (dance, push, push_keys) in {folder}'
+    """
+    return re.sub(
+        r"\{(\w+)\}",
+        lambda found: ", ".join(GROUPS[found[1]].names()) if found[1] in GROUPS else found[0],
+        text,
+    )

@@ -1,4 +1,6 @@
-"""`copy_last`: the baseline that nothing moves. Every future frame is the last context frame.
+"""`copy_last`: the baseline for a world in which nothing moves.
+
+Every future frame is the last context frame.
 
 Letters: B batch, S steps, C channels, H height, W width.
 """
@@ -7,13 +9,14 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..model import Features, Model, Step
+from ..model import Features, LatentFeedback, Step
+from ._baseline import Baseline
 
 
-class CopyLast(Model):
-    """Has no parameters, no latent, and takes no heed of conditions."""
+class CopyLast(Baseline):
+    """Repeat the last context frame. It has no parameters and no latent, and ignores conditions."""
 
-    feedback = "latent"
+    feedback = LatentFeedback()
 
     def encode(self, frames: Tensor, conditions: Tensor) -> Features:
         return Features(frames.new_zeros(*frames.shape[:2], 1), (frames,))

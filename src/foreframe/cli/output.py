@@ -1,22 +1,25 @@
-"""What each verb says when it is done: what it wrote, and what to type next."""
+"""What each command prints when it is done: what it wrote, and what to type next."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 
+if TYPE_CHECKING:
+    from ..evaluation.results import Evaluation
+    from ..metrics import Interval
+    from ..reporting.experiment_results import ExperimentResult
+    from ..training import TrainingResult, TrainingSummary
+
 Arguments = dict[str, Any]
 
-_BASELINES = {
-    "posterior": "posterior (sees the future)",
-    "copy_last": "copy last frame",
-    "mean_frame": "mean frame",
-}
 _LISTED_CLIPS = 20
+_MEAN, _SPAN = 10, 18  # widths of a score and its interval
 _MANY = 0.05
+_LARGE = 8  # times the pixels of 64x64
 _SPLITS = ("train", "validate", "test")
 
 
@@ -26,27 +29,71 @@ def made(store: Any, given: Arguments) -> None:
     )
     height, width, _ = store.frame_shape
     frames = sum(episode.length for episode in store.episodes)
-    print(
-        f"wrote {store.path}: {len(store.episodes)} episodes ({counts}), {frames} frames of {height}x{width}"
+    what = (
+        "wrote" if store.written_now else "was there already, and is still what the source holds:"
     )
-    for note in store.source.get("chosen", ()):
-        print(f"  {note}")
-    if store.source.get("size"):
-        print(
-            f"  pictures brought to {height}x{width} by area average, other aspects: {store.source['fit']}"
-        )
-    _audit(store.manifest["notes"])
-    if skipped := store.manifest["notes"].get("skipped"):
+    print(
+        f"{what} {store.path}: {len(store.episodes)} episodes ({counts}), {frames} frames of {height}x{width}"
+    )
+    notes = store.manifest["notes"]
+    for line in _found(store.source, notes):
+        print(f"  {line}")
+    _audit(notes)
+    if skipped := notes.get("skipped"):
         print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
+    for line in _size_warning(height, width):
+        print(f"  NOTE: {line}")
     _next(
         f"foreframe data preview {store.path} {store.path}.png",
-        _first_training(store.path, {column.role for column in store.columns.values()}),
+        _first_training(
+            store.path, {column.role for column in store.columns.values()}, store.longest_clip
+        ),
     )
 
 
-def _first_training(store: str | Path, roles: set[str]) -> str:
-    """The command that trains on a store for the first time: label images take another recipe than numbers."""
-    return f"foreframe train {'pose-dance' if 'label' in roles else 'push-tiny'} --data {store} --out runs/first"
+def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
+    """What the import found, in words: from the manifest, or what earlier versions kept of it."""
+    from ..data.sources.findings import Findings
+
+    kept = notes.get("findings")
+    lines = Findings.from_json(kept).lines() if kept else list(source.get("chosen", ()))
+    if "files" in source:
+        lines.insert(0, f"files of the source: {source['files']['count']}")
+    if source.get("size"):
+        lines.append(
+            f"pictures brought to {source['size'][0]}x{source['size'][1]} by area average, other aspects: {source['fit']}"
+        )
+    return [*lines, *(f"NOTE: {warning}" for warning in notes.get("warnings", ()))]
+
+
+def _size_warning(height: int, width: int) -> list[str]:
+    """What pictures of another size than the recipes have cost."""
+    times = height * width / 64**2
+    if times < _LARGE:
+        return []
+    return [
+        f"pictures of {height}x{width} have {times:.0f} times the pixels of 64x64: a step takes about so many times as long and "
+        "as much memory; import with --size 64 64, or look at `foreframe train ... --dry-run` first"
+    ]
+
+
+def _first_training(store: str | Path, roles: set[str], longest: int | None = None) -> str:
+    """The command that trains on a store for the first time, with a horizon that its episodes have room for."""
+    recipe = "pose-dance" if "label" in roles else "push-tiny"
+    command = f"foreframe train {recipe} --data {store} --out runs/first"
+    if longest is None:
+        return command
+    import yaml
+
+    from ..plugins import RECIPES
+
+    clip = yaml.safe_load(RECIPES.text(recipe))["clip"]
+    if longest < clip["n_past"] + clip["horizon"]:
+        n_past = max(1, min(clip["n_past"], longest // 2))
+        command += f" --clip.n_past {n_past} --clip.horizon {max(1, longest - n_past)}"
+    if not roles & {"action", "state", "label"}:
+        command += " --clip.conditions []"
+    return command
 
 
 def exported(count: int, given: Arguments) -> None:
@@ -77,7 +124,11 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     )
     rate = found["frames_per_second"] or "unknown"
     print(f"{found['store']}  (content {found['content'][:12]}, {found['bytes'] / 1e6:.1f} MB)")
-    print(f"  source     {json.dumps(found['source'])}")
+    source = found["source"]
+    print(f"  source     {source.get('path') or source.get('world', 'unknown')}", end="")
+    print(f" ({source['format']})" if "format" in source else "")
+    for line in _found(source, found["notes"]):
+        print(f"    {line}")
     print(f"  episodes   {counts}; {shortest} to {longest} frames each, {found['frames']} in all")
     print(f"  frames     {frame['height']}x{frame['width']}x{frame['channels']}, {rate} a second")
     print(f"  copy-last  {copied or 'episodes are too short'}")
@@ -94,7 +145,9 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
         print(f"  NOTE       {warning}")
     _next(
         _first_training(
-            found["store"], {condition["role"] for condition in found["conditions"].values()}
+            found["store"],
+            {condition["role"] for condition in found["conditions"].values()},
+            found["longest_clip"],
         )
     )
 
@@ -119,6 +172,18 @@ def _warnings(found: dict[str, Any]) -> list[str]:
     for name, condition in found["conditions"].items():
         for group in condition.get("duplicated", ()):
             warnings.append(f"columns of {name} are the same in every row: {', '.join(group)}")
+        for label, turn in condition.get("wrapping", {}).items():
+            warnings.append(
+                f"{label} of {name} jumps by a turn ({turn:g}): an angle that wraps; --actions-as deltas goes round"
+            )
+        for quaternion in condition.get("flipping", ()):
+            warnings.append(
+                f"{quaternion[0]} ... {quaternion[-1]} of {name} change their sign while the turn stays: quaternions"
+            )
+        if ids := condition.get("class_ids"):
+            warnings.append(
+                f"{', '.join(ids)} of {name} look like class ids: import with --one-hot {' '.join(ids)}?"
+            )
     for why in found["notes"].get("skipped", ())[:3]:
         warnings.append(f"left out: {why}")
     return warnings
@@ -145,24 +210,19 @@ def previewed(path: Path, given: Arguments) -> None:
     _next(f"foreframe data inspect {given['store']}")
 
 
-def trained(result: dict[str, Any], given: Arguments) -> None:
+def trained(result: TrainingResult, given: Arguments) -> None:
     out, data = given["out"], given["data"]
     if given["dry_run"]:
-        import yaml
-
-        print(yaml.safe_dump(result, sort_keys=False), end="")
-        print(f"a dry run, nothing was written: {result['parameters']:,} parameters, ", end="")
-        print(f"frames {result['frame']}, conditions {result['condition']}")
+        _planned(result.summary)
         return
-    if result["rank"]:
+    if result.rank:
         return  # one process speaks for all
-    known = result["best_psnr"] is not None
-    best = f"best validation PSNR {result['best_psnr']:.2f} dB (one prior sample)" if known else ""
-    print(
-        f"wrote {out}: {result['steps']} steps; {best or 'not validated, so the last weights are the model'}"
-    )
-    if result["skipped_steps"]:
-        print(f"  {result['skipped_steps']} steps were not finite and were skipped")
+    best = "not validated, so the last weights are the model"
+    if result.best_psnr is not None:
+        best = f"best validation PSNR {result.best_psnr:.2f} dB (one prior sample)"
+    print(f"wrote {out}: {result.steps} steps; {best}")
+    if result.skipped_steps:
+        print(f"  {result.skipped_steps} steps were not finite and were skipped")
     _next(
         f"foreframe eval {out} --data {data}",
         f"foreframe sample {out} --data {data}",
@@ -170,12 +230,22 @@ def trained(result: dict[str, Any], given: Arguments) -> None:
     )
 
 
-def evaluated(result: dict[str, Any], given: Arguments) -> None:
+def _planned(summary: TrainingSummary) -> None:
+    import yaml
+
+    print(yaml.safe_dump(summary.to_dict(), sort_keys=False), end="")
+    print(
+        f"a dry run, nothing was written: {summary.parameters:,} parameters, "
+        f"frames {list(summary.frame)}, conditions {list(summary.condition)}"
+    )
+
+
+def evaluated(result: Evaluation, given: Arguments) -> None:
     from ..evaluation.evaluating import result_file
 
-    if "submission" in result:
-        print(f"wrote {result['submission']}: one row a frame, given frames included")
-    if "scores" not in result:
+    if result.submission:
+        print(f"wrote {result.submission}: one row per frame, given frames included")
+    if not result.clips:
         print("the frames are withheld: nothing was scored")
         return
     scores(result)
@@ -185,55 +255,67 @@ def evaluated(result: dict[str, Any], given: Arguments) -> None:
     _next(f"foreframe sample {run} --data {given['data']}", f"foreframe report {run}")
 
 
-def scores(result: dict[str, Any]) -> None:
+def scores(result: Evaluation) -> None:
     """Print scores with everything that they depend on."""
-    protocol, data, count = result["protocol"], result["data"], result["samples"]
-    conditions = ", ".join(protocol["conditions"]) or "none"
-    truth = " (future states are ground truth)" if protocol["future_states_given"] else ""
-    print(
-        f"protocol {protocol['name']}: {protocol['n_past']} > {protocol['horizon']} frames, ",
-        end="",
-    )
-    print(f"clip starts {protocol['clip_starts']}, conditions {conditions}{truth}")
-    print(f"{result['split']} split of {data['store']} ({data['content'][:12]}): ", end="")
-    print(f"{result['clips']} clips, {count} samples, seed {result['seed']}")
-    print(f"\n{'':<34}{'PSNR (dB)':>10}{'95 %':>18}{'SSIM':>9}{'95 %':>18}")
-    baselines = result["baselines"]
-    rows = {
-        f"model, mean of {count}": result["scores"],
-        f"model, best of {count}": result["best_of"],
-        **{label: baselines[name] for name, label in _BASELINES.items() if name in baselines},
-        **{
-            f"model, {name.replace('_', ' ')}": values
-            for name, values in result["controls"].items()
-        },
-    }
-    for name, values in rows.items():
-        print(
-            f"{name:<34}"
-            + _cell(values["psnr"], 2)
-            + (_cell(values["ssim"], 3) if "ssim" in values else "")
-        )
-    if "rate_nats_per_frame" in (latent := result["latent"]):
-        print(f"\nlatent: {latent['rate_nats_per_frame']:.2f} nats a frame, ", end="")
-        print(
-            f"{latent['active_dimensions']} of {latent['dimensions']} dimensions in use; ", end=""
-        )
-        print(f"posterior minus prior {latent['posterior_minus_prior_psnr']:+.2f} dB")
-    for name in ("copy_last", "mean_frame"):
-        above = result[f"above_{name}"]
-        print(f"against {_BASELINES[name]}, clip by clip: {above['mean']:+.2f} dB ", end="")
-        print(f"(95 %: {above['low']:+.2f} to {above['high']:+.2f})")
-    if result["clips"] <= _LISTED_CLIPS:
-        for clip in result["per_clip"]:
+    protocol, data, metrics = result.protocol, result.data, result.metrics()
+    conditions = ", ".join(protocol.conditions) or "none"
+    truth = " (future states are ground truth)" if protocol.future_states_given else ""
+    print(f"protocol {protocol.name}: {protocol.n_past} > {protocol.horizon} frames, ", end="")
+    print(f"clip starts {protocol.clip_starts}, conditions {conditions}{truth}")
+    print(f"{result.split} split of {data.store} ({data.content[:12]}): ", end="")
+    print(f"{result.clips} clips, {result.samples} samples, seed {result.seed}\n")
+    widths = {metric.name: max(_MEAN, len(metric.label) + 2) for metric in metrics}
+    heads = (f"{metric.label:>{widths[metric.name]}}{'95 %':>{_SPAN}}" for metric in metrics)
+    print(f"{'':<34}" + "".join(heads))
+    for row in result.rows():
+        cells = (_cell(row.scores.get(m.name), m.digits, widths[m.name]) for m in metrics)
+        print((f"{row.title:<34}" + "".join(cells)).rstrip())
+    _latent(result)
+    _differences(result)
+    if result.clips <= _LISTED_CLIPS:
+        first = result.headline
+        for clip in result.per_clip:
+            value = f"{clip.scores[first.name]:>8.{first.digits}f} {first.unit}".rstrip()
+            print(f"  {clip.episode:<24} from frame {clip.first_frame:<6}{value}")
+
+
+def _latent(result: Evaluation) -> None:
+    latent = result.latent
+    if latent.rate_nats_per_frame is None:
+        return
+    print(f"\nlatent: {latent.rate_nats_per_frame:.2f} nats per frame, ", end="")
+    print(f"{latent.active_dimensions} of {latent.dimensions} dimensions in use; ", end="")
+    first = result.headline
+    gap = latent.posterior_minus_prior.get(first.name)
+    if gap is not None:
+        print(f"posterior minus prior {gap:+.{first.digits}f} {first.unit}".rstrip())
+
+
+def _differences(result: Evaluation) -> None:
+    from ..evaluation.results import title_of
+
+    first = result.headline
+    for name, differences in result.above.items():
+        if found := differences.get(first.name):
+            print(f"against {title_of(name)}, clip by clip: ", end="")
             print(
-                f"  {clip['episode']:<24} from frame {clip['first_frame']:<6}{clip['psnr']:>8.2f} dB"
+                f"{found.mean:+.{first.digits}f} {first.unit}".rstrip()
+                + _between(found, first.digits)
             )
 
 
-def _cell(value: dict[str, float], digits: int) -> str:
-    interval = f"{value['low']:.{digits}f} to {value['high']:.{digits}f}"
-    return f"{value['mean']:>{12 - digits}.{digits}f}{interval:>18}"
+def _between(found: Interval, digits: int) -> str:
+    if found.low is None or found.high is None:
+        return ""
+    return f" (95 %: {found.low:+.{digits}f} to {found.high:+.{digits}f})"
+
+
+def _cell(found: Interval | None, digits: int, width: int) -> str:
+    if found is None:
+        return " " * (width + _SPAN)
+    known = found.low is not None and found.high is not None
+    span = f"{found.low:.{digits}f} to {found.high:.{digits}f}" if known else ""
+    return f"{found.mean:>{width}.{digits}f}{span:>{_SPAN}}"
 
 
 def drawn(paths: list[Path], given: Arguments) -> None:
@@ -260,17 +342,16 @@ def published(card: Path, given: Arguments) -> None:
     _next(f"foreframe play {card.parent}")
 
 
-def compared(result: dict[str, Any], given: Arguments) -> None:
-    folder = Path(result["folder"])
-    print(
-        f"{result['question']}\n{result['seeds']} seeds, {result['clips']} test clips, {result['samples']} samples\n"
-    )
+def compared(result: ExperimentResult, given: Arguments) -> None:
+    folder = Path(result.folder)
+    print(f"{result.question}\n{result.seeds} seeds, {result.clips} test clips, ", end="")
+    print(f"{result.samples} samples\n")
     print((folder / "table.md").read_text())
     print(f"wrote {folder}: the runs, experiment.json, table.md, curves.svg, index.html")
     _next(f"open {folder / 'index.html'} in a browser")
 
 
-def demonstrated(result: dict[str, Any], given: Arguments) -> None:
+def demonstrated(result: Evaluation, given: Arguments) -> None:
     scores(result)
     out = Path(given["out"])
     print(f"\nwrote {out}: the run, eval.json, report.html")

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..errors import InputError
 from ..runtime.progress import progress
 from ..runtime.workers import in_order
-from .sources.recording import Column, Recording, Source
-from .store import MANIFEST, SPLITS, ClipStore
+from .sources.findings import Findings
+from .sources.fingerprint import Fingerprint, change_between
+from .sources.recording import Column, Recording, Source, findings_of
+from .splitting import SHARES, assign_splits
+from .store import MANIFEST, ClipStore
 from .writing import StoreWriter
 
-SHARES = (0.8, 0.1, 0.1)  # of the episodes, for train, validate, test
+__all__ = ["SHARES", "assign_splits", "build", "finished_store", "parse_shard"]
 
 
 def build(
@@ -33,15 +35,16 @@ def build(
     notes: Callable[[list[dict[str, Any]]], Mapping[str, Any]] = lambda episodes: {},
     skip_bad: bool = False,
     shard: tuple[int, int] = (1, 1),
+    files: Mapping[str, Fingerprint] | None = None,
 ) -> ClipStore:
     """Read every episode of `source` and write the store `out`.
 
     `identity` says exactly what is built, for the manifest and for going on after a stop; `splits[i]` is where episode i
     goes unless the recording says so itself; `frame_shape` is (H, W, C). With `skip_bad` an episode that cannot be read is
-    left out, and the store's notes say which and why. `shard` (k, n) takes every n-th episode from the k-th on. A finished
-    store of the same identity is returned as it is.
+    left out, and the store's notes say which and why. `shard` (k, n) takes every n-th episode from the k-th on. `files` are
+    the fingerprints of the source's files. A finished store of the same identity is returned as it is.
     """
-    finished = _finished(out, identity)
+    finished = finished_store(out, identity, files)
     if finished is not None:
         return finished
     columns = {"frames": Column("frames", "uint8", frame_shape, lag=0), **source.columns}
@@ -50,20 +53,24 @@ def build(
     try:
         mine = range(shard[0] - 1, len(source), shard[1])
         left, frames, began = mine[writer.done :], 0, time.monotonic()
+        count = min(workers or os.cpu_count() or 1, len(left))
         with (
             contextlib.closing(
-                in_order(functools.partial(_attempt, source), left, workers or os.cpu_count() or 1)
+                in_order(functools.partial(_attempt, source, count > 1), left, count)
             ) as recordings,
             progress(label, len(mine), "episodes", start=writer.done) as advance,
         ):
             for index, recording in zip(left, recordings, strict=True):
-                if isinstance(recording, InputError):
-                    if not skip_bad:
+                try:
+                    if isinstance(recording, InputError):
                         raise recording
-                    writer.skip(str(recording))
+                    writer.append(recording, recording.split or splits[index])
+                except InputError as error:
+                    if not skip_bad:
+                        raise
+                    writer.skip(str(error))
                     advance(1, f"{len(writer.skipped)} bad ones left out")
                     continue
-                writer.append(recording, recording.split or splits[index])
                 frames += writer.episodes[-1]["length"]
                 advance(1, f"{frames / (time.monotonic() - began):,.0f} frames/s")
         if not writer.episodes:
@@ -73,7 +80,7 @@ def build(
                 else f"shard {shard[0]} of {shard[1]} is empty"
             )
             raise InputError(f"none of {len(mine)} episodes could be read; {why}")
-        return writer.finish(notes(writer.episodes))
+        return writer.finish({**_found(source), **notes(writer.episodes)}, files)
     except InputError:
         writer.discard()
         raise
@@ -81,54 +88,49 @@ def build(
         writer.close()
 
 
-def _finished(out: Path, identity: Mapping[str, Any]) -> ClipStore | None:
-    """The store at `out` if it is this very one; an error if something else is there."""
+def finished_store(
+    out: Path, identity: Mapping[str, Any], files: Mapping[str, Fingerprint] | None = None
+) -> ClipStore | None:
+    """The store at `out` if it is this very one; an error if something else is there, or if its source has changed since."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
-    if (out / MANIFEST).is_file():
-        store = ClipStore(out)
-        if store.source == identity:
-            return store
-        differ = sorted(
-            k for k in {*store.source, *identity} if store.source.get(k) != identity.get(k)
-        )
+    if not (out / MANIFEST).is_file():
         raise InputError(
-            f"{out} is another clip store (different: {', '.join(differ)}); choose another OUT, or remove it first"
+            f"{out} holds something else; expected a new folder for the clip store: choose another OUT"
         )
+    store = ClipStore(out)
+    wanted = json.loads(json.dumps(identity))
+    if files is not None and "files" in store.source and store.source["files"] != wanted["files"]:
+        change = change_between(store.source_files(), files)
+        raise InputError(
+            f"{out} was made from other files than {store.source.get('path')} holds now: {change}; say --update to read them "
+            "again, or choose another OUT"
+        )
+    skipped = {"chosen"} if "files" in store.source else {"chosen", *wanted.keys() - store.source}
+    differ = sorted(
+        k for k in {*store.source, *wanted} - skipped if store.source.get(k) != wanted.get(k)
+    )
+    if not differ:
+        return store
     raise InputError(
-        f"{out} holds something else; expected a new folder for the clip store: choose another OUT"
+        f"{out} is another clip store (different: {', '.join(differ)}); choose another OUT, or remove it first"
     )
 
 
-def _attempt(source: Source, index: int) -> Recording | InputError:
-    """An episode, or what is wrong with it."""
+def _found(source: Source) -> dict[str, Any]:
+    found = findings_of(source)
+    return {"findings": found.to_json()} if found != Findings() else {}
+
+
+def _attempt(source: Source, whole: bool, index: int) -> Recording | InputError:
+    """An episode, or what is wrong with it; `whole`: with all its frames, to be sent to another process."""
     try:
-        return source.read(index)
+        recording = source.read(index)
+        if whole:
+            recording.frames = list(recording.frames)
+        return recording
     except InputError as error:
         return error
-
-
-def assign_splits(count: int, seed: int, shares: Sequence[float] = SHARES) -> list[str]:
-    """A split for each of `count` episodes, drawn with a seed. With three or more episodes no split with a share is empty.
-
-    >>> assign_splits(4, 0).count("train"), assign_splits(1, 0)
-    (2, ['train'])
-    """
-    if len(shares) != 3 or min(shares) < 0 or sum(shares) <= 0:
-        raise InputError(
-            f"splits are {list(shares)}; expected three shares for train, validate, test, such as 0.8 0.1 0.1"
-        )
-    wanted = np.asarray(shares, float) / sum(shares)
-    counts = np.floor(wanted * count + 1e-9).astype(int)
-    if count >= np.count_nonzero(wanted):
-        counts = np.maximum(counts, wanted > 0)
-    counts[np.argmax(wanted)] += count - counts.sum()
-    order = np.random.default_rng(seed).permutation(count)
-    names = np.repeat(SPLITS, counts)
-    splits = [""] * count
-    for place, name in zip(order, names, strict=True):
-        splits[place] = str(name)
-    return splits
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What one must know of a store before training on it."""
+"""What to know of a store before training on it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .angles import flips_of, quaternions_of, turns_of
 from .motion import changes_of, explained, pair
 from .store import SPLITS, ClipStore, Episode
 
@@ -18,6 +19,7 @@ _SAMPLED_CLIPS = 256
 _STEPS = (1, 5, 10)
 _EPISODES, _FRAMES_AN_EPISODE = 32, 300  # that are looked at frame by frame
 _SHORTEST = 4
+_MOST_CLASSES = 64
 _BLACK = 8  # of 255: a picture that is darker on average shows nothing
 
 
@@ -42,6 +44,7 @@ def inspect(store: str | Path) -> dict[str, Any]:
         "frames": sum(lengths),
         "withheld_frames": sum(e.withheld for e in opened.episodes),
         "frames_per_episode": [min(lengths), max(lengths)],
+        "longest_clip": opened.longest_clip,
         "frame": {"height": height, "width": width, "channels": channels},
         "frames_per_second": opened.frames_per_second,
         "conditions": {
@@ -67,19 +70,39 @@ def _condition(store: ClipStore, name: str) -> dict[str, Any]:
         return {"role": "label", "shape": list(column.shape)}
     found = store.statistics(name)
     names = column.names
+    offsets = column.offset or (0.0,) * len(names)
     values = {
-        n: {key: round(found[key][i], 5) for key in ("mean", "std", "low", "high")}
+        n: {
+            key: round(found[key][i] + (offsets[i] if key != "std" else 0), 5)
+            for key in ("mean", "std", "low", "high")
+        }
         for i, n in enumerate(names)
     }
     constant = [n for i, n in enumerate(names) if found["low"][i] == found["high"][i]]
-    same = _same_columns(store.column(name), names, constant)
+    rows = store.column(name)
+    some = [rows[e.start : e.start + e.length] for e in _spread(store)]
+    turns, quaternions = turns_of(some), quaternions_of(some, names)
+    flips = sum(flips_of(part, quaternions) for part in some)
     return {
         "role": column.role,
         "lag": column.lag,
         "columns": values,
         "constant": constant,
-        "duplicated": same,
+        "duplicated": _same_columns(rows, names, constant),
+        "offset": {n: o for n, o in zip(names, offsets) if o},
+        "wrapping": {names[i]: round(turn, 4) for i, turn in turns.items()},
+        "flipping": [list(names[q : q + 4]) for q in quaternions] if flips else [],
+        "class_ids": [n for i, n in enumerate(names) if n not in constant and _is_class(some, i)],
     }
+
+
+def _is_class(episodes: Sequence[Array], number: int) -> bool:
+    """Whether a number looks like a class id: whole numbers from 0 on, more than two, few, and each more than once."""
+    values = np.concatenate([rows[:, number] for rows in episodes])
+    found, counts = np.unique(values, return_counts=True)
+    whole = bool((found == np.round(found)).all() and found[0] == 0)
+    few = 2 < len(found) <= _MOST_CLASSES and found[-1] < _MOST_CLASSES
+    return whole and few and bool(np.median(counts) > 1) and found[-1] < 2 * len(found)
 
 
 def _same_columns(rows: Array, names: Sequence[str], constant: Sequence[str]) -> list[list[str]]:

@@ -1,10 +1,11 @@
-"""Making a store: from an embedded world, or from recordings that somebody has."""
+"""Make a store: from an embedded world, or from recordings."""
 
 from __future__ import annotations
 
-import csv
-import json
+import os
+import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +14,15 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..plugins import WORLDS
 from . import worlds
-from .building import SHARES, assign_splits, build, parse_shard
+from .building import build, finished_store, parse_shard
 from .offsets import suggest
-from .sources.opening import open_source, recognise
-from .sources.options import SourceOptions
-from .sources.resampled import ResampledSource
-from .store import SPLITS, ClipStore
+from .sources.fingerprint import Fingerprint, content_of, fingerprints
+from .sources.leftover import files_of, stop_without_actions, with_leftovers
+from .sources.opening import Guarded, open_source, recognise
+from .sources.options import SourceOptions, SplitBy
+from .sources.resampled import ResampledSource, Resampling
+from .splitting import SHARES, SplitOptions, assign_splits, read_split_list, shared_out
+from .store import MANIFEST, ClipStore
 
 Array = NDArray[Any]
 
@@ -44,7 +48,7 @@ def make(
     Raises:
         InputError: an unknown world; `out` holds something else.
     """
-    world = WORLDS.current(world)
+    world = WORLDS.check(world)
     module = worlds.world_module(world)
     source = module.simulate(module.TRAJECTORIES if trajectories is None else trajectories, seed)
     part = parse_shard(shard)
@@ -84,6 +88,15 @@ def import_recordings(
     skip_bad: bool = False,
     shard: str | None = None,
     workers: int | None = None,
+    layout: str | None = None,
+    lag: int | None = None,
+    pixel_range: tuple[float, float] | None = None,
+    actions_file: str | None = None,
+    no_actions: bool = False,
+    one_hot: tuple[str, ...] = (),
+    split_by: SplitBy | None = None,
+    memory_gb: float | None = None,
+    update: bool = False,
 ) -> ClipStore:
     """Turn recordings into a store. The same command goes on where a stopped one was.
 
@@ -111,6 +124,16 @@ def import_recordings(
         skip_bad: leave out what is broken, count it and say why, instead of stopping.
         shard: K/N imports the K-th of N equal shares, for several machines; train on all with --data S1,S2,...
         workers: processes; one a core by default.
+        layout: how files make episodes, where a folder can be read in several ways.
+        lag: 1 if row k of the actions leads on from frame k, 0 if it led to frame k; decided by all files if not given.
+        pixel_range: the numbers that are black and white, where the type of the pixels does not say it.
+        actions_file: the table of conditions, where several are near.
+        no_actions: go on without actions, whatever tables are near.
+        one_hot: numbers that are class ids and become a number per class.
+        split_by: what falls into one split as a whole: session (the default where sessions are known), episode, or time,
+            which cuts every recording into a beginning to train on and an end to test.
+        memory_gb: how much memory one episode may need; 8 if not given.
+        update: read a source again that has changed since the store was written; episodes keep their splits.
 
     Raises:
         InputError: what cannot be read, naming file and offset or row; `out` holds something else. Nothing is left then.
@@ -125,74 +148,152 @@ def import_recordings(
             raise InputError(f"--{option} is {value}; expected at least 1")
     if size is not None and min(size) < 1:
         raise InputError(f"--size is {size}; expected a height and a width of at least 1")
-    part = parse_shard(shard)
-    kind = format or recognise(src)
-    choice = SourceOptions(
+    if lag not in (None, 0, 1):
+        raise InputError(f"--lag is {lag}; expected 0 or 1")
+    options = SourceOptions(
         camera=camera,
         actions=tuple(actions),
         states=tuple(states),
         labels=labels,
+        layout=layout,
+        actions_file=actions_file,
+        pixel_range=pixel_range,
         max_gap_s=max_gap_s,
+        lag=lag,
+        no_actions=no_actions,
+        one_hot=tuple(one_hot),
+        split_by=split_by,
         skip_bad=skip_bad,
+        memory_gb=memory_gb,
     )
-    opened = open_source(kind, src, choice)
+    kind = format or recognise(src)
+    opened = open_source(kind, src, options)
     if not len(opened):
         raise InputError(f"{src} holds no episodes of format {kind}")
-    chosen = opened.findings.lines()
+    opened.add(with_leftovers(src, opened.findings))
+    if not no_actions:
+        stop_without_actions(src, opened, opened.findings)
     if suggest_offset:
         suggested = suggest(opened)
         action_offset = action_offset or suggested.best
-        chosen += [*suggested.curve(), f"action offset {action_offset} taken"]
+        opened.add(
+            opened.findings.remark(*suggested.curve(), f"action offset {action_offset} taken")
+        )
+    resampling = Resampling(
+        size=size,
+        crop=fit == "crop",
+        stride=stride,
+        action_offset=action_offset or 1,
+        actions_as=actions_as,
+        max_episodes=max_episodes,
+        lag=lag,
+        no_actions=no_actions,
+        one_hot=tuple(one_hot),
+    )
     listed = read_split_list(Path(split_list)) if split_list else None
-    taken = ResampledSource(
-        opened, size, fit == "crop", stride, action_offset or 1, actions_as, max_episodes, listed
+    splitting = SplitOptions(splits, listed, seed, split_by)
+    job = _Import(
+        src, out, kind, opened, resampling, splitting, parse_shard(shard), workers, skip_bad
     )
-    identity = {
-        "path": str(src.resolve()),
-        "format": kind,
-        "size": list(size) if size else None,
-        "fit": fit,
-        "stride": stride,
-        "action_offset": action_offset or 1,
-        "actions_as": actions_as,
-        "chosen": chosen,
-        "episodes": len(taken),
-        "splits": listed or list(splits),
-        "seed": seed,
-        "shard": list(part),
-    }
-    given = assign_splits(len(taken), seed, splits)
-    return build(
-        taken,
-        out,
-        identity,
-        taken.frame_shape,
-        given,
-        workers,
-        f"importing {kind}",
-        skip_bad=skip_bad,
-        shard=part,
-    )
+    return job.again() if update and (out / MANIFEST).is_file() else job.run()
 
 
-def read_split_list(file: Path) -> dict[str, str]:
-    """Episode names with their splits: JSON {split: [names]}, or CSV rows of name,split."""
-    try:
-        if file.suffix.lower() == ".json":
-            listed = {
-                str(name): split
-                for split, names in json.loads(file.read_text()).items()
-                for name in names
-            }
-        else:
-            listed = dict(row for row in csv.reader(file.read_text().splitlines()) if row)
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(
-            f"{file} cannot be read ({error}); expected JSON {{split: [names]}} or rows of name,split"
-        ) from None
-    for name, split in listed.items():
-        if split not in SPLITS:
-            raise InputError(
-                f"{file}: episode {name} is in split {split!r}; expected one of {', '.join(SPLITS)}"
-            )
-    return listed
+@dataclass(frozen=True)
+class _Import:
+    """An import with everything decided.
+
+    Attributes:
+        src: the recordings.
+        out: the store's folder.
+        kind: the format's name.
+        opened: the recordings, opened.
+        resampling: how they are changed.
+        splitting: how they are shared out.
+        part: the share of a shard, (k, n).
+        workers: processes.
+        skip_bad: leave out what is broken.
+    """
+
+    src: Path
+    out: Path
+    kind: str
+    opened: Guarded
+    resampling: Resampling
+    splitting: SplitOptions
+    part: tuple[int, int]
+    workers: int | None
+    skip_bad: bool
+
+    def run(self, files: dict[str, Fingerprint] | None = None) -> ClipStore:
+        """Write the store, unless it is there already."""
+        if files is None:
+            files = self._fingerprints()
+        taken = ResampledSource(
+            self.opened, self.resampling, self.splitting.listed, self.splitting.kept
+        )
+        identity = self._identity(len(taken), files)
+        finished = finished_store(self.out, identity, files)
+        if finished is not None:
+            return finished
+        shape = taken.frame_shape
+        source, splits = shared_out(taken, self.splitting)
+        return build(
+            source,
+            self.out,
+            identity,
+            shape,
+            splits,
+            self.workers,
+            f"importing {self.kind}",
+            skip_bad=self.skip_bad,
+            shard=self.part,
+            files=files,
+        )
+
+    def again(self) -> ClipStore:
+        """Replace the store by one of what the source holds now; episodes that it had keep their split."""
+        files = self._fingerprints()
+        before = ClipStore(self.out)
+        if before.source.get("files", {}).get("content") == content_of(files):
+            return self.run(files)
+        fresh = self.out.with_name(f"{self.out.name}.update")
+        splits = {episode.name: episode.split for episode in before.episodes}
+        drawn = replace(self.splitting, kept=splits)
+        store = replace(self, out=fresh, splitting=drawn).run(files)
+        old = self.out.with_name(f"{self.out.name}.before")
+        os.replace(self.out, old)
+        os.replace(fresh, self.out)
+        shutil.rmtree(old)
+        store = ClipStore(self.out)
+        store.written_now = True
+        return store
+
+    def _fingerprints(self) -> dict[str, Fingerprint]:
+        known = ClipStore(self.out).source_files() if (self.out / MANIFEST).is_file() else None
+        return fingerprints(files_of(self.src, self.opened.findings), self.src, known)
+
+    def _identity(self, episodes: int, files: Mapping[str, Fingerprint]) -> dict[str, Any]:
+        """What is built, exactly; only what was chosen of the options that came later, so that stores of before stay the same."""
+        how, split = self.resampling, self.splitting
+        later = {
+            "lag": how.lag,
+            "no_actions": how.no_actions,
+            "one_hot": list(how.one_hot),
+            "split_by": split.by,
+        }
+        return {
+            "path": str(self.src.resolve()),
+            "format": self.kind,
+            "size": list(how.size) if how.size else None,
+            "fit": "crop" if how.crop else "stretch",
+            "stride": how.stride,
+            "action_offset": how.action_offset,
+            "actions_as": how.actions_as,
+            "chosen": self.opened.findings.lines(),
+            "episodes": episodes,
+            "splits": split.listed or list(split.shares),
+            "seed": split.seed,
+            "shard": list(self.part),
+            "files": {"count": len(files), "content": content_of(files)},
+            **{key: value for key, value in later.items() if value},
+        }

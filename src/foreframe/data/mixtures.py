@@ -17,7 +17,7 @@ import torch
 
 from ..clips import Batch, ClipSpec
 from ..errors import InputError
-from ..runtime.files import digest
+from ..runtime.digests import digest
 from .store import ClipStore
 from .windows import Order, Windows
 

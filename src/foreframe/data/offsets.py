@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import InputError
-from .motion import changes_of, explained, pair
+from .motion import Pair, changes_of, explained, pair
 from .sources.recording import Source
 
 _EPISODES, _LONGEST, _FRAMES_AT_MOST = 8, 15, 1000
@@ -15,19 +16,37 @@ _SHORTEST = 4  # frames of an episode that can tell anything
 _AS_STRONG = 0.01
 _ENOUGH = 300  # frames from which on a suggestion means something
 _BAR = 40
+_TRIALS, _CHANCE = 60, 0.05
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """`correlations[o - 1]` is that of an offset of o frames, over so many `frames` of recordings."""
+    """What was found of each offset.
+
+    Attributes:
+        correlations: that of an offset of o frames at o - 1.
+        frames: of recordings that were looked at.
+        chance: the peak above the middle of the curve that actions of other places reach in 1 of 20 trials.
+    """
 
     correlations: tuple[float, ...]
     frames: int
+    chance: float = 0.0
+
+    @property
+    def peak(self) -> float:
+        """How far the strongest correlation stands above the middle of the curve."""
+        return float(max(self.correlations) - np.median(self.correlations))
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether actions that belong to other pictures give as clear a peak, so that the curve tells nothing."""
+        return len(self.correlations) > 1 and self.peak <= self.chance
 
     @property
     def best(self) -> int:
-        """The offset with the strongest correlation, of those as strong to within 0.01 the smallest; 1 from too few frames."""
-        if self.frames < _ENOUGH:
+        """The offset with the strongest correlation, of those as strong to within 0.01 the smallest; 1 if it cannot be told."""
+        if self.frames < _ENOUGH or self.is_flat:
             return 1
         return (
             int(np.argmax(np.asarray(self.correlations) >= max(self.correlations) - _AS_STRONG)) + 1
@@ -39,10 +58,18 @@ class Suggestion:
             "correlation of what the actions do with the picture's change, by offset in frames:"
         ]
         for offset, found in enumerate(self.correlations, start=1):
-            mark = "  <- suggested" if offset == self.best else ""
+            mark = "  <- suggested" if offset == self.best and not self.is_flat else ""
             lines.append(f"{offset:3d}  {found:+.2f}  {'#' * round(max(found, 0) * _BAR)}{mark}")
-        few = f"{self.frames} frames are too few to believe it (expected {_ENOUGH}): offset 1 is as good a guess"
-        return lines if self.frames >= _ENOUGH else [*lines, few]
+        if self.frames < _ENOUGH:
+            lines.append(
+                f"{self.frames} frames are too few to believe it (expected {_ENOUGH}): offset 1 is as good a guess"
+            )
+        elif self.is_flat:
+            lines.append(
+                f"flat, cannot tell: the peak is {self.peak:.2f} above the middle, and actions shifted to other pictures reach "
+                f"{self.chance:.2f} by chance (1 of {round(1 / _CHANCE)}): offset 1 is as good a guess"
+            )
+        return lines
 
 
 def suggest(source: Source) -> Suggestion:
@@ -77,4 +104,22 @@ def suggest(source: Source) -> Suggestion:
         )
     longest = min(_LONGEST, max(1, min(len(changes) for _, changes in pairs) // 3))
     found = tuple(explained(pairs, offset) or 0.0 for offset in range(1, longest + 1))
-    return Suggestion(found, sum(len(changes) for _, changes in pairs))
+    return Suggestion(found, sum(len(changes) for _, changes in pairs), _by_chance(pairs, longest))
+
+
+def _by_chance(pairs: Sequence[Pair], longest: int) -> float:
+    """The peak that curves reach when every episode's actions are turned round to other pictures of it (a permutation test).
+
+    Turning keeps what is alike between neighbouring rows, which shuffled rows would lose.
+    """
+    rng = np.random.default_rng(0)
+    peaks = []
+    for _ in range(_TRIALS):
+        turned = []
+        for doings, changes in pairs:
+            low, high = min(longest + 1, len(doings) // 3), max(2, len(doings) - longest)
+            by = int(rng.integers(low, max(high, low + 1)))
+            turned.append((np.roll(doings, by, axis=0), changes))
+        curve = [explained(turned, offset) or 0.0 for offset in range(1, longest + 1)]
+        peaks.append(max(curve) - float(np.median(curve)))
+    return float(np.quantile(peaks, 1 - _CHANCE))

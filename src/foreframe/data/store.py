@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from ..clips import ClipSpec
 from ..errors import InputError, unknown
-from ..runtime.files import digest, digest_file, read_json_with_digest
+from ..runtime.digests import digest, digest_file, read_json_with_digest
+from ..runtime.files import read_json
 from .sources.recording import Column
 
 Array = NDArray[Any]
@@ -28,6 +29,7 @@ SCHEMA = "foreframe.clips/1"
 SPLITS = ("train", "validate", "test")
 MANIFEST = "manifest.json"
 MEAN = "mean_frame.npy"
+SOURCE_FILES = "source_files.json"
 
 _DTYPES = ("uint8", "float32", "float64", "int32", "int64", "bool")
 
@@ -54,7 +56,13 @@ class Episode:
 
 
 class ClipStore:
-    """A store opened for reading. Columns are mapped when first asked for, and in each process anew."""
+    """A store opened for reading. Columns are mapped when first asked for, and in each process anew.
+
+    Attributes:
+        written_now: whether the call that returned this store wrote it; otherwise it was there already.
+    """
+
+    written_now = False
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -136,6 +144,22 @@ class ClipStore:
             )
         return episodes
 
+    @property
+    def longest_clip(self) -> int:
+        """How many frames a clip may have so that every split with episodes has room for one."""
+        return min(
+            max(e.seen for e in self.episodes if e.split == split)
+            for split in {e.split for e in self.episodes}
+        )
+
+    def source_files(self) -> dict[str, list[int | str]]:
+        """Fingerprints of the files that the store was made from; empty for stores written before they were kept."""
+        file = self.path / SOURCE_FILES
+        found: dict[str, list[int | str]] = (
+            read_json(file, "the list of a store's source files") if file.is_file() else {}
+        )
+        return found
+
     def statistics(self, name: str) -> dict[str, list[float]]:
         """mean, std, low and high of each number of a vector column, over the training split."""
         found: dict[str, list[float]] = self.manifest["statistics"][name]
@@ -212,4 +236,7 @@ def _column(name: str, values: Mapping[str, Any]) -> Column:
         tuple(values["shape"]),
         tuple(values["names"]),
         values["lag"],
+        tuple(values.get("offset", ())),
+        tuple(values.get("units", ())),
+        tuple(values.get("kinds", ())),
     )

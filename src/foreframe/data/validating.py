@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.files import digest
+from ..runtime.digests import digest
 from ..runtime.progress import progress
 from .store import ClipStore, Episode
 

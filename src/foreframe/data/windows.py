@@ -72,7 +72,10 @@ class Windows:
         return self.episodes[number], first * self.every
 
     def clips(self, indices: Sequence[int]) -> Batch:
-        """Windows as a batch: frames uint8 [B, T, C, H, W] (channels last in memory), conditions float32 [B, T, *A]."""
+        """Windows as a batch: frames uint8 [B, T, C, H, W] (channels last in memory), conditions [B, T, *A].
+
+        Conditions are numbers as float32, or label images as uint8.
+        """
         frames = self.store.column("frames")
         pictures = np.empty((len(indices), self.length, *frames.shape[1:]), frames.dtype)
         conditions = []
@@ -106,8 +109,8 @@ class Windows:
         ]
         if not parts:
             return np.zeros((count, 0), np.float32)
-        if len(parts) == 1 and parts[0].ndim == 4:  # a label image, bytes -> [0, 1], channels first
-            return np.ascontiguousarray(np.moveaxis(parts[0], -1, 1), np.float32) / 255
+        if len(parts) == 1 and parts[0].ndim == 4:  # label images stay bytes, channels first
+            return np.ascontiguousarray(np.moveaxis(parts[0], -1, 1))
         return (
             np.concatenate(parts, axis=1, dtype=np.float32)
             if len(parts) > 1

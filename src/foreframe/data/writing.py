@@ -6,12 +6,15 @@ episode is there. What the columns hold beyond the last line is cut off when the
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,13 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..runtime.files import digest, digest_file, read_json, sync, write_json, write_json_with_digest
+from ..runtime.digests import digest, digest_file, write_json_with_digest
+from ..runtime.files import read_json, sync, write_json
 from .sources.recording import Column, Recording
-from .store import MANIFEST, MEAN, SCHEMA, ClipStore
+from .store import MANIFEST, MEAN, SCHEMA, SOURCE_FILES, ClipStore
 
 Array = NDArray[Any]
 
 _JOURNAL = "episodes.jsonl"
+_CHUNK = 64  # frames that are held at once
+_PENDING, _PENDING_S = 200, 2.0  # episodes and seconds after which what is written is made sure of
 
 
 class StoreWriter:
@@ -47,6 +53,9 @@ class StoreWriter:
         self.episodes: list[dict[str, Any]] = [line for line in lines if "skipped" not in line]
         self.skipped: list[str] = [line["skipped"] for line in lines if "skipped" in line]
         self._files = {name: self._path(name).open("ab") for name in self.columns}
+        self._pending: list[str] = []
+        self._sure = time.monotonic()
+        self.warnings: list[str] = []
 
     def _path(self, name: str) -> Path:
         return self.folder / "columns" / f"{name}.{np.dtype(self.columns[name].dtype).name}"
@@ -75,32 +84,63 @@ class StoreWriter:
         return entries
 
     def append(self, recording: Recording, split: str) -> None:
-        """Add an episode; it counts from the moment its line is in the journal."""
-        rows = {name: _rows(recording, name, column) for name, column in self.columns.items()}
-        lengths = {name: len(values) for name, values in rows.items()}
-        if len(set(lengths.values())) != 1:
-            raise InputError(
-                f"episode {recording.name} has columns of different lengths {lengths}; expected one row a frame"
-            )
-        digests = {}
+        """Add an episode, its frames chunk by chunk; it counts once its line is in the journal.
+
+        Raises:
+            InputError: columns of different lengths or shapes, or what reading the frames raises; nothing is added then.
+        """
+        start = self.episodes[-1]["start"] + self.episodes[-1]["length"] if self.episodes else 0
+        try:
+            rows = {
+                name: _rows(recording, name, column)
+                for name, column in self.columns.items()
+                if name != "frames"
+            }
+            length, frames_digest = self._write_frames(recording)
+            lengths = {"frames": length, **{name: len(values) for name, values in rows.items()}}
+            if len(set(lengths.values())) != 1:
+                raise InputError(
+                    f"episode {recording.name} has columns of different lengths {lengths}; expected one row a frame"
+                )
+        except BaseException:
+            self._files["frames"].truncate(start * _row_bytes(self.columns["frames"]))
+            raise
+        digests = {"frames": frames_digest}
         for name, values in rows.items():
             content = values.tobytes()
             digests[name] = digest(content)
             self._files[name].write(content)
-            self._files[name].flush()
-            os.fsync(self._files[name].fileno())
-        start = self.episodes[-1]["start"] + self.episodes[-1]["length"] if self.episodes else 0
         episode = {
             "name": recording.name,
             "split": split,
             "start": start,
-            "length": lengths["frames"],
+            "length": length,
             "digests": digests,
-            "facts": dict(recording.facts),
+            "facts": dict(recording.facts)
+            | ({"session": recording.session} if recording.session else {}),
             "withheld": recording.withheld,
         }
         self._note(episode)
         self.episodes.append(episode)
+        self.warnings += recording.warnings
+
+    def _write_frames(self, recording: Recording) -> tuple[int, str]:
+        """Append the frames, black ones where they are withheld; returns how many and their digest."""
+        column, file = self.columns["frames"], self._files["frames"]
+        state, count = hashlib.blake2b(digest_size=16), 0
+        black = itertools.repeat(np.zeros(column.shape, column.dtype), recording.withheld)
+        for chunk in _chunks(itertools.chain(recording.frames, black)):
+            pictures = np.stack(chunk)
+            if pictures.shape[1:] != column.shape:
+                raise InputError(
+                    f"episode {recording.name}: frames has shape {list(pictures.shape[1:])} a frame; "
+                    f"expected {list(column.shape)} as before"
+                )
+            content = np.ascontiguousarray(pictures, column.dtype).data
+            state.update(content)
+            file.write(content)
+            count += len(chunk)
+        return count, state.hexdigest()
 
     def skip(self, why: str) -> None:
         """Leave the next episode out; the store's notes will say why."""
@@ -113,18 +153,30 @@ class StoreWriter:
         return len(self.episodes) + len(self.skipped)
 
     def _note(self, entry: Mapping[str, Any]) -> None:
+        self._pending.append(json.dumps(entry) + "\n")
+        if len(self._pending) >= _PENDING or time.monotonic() - self._sure > _PENDING_S:
+            self._make_sure()
+
+    def _make_sure(self) -> None:
+        """Bring columns to the disk, then the lines that say so."""
+        for file in self._files.values():
+            file.flush()
+            os.fsync(file.fileno())
         with (self.folder / _JOURNAL).open("a") as journal:
-            journal.write(json.dumps(entry) + "\n")
+            journal.write("".join(self._pending))
             journal.flush()
             os.fsync(journal.fileno())
+        self._pending, self._sure = [], time.monotonic()
 
-    def finish(self, notes: Mapping[str, Any]) -> ClipStore:
+    def finish(self, notes: Mapping[str, Any], files: Mapping[str, Any] | None = None) -> ClipStore:
         """Measure the training split, write the manifest, and give the store its name."""
         self.close()
         manifest = {
             "schema": SCHEMA,
             "source": self.source,
-            "notes": dict(notes) | ({"skipped": self.skipped} if self.skipped else {}),
+            "notes": dict(notes)
+            | ({"skipped": self.skipped} if self.skipped else {})
+            | ({"warnings": self.warnings} if self.warnings else {}),
             "versions": _versions(),
             "frames_per_second": self.frames_per_second,
             "columns": {name: asdict(column) for name, column in self.columns.items()},
@@ -148,14 +200,21 @@ class StoreWriter:
             elif column.role == "frames":
                 np.save(self.folder / MEAN, _mean_picture(values, training))
                 manifest["mean_frame"] = digest_file(self.folder / MEAN)
+        if files is not None:
+            write_json(self.folder / SOURCE_FILES, files)
         write_json_with_digest(self.folder / MANIFEST, manifest)
         (self.folder / _JOURNAL).unlink()
         (self.folder / "source.json").unlink()
         os.replace(self.folder, self.out)
         sync(self.out.parent)
-        return ClipStore(self.out)
+        store = ClipStore(self.out)
+        store.written_now = True
+        return store
 
     def close(self) -> None:
+        """Make sure of what is written and let go of the files."""
+        if self._pending and self.folder.exists():
+            self._make_sure()
         for file in self._files.values():
             file.close()
 
@@ -167,7 +226,7 @@ class StoreWriter:
 
 
 def _rows(recording: Recording, name: str, column: Column) -> Array:
-    values = _pictures(recording) if name == "frames" else np.asarray(recording.values[name])
+    values = np.asarray(recording.values[name])
     if values.shape[1:] != column.shape:
         raise InputError(
             f"episode {recording.name}: {name} has shape {list(values.shape[1:])} a frame; expected {list(column.shape)} as before"
@@ -175,10 +234,16 @@ def _rows(recording: Recording, name: str, column: Column) -> Array:
     return np.ascontiguousarray(values, column.dtype)
 
 
-def _pictures(recording: Recording) -> Array:
-    """[T, H, W, C], black where frames are withheld."""
-    frames = list(recording.frames)
-    return np.stack(frames + [np.zeros_like(frames[0])] * recording.withheld)
+def _chunks(frames: Iterable[Array]) -> Iterator[list[Array]]:
+    """Up to 64 frames at a time, all of one shape."""
+    waiting = iter(frames)
+    while chunk := list(itertools.islice(waiting, _CHUNK)):
+        shapes = {picture.shape for picture in chunk}
+        if len(shapes) > 1:
+            raise InputError(
+                f"pictures of one episode have shapes {sorted(map(list, shapes))}; expected one: say --size H W"
+            )
+        yield chunk
 
 
 def _row_bytes(column: Column) -> int:

@@ -2,5 +2,6 @@
 
 from .evaluating import evaluate
 from .protocol import Protocol
+from .results import Evaluation, read_evaluation
 
-__all__ = ["Protocol", "evaluate"]
+__all__ = ["Evaluation", "Protocol", "evaluate", "read_evaluation"]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.files import atomic_write, digest
+from ..runtime.digests import digest
+from ..runtime.files import atomic_write
 
 Array = NDArray[Any]
 

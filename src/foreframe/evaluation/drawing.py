@@ -20,7 +20,7 @@ from ..data.mixtures import MixedWindows
 from ..data.store import ClipStore
 from ..data.windows import Windows
 from ..errors import InputError
-from ..metrics.psnr import psnr
+from ..metrics import Metric
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..runtime import hardware
@@ -48,7 +48,7 @@ def sample(
 ) -> list[Path]:
     """Draw futures of clips: for each an animation and a strip of frames (.png).
 
-    Columns: truth | approximate posterior | best of the samples (PSNR) | three samples | their per-pixel standard deviation.
+    Columns: truth | approximate posterior | best of the samples | three samples | their per-pixel standard deviation.
     Where the conditions are label images: truth | pose | prediction | error | posterior | standard deviation; without the
     last two if the protocol scores no reconstructions (`lab-pose`: whole sequences). Green borders are given frames, red
     ones are predicted.
@@ -60,7 +60,7 @@ def sample(
         clips: numbers of the split's clips, as `eval` counts them; an even spread of six by default.
         samples: futures drawn for each clip.
         split: train, validate or test.
-        protocol: whose clips: foreframe, long, lab-svg or lab-pose.
+        protocol: of the clips: {protocols}.
         seed: of the noise.
         format: of the animations: webp (every colour), gif or mp4 (needs PyAV).
 
@@ -97,6 +97,7 @@ def sample(
                 n_past,
                 samples if chosen.controls else 1,
                 seed,
+                chosen.ranking(),
                 chosen.controls,
             )
             written.append(animate(tracks, folder / f"clip-{index:04d}.{format}", rate))
@@ -112,9 +113,21 @@ def futures(
     n_past: int,
     samples: int,
     seed: int,
+    ranking: Metric,
     posterior: bool = True,
 ) -> list[Track]:
-    """The columns of one clip's picture; `posterior` adds the posterior's, which takes another rollout."""
+    """Return the columns of one clip's picture.
+
+    Args:
+        model: in evaluation mode.
+        windows: the clips.
+        index: of the clip.
+        n_past: context frames.
+        samples: futures to draw.
+        seed: of the noise.
+        ranking: the metric that tells the best sample.
+        posterior: whether to add the posterior's reconstruction, which takes another rollout.
+    """
     clip = windows.clips([index]).to(next(iter(model.state_dict().values())).device)
     seeds = clip_seeds(seed, [index])
     drawn = sample_futures(model, clip, n_past, Noise(seeds, samples))[0]
@@ -128,10 +141,11 @@ def futures(
             Track("posterior", _pictures(torch.cat([context, to_uint8(given[0])])), n_past)
         ]
         disagreement = [Track("std. deviation", deviation(np.stack(full)), n_past)]
-    scores = psnr(drawn, to_float(clip.frames[0, n_past:])).mean(1)
+    best, score = _best(ranking, drawn, clip.frames[:1], n_past)
     if len(model.spec.condition) == 3:
-        pose = Track("pose", _pictures(to_uint8(clip.conditions[0])), len(clip.frames[0]))
-        prediction = Track(f"prediction: {float(scores[0]):.1f} dB", full[0], n_past)
+        pose = Track("pose", _pictures(clip.conditions[0]), len(clip.frames[0]))
+        first, score = _best(ranking, drawn[:1], clip.frames[:1], n_past)
+        prediction = Track(f"prediction: {score}", full[first], n_past)
         return [
             truth,
             pose,
@@ -140,17 +154,27 @@ def futures(
             *reconstruction,
             *disagreement,
         ]
-    best = int(scores.argmax())
     return [
         truth,
         *reconstruction,
-        Track(f"best of {len(full)}: {float(scores[best]):.1f} dB", full[best], n_past),
+        Track(f"best of {len(full)}: {score}", full[best], n_past),
         *(
             Track(f"sample {n + 1}", frames, n_past)
             for n, frames in enumerate(full[:_SHOWN_SAMPLES])
         ),
         *disagreement,
     ]
+
+
+def _best(
+    metric: Metric, drawn: torch.Tensor, frames: torch.Tensor, n_past: int
+) -> tuple[int, str]:
+    """The number of the best of samples [N, S, C, H, W] and its score, in words."""
+    seen = to_float(frames)
+    values = metric.function(drawn[None], seen[:, n_past:], seen[:, :n_past])[0]
+    scores = metric.figure(values.double().mean(1).cpu().numpy())
+    best = int(scores.argmax() if metric.higher_is_better else scores.argmin())
+    return best, f"{scores[best]:.{max(1, metric.digits - 1)}f} {metric.unit}".rstrip()
 
 
 def _pictures(frames: torch.Tensor) -> Array:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Tensor
-
+from ..metrics import Metric, metrics
 from ..plugins import PROTOCOLS
-
-Metric = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -17,13 +13,15 @@ class Protocol:
     """Everything that a score depends on beside the model, the data and the seed.
 
     Attributes:
+        name: the name of its file, with dashes.
         n_past: context frames; None: as the run was trained.
         horizon: frames to predict and score (the context is never scored); None: as the run was trained.
         every: frames between the starts of clips in an episode; 0: one clip, at the first frame; None: clips end to end.
         samples: futures drawn from the prior for each clip.
-        psnr: how a picture's PSNR is reduced.
+        metrics: those that come first in tables, each in the variant that this protocol means; the first is the
+            headline. Every other metric that is found follows them.
         about: one line, printed beside the scores.
-        controls: whether reconstructions and other conditions are scored too; not where one rollout takes a minute.
+        controls: whether reconstructions and other conditions are scored too; off where one rollout takes a minute.
     """
 
     name: str
@@ -31,9 +29,23 @@ class Protocol:
     horizon: int | None
     every: int | None
     samples: int
-    psnr: Metric
+    metrics: tuple[Metric, ...]
     about: str
     controls: bool = True
+
+    @property
+    def headline(self) -> Metric:
+        """The metric that comes first."""
+        return self.metrics[0]
+
+    def all_metrics(self) -> list[Metric]:
+        """Return the protocol's own metrics, then every other that is found."""
+        own = {metric.name for metric in self.metrics}
+        return [*self.metrics, *(metric for metric in metrics() if metric.name not in own)]
+
+    def ranking(self) -> Metric:
+        """Return the metric that ranks samples: the first that judges each sample and has a better direction."""
+        return next(metric for metric in self.all_metrics() if metric.ranks)
 
 
 def find_protocol(name: str) -> Protocol:

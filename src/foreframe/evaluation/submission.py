@@ -1,4 +1,4 @@
-"""Predictions as the pose coursework wants them handed in: a CSV file with a row a frame.
+"""Predictions in the form that the pose coursework asks for: a CSV file with a row per frame.
 
 Letters: C channels, H height, W width.
 """
@@ -21,7 +21,11 @@ from .predicting import sample_futures
 def write_submission(
     model: Model, windows: Windows, n_past: int, seed: int, device: torch.device, path: Path
 ) -> Path:
-    """One prior sample of every window: header `id,0..CHW-1`, integers round(255 x), C-H-W order, given frames included."""
+    """Write a prior sample of every window.
+
+    The header is `id,0..CHW-1`; values are integers round(255 x) in C-H-W order; context frames are
+    included.
+    """
     channels, height, width = model.spec.frame
     lines = [",".join(["id", *(str(i) for i in range(channels * height * width))])]
     with progress("predicting", len(windows), "sequences") as advance:

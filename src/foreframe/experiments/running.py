@@ -1,15 +1,10 @@
-"""Experiments: one question, several arms that differ in one thing, several seeds, one page.
-
-An experiment is a YAML file here: its `question`; a recipe with changes for stores whose conditions are `vectors` and for
-those that have `labels`, with the `protocol` that scores it if it is not ours; and `arms`, each a name with further changes.
-A new file is a new experiment.
-"""
+"""Run an experiment: train every arm with every seed, score the runs, and write what was found."""
 
 from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +12,13 @@ from typing import Any
 from ..data.store import ClipStore
 from ..errors import InputError
 from ..evaluation.evaluating import evaluate, result_file
-from ..metrics.seeds import over_seeds
+from ..evaluation.results import read_evaluation
 from ..plugins import EXPERIMENTS
-from ..reporting.comparison import compare
-from ..runtime.files import claim_output, lock_folder, read_json, write_json
+from ..reporting.comparison import Comparison, compare
+from ..reporting.experiment_results import ExperimentResult, summarise
+from ..reporting.page import log_of
+from ..runtime.files import claim_output, read_json, write_json
+from ..runtime.locks import lock_folder
 from ..runtime.progress import progress
 from ..runtime.workers import in_order
 from ..training import resolve, train
@@ -31,7 +29,16 @@ _RESULT = "experiment.json"
 
 @dataclass(frozen=True)
 class Experiment:
-    """What is asked, and how it is answered on one store."""
+    """An experiment as it is done on one store.
+
+    Attributes:
+        name: of its file.
+        question: what it asks.
+        about: what else there is to know of it.
+        recipe: that all arms start from.
+        protocol: that scores the runs.
+        arms: the changes of each arm.
+    """
 
     name: str
     question: str
@@ -48,18 +55,18 @@ def experiment(
     seeds: int = 3,
     workers: int | None = None,
     changes: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
+) -> ExperimentResult:
     """Train every arm of an experiment with several seeds, score them, and write tables, curves and a page.
 
-    The same command goes on where it was stopped.
+    The same command resumes where it was stopped.
 
     Args:
-        name: annealing, forcing or learning-rate.
+        name: {experiments}.
         data: a clip store.
         out: folder for the runs (`ARM/seed-N`), `experiment.json`, `table.md`, curves and `index.html`;
             `runs/NAME-STORE` by default.
-        seeds: how many; arms with the same seed see the same clips in the same order.
-        workers: runs at a time; one a core by default.
+        seeds: number of seeds; arms with the same seed see the same clips in the same order.
+        workers: runs at a time; one per core by default.
         changes: dotted names to values for every arm, such as `{"training.steps": 2000}`; `--training.steps 2000` in a shell.
 
     Returns:
@@ -95,18 +102,43 @@ def experiment(
             threads = max(1, cores // count) if count > 1 else None
             for job in in_order(functools.partial(_do, threads), jobs, count, start="spawn"):
                 advance(1, f"{job.arm}, seed {job.seed}")
-        result = _summary(chosen, store, folder, seeds)
-        write_json(folder / _RESULT, result)
-        compare(
-            result,
-            {arm: [job.run for job in jobs if job.arm == arm] for arm in chosen.arms},
-            folder,
-        )
+        return _write(chosen, store, jobs, folder, seeds)
+
+
+def _write(
+    chosen: Experiment, store: ClipStore, jobs: Sequence[_Job], folder: Path, seeds: int
+) -> ExperimentResult:
+    """Summarise the finished runs, and write the result, its table, curves and page."""
+    runs = {arm: [job for job in jobs if job.arm == arm] for arm in chosen.arms}
+    scores = {arm: [read_evaluation(job.scores) for job in own] for arm, own in runs.items()}
+    columns, arms = summarise(scores)
+    result = ExperimentResult(
+        folder=str(folder),
+        experiment=chosen.name,
+        question=chosen.question,
+        about=chosen.about,
+        recipe=chosen.recipe,
+        protocol=chosen.protocol,
+        changes={arm: dict(values) for arm, values in chosen.arms.items()},
+        data=next(iter(scores.values()))[0].data,
+        seeds=seeds,
+        samples=_SAMPLES,
+        clips=next(iter(scores.values()))[0].clips,
+        columns=columns,
+        arms=arms,
+    )
+    write_json(folder / _RESULT, result.to_dict())
+    table = Comparison(
+        {arm: [log_of(job.run) for job in own] for arm, own in runs.items()},
+        scores,
+        {arm: own[0].run for arm, own in runs.items()},
+    )
+    compare(result, table, folder)
     return result
 
 
 def _read(name: str, store: ClipStore, changes: Mapping[str, Any]) -> Experiment:
-    """An experiment as it is done on a store: its recipe, and all changes of each arm."""
+    """Read an experiment as it is done on a store: its recipe, and all changes of each arm."""
     import yaml
 
     values = yaml.safe_load(EXPERIMENTS.text(name))
@@ -158,59 +190,9 @@ class _Job:
 
 
 def _do(threads: int | None, job: _Job) -> _Job:
-    """In a worker: one job with its share of the cores."""
+    """Do one job in a worker, with its share of the cores."""
     import torch
 
     if threads:
         torch.set_num_threads(threads)
     return job.do()
-
-
-def _summary(chosen: Experiment, store: ClipStore, folder: Path, seeds: int) -> dict[str, Any]:
-    found: dict[str, dict[str, list[float]]] = {}
-    clips = 0
-    for arm in chosen.arms:
-        scores = [
-            read_json(_Job(chosen, arm, seed, "", folder).scores, "scores") for seed in range(seeds)
-        ]
-        found[arm] = {name: [pick(score) for score in scores] for name, pick in _FIGURES.items()}
-        clips = scores[0]["clips"]
-    first = next(iter(found.values()))
-    arms = {
-        arm: {
-            name: {
-                **over_seeds(values),
-                "seeds": values,
-                "above_first": over_seeds(
-                    [a - b for a, b in zip(values, first[name], strict=True)]
-                ),
-            }
-            for name, values in figures.items()
-        }
-        for arm, figures in found.items()
-    }
-    return {
-        "folder": str(folder),
-        "experiment": chosen.name,
-        "question": chosen.question,
-        "about": chosen.about,
-        "recipe": chosen.recipe,
-        "protocol": chosen.protocol,
-        "changes": {arm: dict(values) for arm, values in chosen.arms.items()},
-        "data": {"store": str(store.path), "content": store.content, "source": store.source},
-        "seeds": seeds,
-        "samples": _SAMPLES,
-        "clips": clips,
-        "arms": arms,
-    }
-
-
-_FIGURES = {
-    "psnr": lambda s: s["scores"]["psnr"]["mean"],
-    "ssim": lambda s: s["scores"]["ssim"]["mean"],
-    "best_of_psnr": lambda s: s["best_of"]["psnr"]["mean"],
-    "posterior_minus_prior_psnr": lambda s: s["latent"]["posterior_minus_prior_psnr"],
-    "rate_nats_per_frame": lambda s: s["latent"]["rate_nats_per_frame"],
-    "active_dimensions": lambda s: s["latent"]["active_dimensions"],
-    "above_copy_last_psnr": lambda s: s["above_copy_last"]["mean"],
-}

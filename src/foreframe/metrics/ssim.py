@@ -1,6 +1,6 @@
-"""Structural similarity.
+"""`ssim`: structural similarity.
 
-Letters: C channels, H height, W width; * any leading dimensions.
+Letters: B clips, N samples, S predicted frames, C channels, H height, W width; * any leading dimensions.
 """
 
 from __future__ import annotations
@@ -8,21 +8,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..errors import InputError
+from ._metric import Metric
+
 _WINDOW, _SIGMA = 11, 1.5
 _C1, _C2 = 0.01**2, 0.03**2  # for values in [0, 1]
 
 
 def ssim(predicted: Tensor, truth: Tensor) -> Tensor:
-    """SSIM with a Gaussian window of 11 pixels, sigma 1.5, valid positions only, L = 1, mean over channels: [*, C, H, W] -> [*].
+    """Return the SSIM of each picture: Gaussian window of 11 pixels, sigma 1.5, valid positions, L = 1, mean over channels.
 
-    Source: Wang et al. 2004, equation 13. The same as scikit-image with `gaussian_weights=True, sigma=1.5,
-    use_sample_covariance=False, data_range=1` away from the borders.
+    The same as scikit-image with `gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1` away from
+    the borders. Shapes: [*, C, H, W] -> [*].
 
     Raises:
-        ValueError: pictures smaller than the window.
+        InputError: pictures smaller than the window.
+
+    References:
+        Wang et al. 2004, Image quality assessment: from error visibility to structural similarity, equation 13.
     """
     if min(predicted.shape[-2:]) < _WINDOW:
-        raise ValueError(
+        raise InputError(
             f"SSIM needs pictures of at least {_WINDOW}x{_WINDOW}, got {list(predicted.shape[-2:])}"
         )
     shape = torch.broadcast_shapes(predicted.shape, truth.shape)
@@ -36,13 +42,13 @@ def ssim(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 def _blur(rows: Tensor) -> Tensor:
-    """The window's weighted mean at each valid position: [R, H, W] -> [R, H - 10, W - 10], as two products of matrices."""
+    """Return the window's weighted mean at each valid position: [R, H, W] -> [R, H - 10, W - 10]."""
     height, width = rows.shape[-2:]
     return _window(height, rows).T @ (rows @ _window(width, rows))
 
 
 def _window(size: int, like: Tensor) -> Tensor:
-    """A column for each valid position, with the Gaussian's weights around it: [size, size - 10]."""
+    """Return a column for each valid position, with the Gaussian's weights around it: [size, size - 10]."""
     valid = size - _WINDOW + 1
     offsets = (
         torch.arange(size, device=like.device)[:, None]
@@ -53,3 +59,10 @@ def _window(size: int, like: Tensor) -> Tensor:
         offsets.abs() <= _WINDOW // 2
     )
     return weights / weights.sum(0)
+
+
+def _of_frames(samples: Tensor, truth: Tensor, context: Tensor) -> Tensor:
+    return ssim(samples, truth[:, None])
+
+
+METRIC = Metric("ssim", "SSIM", "", True, 3, _of_frames)

@@ -1,53 +1,57 @@
-"""What an experiment found: a table, overlaid curves, and one page."""
+"""Show what an experiment found: a table, overlaid curves, and one page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..evaluation.evaluating import result_file
-from ..runtime.files import atomic_write, read_json
+from ..evaluation.results import Evaluation
+from ..runtime.files import atomic_write
 from ..viz import curves
-from .page import inline, log_of, page
+from .experiment_results import ArmFigure, ExperimentResult
+from .page import Cell, inline, page, signed, unsigned
 
-_COLUMNS = {
-    "psnr": ("PSNR (dB)", 2),
-    "best_of_psnr": ("best of N (dB)", 2),
-    "ssim": ("SSIM", 3),
-    "above_copy_last_psnr": ("above copy-last (dB)", 2),
-    "rate_nats_per_frame": ("rate (nats a frame)", 2),
-    "active_dimensions": ("latent dimensions in use", 1),
-    "posterior_minus_prior_psnr": ("posterior - prior (dB)", 2),
-}
+Line = Mapping[str, Any]
 
 
-def compare(result: Mapping[str, Any], runs: Mapping[str, Sequence[Path]], out: Path) -> list[Path]:
-    """Write `table.md`, `curves.svg` and `index.html` of an experiment; `runs` are the run folders of each arm."""
-    first = next(iter(runs))
-    psnr, *others = (title for title, _ in _COLUMNS.values())
-    titles = [psnr, f"against {first} (dB)", *others]
-    rows = [(arm, _cells(figures)) for arm, figures in result["arms"].items()]
-    logs = {arm: [log_of(run) for run in folders] for arm, folders in runs.items()}
-    scored = {
-        arm: [result_file(run, result["protocol"], None) for run in folders]
-        for arm, folders in runs.items()
-    }
-    scores = {arm: [read_json(file, "scores") for file in files] for arm, files in scored.items()}
+@dataclass(frozen=True)
+class Comparison:
+    """The runs of an experiment, by arm.
+
+    Attributes:
+        logs: the lines of each seed's `metrics.jsonl`.
+        scores: of each seed.
+        shown: the run whose last progress picture is shown.
+    """
+
+    logs: Mapping[str, Sequence[Sequence[Line]]]
+    scores: Mapping[str, Sequence[Evaluation]]
+    shown: Mapping[str, Path]
+
+
+def compare(result: ExperimentResult, runs: Comparison, out: Path) -> list[Path]:
+    """Write `table.md`, `curves.svg` and `index.html` of an experiment."""
+    reference, (headline, *others) = next(iter(result.arms)), result.columns
+    titles = [headline.title, f"against {reference}", *(column.title for column in others)]
+    rows = [(arm, _cells(result, figures)) for arm, figures in result.arms.items()]
     per_frame = {
-        arm: [s["scores"]["psnr"]["per_frame"] for s in found] for arm, found in scores.items()
+        arm: [one.scores[headline.name].per_frame for one in seeds]
+        for arm, seeds in runs.scores.items()
     }
-    n_past = next(iter(scores.values()))[0]["protocol"]["n_past"]
-    drawn = curves.comparison(logs, per_frame, n_past, out / "curves.svg")
-    shown = [(arm, _last_picture(folders[0])) for arm, folders in runs.items()]
+    n_past = next(iter(runs.scores.values()))[0].protocol.n_past
+    title = f"test {headline.title} of each frame"
+    drawn = curves.comparison(runs.logs, per_frame, title, n_past, out / "curves.svg")
+    pictures = {arm: _last_picture(run) for arm, run in runs.shown.items()}
     text = page(
         "comparison.html",
         result=result,
-        first=first,
+        first=reference,
         titles=titles,
         rows=rows,
         plots=[inline(drawn)],
-        animations=[(arm, inline(picture)) for arm, picture in shown if picture],
+        animations=[(arm, inline(picture)) for arm, picture in pictures.items() if picture],
     )
     return [
         atomic_write(out / "table.md", _markdown(titles, rows)),
@@ -56,26 +60,19 @@ def compare(result: Mapping[str, Any], runs: Mapping[str, Sequence[Path]], out: 
     ]
 
 
-def _cells(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Mean and interval of each column, as text."""
-    psnr, *others = (_cell(figures[name], digits, "") for name, (_, digits) in _COLUMNS.items())
-    return [psnr, _cell(figures["psnr"]["above_first"], 2, "+"), *others]
+def _cells(result: ExperimentResult, figures: Mapping[str, ArmFigure]) -> list[Cell]:
+    """Mean and interval of each column, and of the headline's difference from the first arm."""
+    headline, *others = result.columns
+    above = signed(figures[headline.name].above_first, headline.digits)
+    cells = [unsigned(figures[c.name], c.digits) for c in others]
+    return [unsigned(figures[headline.name], headline.digits), above, *cells]
 
 
-def _cell(value: Mapping[str, Any], digits: int, sign: str) -> tuple[str, str]:
-    form = f"{sign}.{digits}f"
-    interval = "" if value["low"] is None else f"{value['low']:{form}} to {value['high']:{form}}"
-    return f"{value['mean']:{form}}", interval
-
-
-def _markdown(titles: Sequence[str], rows: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> str:
+def _markdown(titles: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell]]]) -> str:
     lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
     for arm, cells in rows:
-        lines.append(
-            f"| {arm} | "
-            + " | ".join(f"{mean} ({span})" if span else mean for mean, span in cells)
-            + " |"
-        )
+        values = (f"{mean} ({span})" if span else mean for mean, span in cells)
+        lines.append(f"| {arm} | " + " | ".join(values) + " |")
     return "\n".join(lines) + "\n"
 
 

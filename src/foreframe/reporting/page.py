@@ -1,4 +1,4 @@
-"""What a run looks like: plots, and one page that shows it all."""
+"""Show a run: plots, and one page with everything."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import models
 from ..errors import InputError
 from ..evaluation.evaluating import EVAL, draw_per_frame
-from ..runtime.files import atomic_write, read_json
+from ..evaluation.results import Evaluation, read_evaluation
+from ..metrics import Interval, Metric
+from ..runtime.files import atomic_write
 from ..viz import curves, palette
 
 _MIME = {".webp": "image/webp", ".png": "image/png", ".svg": "image/svg+xml", ".gif": "image/gif"}
 
 
 def plot(runs: Sequence[str | Path], out: str | Path) -> list[Path]:
-    """Draw the training curves of runs, one over the other, and their scores per frame where they were evaluated.
+    """Draw the training curves of runs over each other, and their scores per frame where they were evaluated.
 
     Args:
         runs: run folders.
@@ -32,22 +34,29 @@ def plot(runs: Sequence[str | Path], out: str | Path) -> list[Path]:
     out = Path(out)
     written = [curves.training({_name(run): log_of(run) for run in runs}, out / "training.svg")]
     evaluated = {
-        _name(run): read_json(Path(run) / EVAL, "scores")
-        for run in runs
-        if (Path(run) / EVAL).exists()
+        _name(run): read_evaluation(Path(run) / EVAL) for run in runs if (Path(run) / EVAL).exists()
     }
     if len(evaluated) == 1:
         written.append(draw_per_frame(next(iter(evaluated.values())), out / "per_frame.svg"))
     elif evaluated:
-        n_past = min(result["protocol"]["n_past"] for result in evaluated.values())
-        lines = {
-            metric: {
-                name: result["scores"][metric]["per_frame"] for name, result in evaluated.items()
-            }
-            for metric in ("psnr", "ssim")
-        }
-        written.append(curves.per_frame(lines, n_past, out / "per_frame.svg"))
+        written.append(_draw_several(evaluated, out / "per_frame.svg"))
     return written
+
+
+def _draw_several(evaluated: Mapping[str, Evaluation], path: Path) -> Path:
+    """The scores per frame of several runs, by each metric that all of them have."""
+    first = next(iter(evaluated.values()))
+    chosen = curves.colours(evaluated)
+    panels = {
+        metric.label: [
+            curves.Line(name, result.scores[metric.name].per_frame, chosen[name])
+            for name, result in evaluated.items()
+        ]
+        for metric in first.metrics()
+        if all(metric.name in result.scores for result in evaluated.values())
+    }
+    n_past = min(result.protocol.n_past for result in evaluated.values())
+    return curves.per_frame(panels, n_past, path)
 
 
 def report(run: str | Path) -> Path:
@@ -61,14 +70,15 @@ def report(run: str | Path) -> Path:
     run = Path(run)
     described = models.describe(run)
     plots = plot([run], run / "plots")
-    scores = read_json(run / EVAL, "scores") if (run / EVAL).exists() else None
+    scores = read_evaluation(run / EVAL) if (run / EVAL).exists() else None
     animations = sorted(f for f in (run / "samples").glob("*") if f.suffix in (".webp", ".gif"))
     text = page(
         "page.html",
         run=run.name,
         described=described,
         scores=scores,
-        rows=_rows(scores) if scores else [],
+        cell=cell,
+        signed=signed,
         animations=[(file.stem, inline(file)) for file in animations],
         plots=[inline(file) for file in plots],
         recipe=(run / "recipe.yaml").read_text() if (run / "recipe.yaml").exists() else "",
@@ -78,7 +88,7 @@ def report(run: str | Path) -> Path:
 
 
 def page(template: str, **values: Any) -> str:
-    """A page of this room, filled in; it needs nothing but itself."""
+    """Return a filled-in template of this folder, a page without references to other files."""
     import jinja2
 
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
@@ -92,36 +102,33 @@ def page(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values, palette=colours)
 
 
-def _rows(scores: Mapping[str, Any]) -> list[tuple[str, Any, Any, str]]:
-    """(name, psnr, ssim, kind) of each line of the score table."""
-    count = scores["samples"]
-    rows = [
-        (
-            f"model, mean of {count} samples",
-            scores["scores"]["psnr"],
-            scores["scores"]["ssim"],
-            "model",
-        ),
-        (
-            f"model, best of {count} samples",
-            scores["best_of"]["psnr"],
-            scores["best_of"]["ssim"],
-            "model",
-        ),
-    ]
-    names = {
-        "posterior": "posterior reconstruction (sees the future)",
-        "copy_last": "copy last frame",
-        "mean_frame": "mean frame",
-    }
-    rows += [
-        (names.get(n, n), b["psnr"], b["ssim"], "baseline") for n, b in scores["baselines"].items()
-    ]
-    names = {
-        "conditions_shuffled": "model, another clip's conditions",
-        "conditions_zeroed": "model, mean conditions",
-    }
-    return rows + [(names[n], c["psnr"], None, "control") for n, c in scores["controls"].items()]
+class Cell(NamedTuple):
+    """A figure and its interval as text; empty where there is none."""
+
+    mean: str
+    span: str
+
+
+def cell(scores: Mapping[str, Interval], metric: Metric) -> Cell:
+    """Return the text of a metric's figure."""
+    found = scores.get(metric.name)
+    return unsigned(found, metric.digits) if found else Cell("", "")
+
+
+def unsigned(found: Interval, digits: int) -> Cell:
+    """Return the text of a figure."""
+    return _cell(found, f".{digits}f")
+
+
+def signed(found: Interval, digits: int) -> Cell:
+    """Return the text of a difference."""
+    return _cell(found, f"+.{digits}f")
+
+
+def _cell(found: Interval, form: str) -> Cell:
+    if found.low is None or found.high is None:
+        return Cell(f"{found.mean:{form}}", "")
+    return Cell(f"{found.mean:{form}}", f"{found.low:{form}} to {found.high:{form}}")
 
 
 def _name(run: str | Path) -> str:
@@ -129,7 +136,7 @@ def _name(run: str | Path) -> str:
 
 
 def log_of(run: str | Path) -> list[dict[str, Any]]:
-    """The lines of a run's `metrics.jsonl`."""
+    """Return the lines of a run's `metrics.jsonl`."""
     file = Path(run) / "metrics.jsonl"
     if not file.exists():
         raise InputError(
@@ -139,7 +146,7 @@ def log_of(run: str | Path) -> list[dict[str, Any]]:
 
 
 def inline(file: Path) -> str:
-    """A picture as a data URL."""
+    """Return a picture as a data URL."""
     return f"data:{_MIME[file.suffix]};base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 

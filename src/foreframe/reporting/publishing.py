@@ -1,24 +1,26 @@
-"""A run as something to hand on: rounded weights, a few clips to begin from, and a card with the scores of just these weights."""
+"""Publish a run: rounded weights, a few clips to start from, and a card with the scores of exactly these weights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from .. import evaluation, models
+from .. import models
 from ..data.building import build
 from ..data.sources.recording import Recording, Recordings
 from ..data.store import ClipStore, Episode
 from ..errors import InputError
+from ..evaluation import Evaluation, evaluate
 from ..runtime.files import atomic_write, claim_output, write_json
 from ..simulate.simulator import CLIPS
 from ..simulate.starts import JOINTS
 from ..state_head import load_head
-from .page import page
+from .page import cell, page
 
 CARD, SCORES = "README.md", "eval.json"
 
@@ -32,7 +34,7 @@ def publish(
     protocol: str = "foreframe",
     samples: int | None = None,
 ) -> Path:
-    """Write a model folder that others load, evaluate and drive: weights in half precision, clips, scores, card.
+    """Write a model folder that others can load, evaluate and drive: weights in half precision, clips, scores, card.
 
     The scores on the card are those of the rounded weights.
 
@@ -40,9 +42,9 @@ def publish(
         run: a run folder.
         data: the store that it is scored on and that the clips come from.
         out: the new folder.
-        episodes: how many test episodes to put beside it, to begin drives from.
-        frames: how many frames of each.
-        protocol: of the scores.
+        episodes: number of test episodes to add, to start drives from.
+        frames: number of frames of each.
+        protocol: of the scores: {protocols}.
         samples: futures for each scored clip; the protocol's own number if left out.
 
     Raises:
@@ -76,19 +78,22 @@ def publish(
             key: value for key, value in store.source.items() if not str(value).startswith("/")
         },
         scores=scores,
+        cell=cell,
         recipe=recipe.read_text() if recipe.exists() else "",
     )
     return atomic_write(out / CARD, card)
 
 
-def _scored(model: Path, store: ClipStore, protocol: str, samples: int | None) -> dict[str, Any]:
-    """The model's scores, written beside it without the places where things lay on this machine."""
-    scores = evaluation.evaluate(
-        model, store.path, protocol=protocol, samples=samples, out=model / SCORES
-    )
+def _scored(model: Path, store: ClipStore, protocol: str, samples: int | None) -> Evaluation:
+    """The model's scores, written beside it without the folders of this machine."""
+    scores = evaluate(model, store.path, protocol=protocol, samples=samples, out=model / SCORES)
     (model / SCORES).with_suffix(".svg").unlink()
-    scores["run"]["folder"], scores["data"]["store"] = model.name, store.path.name
-    write_json(model / SCORES, scores)
+    scores = replace(
+        scores,
+        run=replace(scores.run, folder=model.name),
+        data=replace(scores.data, store=store.path.name),
+    )
+    write_json(model / SCORES, scores.to_dict())
     return scores
 
 

@@ -1,1 +1,5 @@
-"""Machinery that knows nothing of video: files and locks, hardware and memory, worker processes, progress bars."""
+"""Machinery that knows nothing of video.
+
+Files and folders that are written whole, digests, locks, hardware, memory, worker processes, and
+progress bars.
+"""

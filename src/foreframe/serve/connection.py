@@ -48,11 +48,13 @@ class Connection:
 
     Attributes:
         drive: where the client is; None before its first `begin`.
+        encodes: whether an animation of the drive is being written.
     """
 
     def __init__(self, socket: WebSocket, engines: Mapping[str, Engine], key: str) -> None:
         self.socket, self.engines, self.key = socket, engines, key
         self.drive: Drive | None = None
+        self.encodes = False
         self.engine = next(iter(engines.values()))
         self._said: deque[Message] = deque()
         self._news = asyncio.Event()
@@ -116,7 +118,7 @@ class Connection:
         if isinstance(said, Act):
             if self._sent - self._seen >= _UNREAD:
                 return False
-            await engine.act(drive, await engine.do(self._action, said))
+            await engine.act(self.key, drive, await engine.do(self._action, said))
         elif isinstance(said, Undo):
             await engine.do(drive.undo, said.steps)
         elif isinstance(said, Reseed):

@@ -1,85 +1,207 @@
-"""Who may talk to the server: this machine's own pages, and beyond it those who know the token.
+"""Decide who may talk to the server: pages of this machine, or clients that know the token.
 
-A page from anywhere can make a browser send requests to a server on the same machine; browsers tell in `Host` and `Origin`
-which name was asked and which page asks. Both have to be this server's.
+A page from anywhere can make a browser send requests to a server on the same machine.
+Browsers say in `Host` which name was asked and in `Origin` which page asks: both have to be this server's.
 """
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Mapping
-from urllib.parse import parse_qs, urlsplit
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-_HEADERS = {
-    b"content-security-policy": b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
-    b"x-content-type-options": b"nosniff",
-    b"referrer-policy": b"no-referrer",
-    b"cache-control": b"no-store",
+_HOST = re.compile(
+    r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?"
+)
+STRICT_HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
 }
+_ENCODED = [(name.encode(), value.encode()) for name, value in STRICT_HEADERS.items()]
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a server that listens on `host` can be reached from this machine alone."""
+    """Return whether a server that listens on `host` can be reached from this machine alone."""
     return host in _LOOPBACK
 
 
+@dataclass(frozen=True)
+class Knock:
+    """What a request says about itself before it is let in.
+
+    Attributes:
+        kind: `http` or `websocket`.
+        scheme: `http` or `https`, as the server is reached.
+        port: the port that the server listens on.
+        path: the path that is asked for.
+        query: the query of the path, without its question mark.
+        headers: each header of the request once; those that came twice are in `repeated`.
+        repeated: the names of headers that came more than once.
+    """
+
+    kind: str
+    scheme: str
+    port: int
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    repeated: frozenset[str] = field(default_factory=frozenset)
+
+    @classmethod
+    def of(cls, scope: Scope) -> Knock:
+        """Read an ASGI scope."""
+        names = [key.decode("latin-1") for key, _ in scope["headers"]]
+        return cls(
+            kind=scope["type"],
+            scheme="https" if scope.get("scheme") in ("https", "wss") else "http",
+            port=(scope.get("server") or ("", 0))[1] or 0,
+            path=scope["path"],
+            query=scope.get("query_string", b"").decode("latin-1"),
+            headers={
+                key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]
+            },
+            repeated=frozenset(name for name in names if names.count(name) > 1),
+        )
+
+    @property
+    def token(self) -> str:
+        """The token in the query, or an empty text."""
+        return parse_qs(self.query, errors="replace").get("token", [""])[0]
+
+    @property
+    def cookie(self) -> str:
+        """The token in the cookie of this server, or an empty text."""
+        try:
+            found = SimpleCookie(self.headers.get("cookie", "")).get(cookie_name(self.port))
+        except CookieError:
+            return ""
+        return found.value if found else ""
+
+    @property
+    def is_navigation(self) -> bool:
+        """Whether a browser asks for a whole page rather than for a part of one."""
+        return self.headers.get("sec-fetch-mode") == "navigate"
+
+    @property
+    def comes_from_elsewhere(self) -> bool:
+        """Whether a browser says that another site's page asks."""
+        return self.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+
+
+def cookie_name(port: int) -> str:
+    """Return the cookie's name: two servers on one machine share cookies, so the port tells them apart."""
+    return f"foreframe-{port}"
+
+
 class Guard:
-    """ASGI middleware that refuses strangers, and tells browsers to be strict."""
+    """Refuse strangers, and tell browsers to be strict, as ASGI middleware around `app`.
+
+    Args:
+        app: the application behind the guard.
+        token: what a client has to know. Without one only loopback names are right.
+    """
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
-        """With a `token` any host name is right but the token has to be given, as `?token=`; without, only loopback names."""
         self.app, self.token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        headers = {key: value.decode("latin-1") for key, value in scope["headers"]}
-        refusal = self.refusal(headers, scope.get("query_string", b"").decode("latin-1"))
-        if refusal is None:
-            await self.app(scope, receive, _strict(send) if scope["type"] == "http" else send)
-        elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008, "reason": refusal})
+        knock, send = Knock.of(scope), _strict(send)
+        refusal = self.refusal(knock)
+        if refusal is not None:
+            await _answer(send, knock.kind, 403, f"{refusal}\n", _second_try(knock))
+        elif self._enters_with_token(knock):
+            await _answer(send, knock.kind, 303, "", self._entry(knock))
         else:
-            body = f"{refusal}\n".encode()
-            start = {
-                "type": "http.response.start",
-                "status": 403,
-                "headers": [(b"content-type", b"text/plain")],
-            }
-            await send(start)
-            await send({"type": "http.response.body", "body": body})
+            await self.app(scope, receive, send)
 
-    def refusal(self, headers: Mapping[bytes, str], query: str) -> str | None:
-        """Why a request is refused; None if it is not."""
-        host, origin = headers.get(b"host", ""), headers.get(b"origin")
-        if self.token is None and _name_of(f"//{host}") not in _LOOPBACK:
-            return f"this server is for this machine alone, and was asked for as {host!r}"
-        if origin is not None and urlsplit(origin).netloc != host:
-            return f"the page {origin!r} is not this server's"
-        if self.token is not None:
-            given = parse_qs(query).get("token", [""])[0]
-            if not secrets.compare_digest(given.encode(), self.token.encode()):
+    def refusal(self, knock: Knock) -> str | None:
+        """Return why a request is refused, or None."""
+        host, origin = knock.headers.get("host", ""), knock.headers.get("origin")
+        if knock.repeated & {"host", "origin"}:
+            return "the request has two hosts or two origins; expected one of each"
+        found = _HOST.fullmatch(host.lower())
+        if found is None:
+            return f"the request is for {host[:80]!r}; expected a host name and a port"
+        if self.token is None:
+            name = found["ipv6"] or found["name"]
+            port = int(found["port"] or (443 if knock.scheme == "https" else 80))
+            if name not in _LOOPBACK or port != knock.port:
                 return (
-                    "the token is missing or wrong; open the address that `foreframe play` printed"
+                    f"this server is for this machine alone, at localhost:{knock.port}; "
+                    f"it was asked for as {host[:80]!r}"
                 )
+        if origin is not None and origin.lower() != f"{knock.scheme}://{host.lower()}":
+            return f"the page {origin[:80]!r} is not this server's"
+        if knock.comes_from_elsewhere and not knock.is_navigation:
+            return "another site's page asks; expected this server's own page"
+        if self.token is not None and not self._knows_token(knock):
+            return "the token is missing or wrong; open the address that `foreframe play` printed"
         return None
 
+    def _knows_token(self, knock: Knock) -> bool:
+        given = (knock.token, knock.cookie)
+        return any(secrets.compare_digest(g.encode(), (self.token or "").encode()) for g in given)
 
-def _name_of(address: str) -> str | None:
-    try:
-        return urlsplit(address).hostname
-    except ValueError:
-        return None
+    def _enters_with_token(self, knock: Knock) -> bool:
+        """Whether a browser opens the page with the token in its address, which then goes into a cookie."""
+        return (
+            self.token is not None
+            and knock.kind == "http"
+            and knock.path == "/"
+            and bool(knock.token)
+        )
+
+    def _entry(self, knock: Knock) -> list[tuple[bytes, bytes]]:
+        secure = "; Secure" if knock.scheme == "https" else ""
+        cookie = (
+            f"{cookie_name(knock.port)}={self.token}; Path=/; HttpOnly; SameSite=Strict{secure}"
+        )
+        return [(b"location", b"/"), (b"set-cookie", cookie.encode())]
+
+
+def _second_try(knock: Knock) -> list[tuple[bytes, bytes]]:
+    """Have a browser that followed a link ask again by itself: a strict cookie is not sent the first time."""
+    linked = knock.kind == "http" and knock.is_navigation and knock.comes_from_elsewhere
+    return [(b"refresh", b"0; url=/")] if linked and knock.path == "/" and not knock.query else []
+
+
+async def _answer(
+    send: Send, kind: str, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()
+) -> None:
+    """Send a whole plain answer, also to a client that asks for a WebSocket."""
+    prefix = "websocket.http.response" if kind == "websocket" else "http.response"
+    body = text.encode()
+    given = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        *headers,
+    ]
+    await send({"type": f"{prefix}.start", "status": status, "headers": given})
+    await send({"type": f"{prefix}.body", "body": body})
 
 
 def _strict(send: Send) -> Send:
     async def sent(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", []), *_HEADERS.items()]}
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            message = {**message, "headers": [*message.get("headers", []), *_ENCODED]}
         await send(message)
 
     return sent

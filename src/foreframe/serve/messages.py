@@ -76,6 +76,7 @@ Message = Begin | Act | Undo | Reseed | Choose | Chance
 _KINDS: dict[str, type[Message]] = {
     kind.__name__.lower(): kind for kind in (Begin, Act, Undo, Reseed, Choose, Chance)
 }
+_KINDS_OF_BEFORE: dict[str, type[Message]] = {"renew": Reseed}  # understood until 0.3
 
 
 def parse_message(text: str) -> Message:
@@ -95,7 +96,8 @@ def parse_message(text: str) -> Message:
         raise InputError(
             f"a message is {type(found).__name__} without 'do'; expected an object with 'do'"
         )
-    kind = _KINDS.get(found.pop("do"))
+    word = found.pop("do")
+    kind = _KINDS.get(word) or _KINDS_OF_BEFORE.get(word)
     if kind is None:
         raise InputError(
             f"a message asks for something unknown; expected 'do' to be one of {', '.join(_KINDS)}"
@@ -124,14 +126,19 @@ def parse_message(text: str) -> Message:
 
 def _integer(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 1 << 53:
-        raise ValueError(f"got {str(value)[:40]!r}, expected a whole number from 0 on")
+        raise ValueError(f"got {_shown(value)}, expected a whole number from 0 on")
     return value
 
 
 def _number(value: Any) -> float:
     if type(value) not in (int, float) or not abs(value) <= _LARGEST:
-        raise ValueError(f"got {str(value)[:40]!r}, expected a number of at most {_LARGEST:g}")
+        raise ValueError(f"got {_shown(value)}, expected a number of at most {_LARGEST:g}")
     return float(value)
+
+
+def _shown(value: Any) -> str:
+    """A short form of a value; of a list or an object only that it is one, as it may be nested without end."""
+    return type(value).__name__ if isinstance(value, list | dict) else repr(str(value)[:40])
 
 
 def _text(value: Any) -> str:

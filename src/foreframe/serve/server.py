@@ -2,54 +2,65 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
-import itertools
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from ..errors import InputError
 from ..simulate import Drive, Simulator
-from ..simulate.saving import animated, save_clip
+from ..simulate.saving import DriveRecord, remove_unfinished, save_numbered
 from .connection import Connection
+from .encoding import Encoders
 from .engine import Engine
 from .guard import Guard
 from .messages import SAMPLES
 
+Result = TypeVar("Result")
+
 _PAGE = Path(__file__).with_name("page")
+_PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"} | {
+    ".svg": "image/svg+xml"
+}
 _MOST_DRIVES = 96
 _THUMBNAIL = 64  # pixels high, at least
 _MIME = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 
 
 def app(simulators: Sequence[Simulator], drives: Path, token: str | None = None) -> ASGIApp:
-    """The whole server as an ASGI application. Drives that are saved go into the folder `drives`."""
-    hall = ServerState(simulators, drives)
+    """Return the whole server as an ASGI application. Drives that are saved go into the folder `drives`."""
+    state = ServerState(simulators, drives)
     routes = [
-        Route("/simulators", hall.simulators),
-        Route("/simulators/{name}/starts/{start:int}.png", hall.thumbnail),
-        Route("/simulators/{name}/starts/{start:int}.json", hall.track),
-        Route("/drives/{key}/drive.{suffix}", hall.animation),
-        Route("/drives/{key}/clip", hall.save, methods=["POST"]),
-        WebSocketRoute("/drive", hall.drive),
-        Mount("/", StaticFiles(directory=_PAGE, html=True)),
+        Route("/simulators", state.simulators),
+        Route("/simulators/{name}/starts/{start}.png", state.thumbnail),
+        Route("/simulators/{name}/starts/{start}.json", state.track),
+        Route("/drives/{key}/drive.{suffix}", state.animation),
+        Route("/drives/{key}/clip", state.save, methods=["POST"]),
+        WebSocketRoute("/drive", state.drive),
+        Route("/{name}", state.page),
+        Route("/", state.page),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers={InputError: _refused}), token)
+    handlers: dict[Any, Any] = {InputError: _refused, OSError: _failed}
+    return Guard(Starlette(routes=routes, exception_handlers=handlers), token)
 
 
 def _refused(request: Request, error: Exception) -> Response:
     return PlainTextResponse(f"{error}\n", 400)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    return PlainTextResponse(f"the server could not do it: {error}\n", 500)
 
 
 class ServerState:
@@ -59,13 +70,26 @@ class ServerState:
         thread = ThreadPoolExecutor(1, "foreframe")
         self.engines = {simulator.name: Engine(simulator, thread) for simulator in simulators}
         self.folder = drives
+        self.saving = ThreadPoolExecutor(1, "foreframe-saving")
+        self.encoders = Encoders()
         self.there: dict[str, Connection] = {}
+        self._page = {file.name: file.read_bytes() for file in _PAGE.iterdir() if file.is_file()}
+        remove_unfinished(drives)
+
+    async def page(self, request: Request) -> Response:
+        """Answer with a file of the page; the names are known beforehand, so no request chooses a path."""
+        name = request.path_params.get("name", "index.html")
+        if name not in self._page:
+            return PlainTextResponse("there is no such page\n", 404)
+        return Response(self._page[name], media_type=_PAGE_TYPES[Path(name).suffix])
 
     async def simulators(self, request: Request) -> Response:
+        """Describe what can be driven."""
         described = [_described(engine.simulator) for engine in self.engines.values()]
         return JSONResponse({"simulators": described, "samples": SAMPLES, "formats": _formats()})
 
     async def thumbnail(self, request: Request) -> Response:
+        """Draw the picture that a drive from a clip begins with."""
         from PIL import Image
 
         simulator, number = self._start(request)
@@ -79,43 +103,49 @@ class ServerState:
         return Response(content.getvalue(), media_type="image/png")
 
     async def track(self, request: Request) -> Response:
-        """The recorded actions of a clip from its context's end on, or the places of its joints."""
+        """Answer with a clip's recorded actions, or the places of its joints (unrounded: labels are drawn of them)."""
         simulator, number = self._start(request)
         start = simulator.starts[number]
         if start.joints is not None:
-            return JSONResponse(
-                {"joints": start.joints.tolist()}
-            )  # unrounded: the same label is drawn of them again
+            return JSONResponse({"joints": start.joints.tolist()})
         actions = (
             [] if simulator.by_pictures else start.conditions.numpy()[:, simulator.steered].tolist()
         )
         return JSONResponse({"actions": actions})
 
     async def animation(self, request: Request) -> Response:
+        """Encode a drive as an animation, in a process aside; it ends when the client goes."""
         connection, drive = self._drive(request)
         suffix = request.path_params["suffix"]
         if suffix not in _MIME:
             raise InputError(
-                f"a drive cannot be written as .{suffix}; expected one of {', '.join(_MIME)}"
+                f"a drive cannot be written as .{str(suffix)[:20]}; expected one of {', '.join(_MIME)}"
             )
-        engine = connection.engine
-        content = await engine.do(animated, engine.simulator, drive, f".{suffix}")
+        if connection.encodes:
+            raise InputError("an animation of this drive is being written already; wait for it")
+        connection.encodes = True
+        try:
+            engine = connection.engine
+            record = await engine.do(DriveRecord.of, engine.simulator, drive)
+            encoding = self.encoders.encode(record.track, f".{suffix}", record.rate)
+            content = await _while_connected(request, encoding)
+        finally:
+            connection.encodes = False
         name = f'attachment; filename="{engine.simulator.name}.{suffix}"'
         return Response(content, media_type=_MIME[suffix], headers={"content-disposition": name})
 
     async def save(self, request: Request) -> Response:
+        """Save a drive as a clip. It is on the disk when the answer comes."""
         connection, drive = self._drive(request)
         engine = connection.engine
-        free = next(
-            n
-            for n in itertools.count(1)
-            if not (self.folder / f"{engine.simulator.name}-{n}").exists()
+        record = await engine.do(DriveRecord.of, engine.simulator, drive)
+        store = await asyncio.get_running_loop().run_in_executor(
+            self.saving, save_numbered, record, self.folder
         )
-        out = self.folder / f"{engine.simulator.name}-{free}"
-        store = await engine.do(save_clip, engine.simulator, drive, out)
         return JSONResponse({"store": str(store.path), "frames": store.episodes[0].length})
 
     async def drive(self, socket: WebSocket) -> None:
+        """Serve one client until it goes."""
         await socket.accept()
         if len(self.there) >= _MOST_DRIVES:
             await socket.send_json(
@@ -132,9 +162,10 @@ class ServerState:
             del self.there[key]
 
     def _start(self, request: Request) -> tuple[Simulator, int]:
-        name, number = request.path_params["name"], request.path_params["start"]
-        if name not in self.engines or number >= len(self.engines[name].simulator.starts):
-            raise InputError(f"there is no clip {number} of {str(name)[:40]!r}")
+        name, text = request.path_params["name"], request.path_params["start"]
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+        if name not in self.engines or not 0 <= number < len(self.engines[name].simulator.starts):
+            raise InputError(f"there is no clip {str(text)[:40]!r} of {str(name)[:40]!r}")
         return self.engines[name].simulator, number
 
     def _drive(self, request: Request) -> tuple[Connection, Drive]:
@@ -142,6 +173,25 @@ class ServerState:
         if connection is None or connection.drive is None:
             raise InputError("there is no such drive; it may have ended")
         return connection, connection.drive
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """Return the result of `work`, which is cancelled when the client goes."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    working, leaving = asyncio.create_task(work), asyncio.create_task(gone())
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise InputError("the client is gone")
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 def _formats() -> list[str]:

@@ -1,4 +1,4 @@
-"""One way through a simulator: what was seen and done, and the way back.
+"""A path through a simulator: what was seen and done, and the way back.
 
 Letters: N samples, C channels, H height, W width, A condition.
 """
@@ -12,18 +12,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..clips import to_uint8
+from ..clips import to_float, to_uint8
 from ..metrics.psnr import psnr
 from ..noise import Noise
 from ..session import Session
 from .starts import Start
 
-_UNDO_BYTES = 32 << 20  # of states that can be come back to
+_UNDO_BYTES = 32 << 20  # memory for points to come back to
 _UNDO_STEPS = 500
-RECORDED_STEPS = 1500  # after so many the recording is full; the drive goes on
+RECORDED_STEPS = 1500  # then the recording is full; the drive goes on
 
 
-class _Point(NamedTuple):
+class _Moment(NamedTuple):
+    """All that undo brings back."""
+
     session: Session
     step: int
     on_track: bool
@@ -31,16 +33,19 @@ class _Point(NamedTuple):
 
 
 class Drive:
-    """A session with a memory. `Simulator.begin` makes one and `Simulator.act` moves it on.
+    """A session with an undo and a recording.
+
+    `Simulator.begin` makes one and `Simulator.act` advances it.
 
     Attributes:
         start: the clip that it began from.
-        session: the model's point of view: state, samples, noise.
+        session: the model at the point that the drive has reached.
         step: the number of the frame that comes next, context included.
         latest: the conditions of the last two steps, each [*A].
-        pictures: what was seen so far, uint8 [C, H, W] each: the context, then sample 0 of each step.
-        conditions: what was done so far, the context's included, each [*A]; label images as bytes.
-        on_track: whether all acts were those of the recording, so that its frames are what ought to be seen.
+        pictures: the frames seen so far, uint8 [C, H, W] each: the context, then sample 0 of each
+            step.
+        conditions: the conditions so far, the context included, each [*A]; label images as bytes.
+        on_track: whether all acts were those of the recording, so that its frames are the truth.
     """
 
     def __init__(self, start: Start, session: Session, n_past: int, seed: int) -> None:
@@ -48,13 +53,16 @@ class Drive:
         self.step, self.on_track = n_past, True
         self.latest = (start.conditions[max(0, n_past - 2)], start.conditions[n_past - 1])
         self.pictures: list[Tensor] = list(start.frames[:n_past])
-        self.conditions = [_as_kept(condition) for condition in start.conditions[:n_past]]
-        self._points: deque[_Point] = deque()
-        self._seed, self._anew = seed, 0
+        self.conditions: list[Tensor] = list(start.conditions[:n_past])
+        self._moments: deque[_Moment] = deque()
+        self._seed, self._reseeded = seed, 0
 
     @property
     def truth(self) -> Tensor | None:
-        """The recorded frame of the last step, uint8 [C, H, W], as long as the drive does what the recording did."""
+        """The recorded frame of the last step, uint8 [C, H, W].
+
+        It is None once an act was not that of the recording.
+        """
         return (
             self.start.frames[self.step - 1]
             if self.on_track and self.step <= len(self.start)
@@ -63,62 +71,69 @@ class Drive:
 
     @property
     def psnr(self) -> float | None:
-        """PSNR in dB of sample 0 against the recording; None off its track."""
+        """PSNR in dB of sample 0 against the recording.
+
+        It is None if there is no truth to compare with.
+        """
         if self.truth is None or self.step == self.n_past:
             return None
-        return float(psnr(self.session.frames[0, 0].float().cpu(), self.truth / 255))
+        return float(psnr(self.session.frames[0, 0].float().cpu(), to_float(self.truth)))
 
     @property
     def can_undo(self) -> int:
         """How many steps can be taken back."""
-        return len(self._points)
+        return len(self._moments)
 
     def about_to_act(self) -> None:
-        """Remember this point, to come back to. The oldest are forgotten when they take too much memory."""
-        self._points.append(_Point(self.session.fork(), self.step, self.on_track, self.latest))
+        """Remember this point for `undo`. The oldest are dropped when they take too much memory."""
+        self._moments.append(_Moment(self.session.fork(), self.step, self.on_track, self.latest))
         room = max(1, _UNDO_BYTES // max(1, self.session.size_bytes))
-        while len(self._points) > min(room, _UNDO_STEPS):
-            self._points.popleft()
+        while len(self._moments) > min(room, _UNDO_STEPS):
+            self._moments.popleft()
 
     def acted(self, condition: Tensor) -> None:
-        """Take down what was done and seen."""
+        """Record what was done and seen."""
         recorded = self.start.conditions[self.step] if self.step < len(self.start) else None
         self.on_track = self.on_track and recorded is not None and torch.equal(condition, recorded)
         self.step += 1
         self.latest = (self.latest[1], condition)
         if len(self.pictures) < self.n_past + RECORDED_STEPS:
             self.pictures.append(to_uint8(self.session.frames[0, 0]).cpu())
-            self.conditions.append(_as_kept(condition))
+            self.conditions.append(condition)
 
     def undo(self, steps: int = 1) -> int:
-        """Go back `steps`, or as far as is remembered. Returns how many were gone back. The same acts then see the same."""
-        gone = min(steps, len(self._points))
-        for _ in range(gone):
-            self.session, self.step, self.on_track, self.latest = self._points.pop()
+        """Go back `steps`, or as far as is remembered, and return how many.
+
+        The same acts then see the same.
+        """
+        count = min(steps, len(self._moments))
+        for _ in range(count):
+            self.session, self.step, self.on_track, self.latest = self._moments.pop()
         del self.pictures[self.step :], self.conditions[self.step :]
-        return gone
+        return count
 
     def reseed(self) -> None:
-        """Other random numbers from here on: another future."""
+        """Draw other random numbers from here on: another future."""
         old = self.session.noise
         self.session = self.session.fork(noise=self._fresh(old.samples))
 
     def choose(self, sample: int, samples: int | None = None) -> None:
-        """Go on from one of the samples alone, with `samples` new futures of it (as many as before if left out)."""
+        """Go on from a single sample, with `samples` new futures of it.
+
+        By default there are as many as before.
+        """
         count = samples or self.session.samples
         self.session = self.session.fork([sample] * count, self._fresh(count))
         if self.step > self.n_past and len(self.pictures) == self.step:
             self.pictures[-1] = to_uint8(self.session.frames[0, 0]).cpu()
 
     def _fresh(self, samples: int) -> Noise:
-        """Noise that was not drawn yet, from the drive's seed and how often it was asked for."""
-        self._anew += 1
+        """Return noise that was not drawn yet, from the seed of the drive and the number of calls."""
+        self._reseeded += 1
         old = self.session.noise
-        seed = int(np.random.SeedSequence((self._seed, self._anew)).generate_state(1, np.uint64)[0])
+        seed = int(
+            np.random.SeedSequence((self._seed, self._reseeded)).generate_state(1, np.uint64)[0]
+        )
         noise = Noise([seed], samples, old.temperature)
         noise.frozen = old.frozen
         return noise
-
-
-def _as_kept(condition: Tensor) -> Tensor:
-    return to_uint8(condition) if condition.ndim == 3 else condition

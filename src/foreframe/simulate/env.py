@@ -1,12 +1,14 @@
-"""Learned worlds as gymnasium environments: any run is one.
+"""Learned worlds as gymnasium environments, from any run.
 
 Letters: E environments, U steered numbers, C channels, H height, W width.
 
     import gymnasium, foreframe.simulate.env
     env = gymnasium.make("foreframe/World-v0", run="runs/push", reward=foreframe.simulate.env.closer_to(goal))
 
-Observations are pictures uint8 [H, W, C]; actions are the numbers that are steered, in raw units, bounded by what was seen in
-training (or label images, uint8 [H, W, C]). An episode is truncated after `horizon` steps and never ends by itself.
+Observations are pictures uint8 [H, W, C].
+Actions are the steered numbers in raw units, bounded by the training split, or label images uint8
+[H, W, C].
+An episode is truncated after `horizon` steps and never terminates.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..clips import to_uint8
+from ..clips import to_float, to_uint8
 from ..errors import InputError
 from . import Drive, Simulator
 
@@ -37,23 +39,25 @@ _RENDERED_FRAMES_PER_S = 10
 
 
 def closer_to(goal: Array) -> Reward:
-    """The reward for coming closer to a goal picture [H, W, C] (bytes): by how much the mean squared error falls.
+    """Reward coming closer to a goal picture, uint8 [H, W, C].
+
+    The reward is the decrease of the mean squared error.
 
     >>> goal = np.zeros((2, 2, 3), np.uint8)
     >>> closer_to(goal)(np.full_like(goal, 255), goal)
     1.0
     """
-    wanted = goal.astype(np.float64) / 255
+    wanted = _floats(goal)
 
     def reward(before: Array, now: Array) -> float:
-        away = [float(np.square(picture / 255 - wanted).mean()) for picture in (before, now)]
-        return away[0] - away[1]
+        errors = [float((_floats(picture) - wanted).square().mean()) for picture in (before, now)]
+        return errors[0] - errors[1]
 
     return reward
 
 
 def no_reward(before: Array, now: Array) -> float:
-    """0: where no reward is given."""
+    """Return 0, for worlds without a reward."""
     return 0.0
 
 
@@ -71,21 +75,25 @@ def _picture_space(simulator: Simulator) -> gymnasium.spaces.Box:
     return gymnasium.spaces.Box(0, 255, (height, width, channels), np.uint8)
 
 
-def _given(simulator: Simulator, action: Array) -> Tensor:
-    """An action of the space as the simulator takes it."""
+def _floats(picture: Array) -> Tensor:
+    return to_float(torch.from_numpy(np.ascontiguousarray(picture))).double()
+
+
+def _to_action(simulator: Simulator, action: Array) -> Tensor:
+    """Turn an action of the space into what the simulator takes."""
     if simulator.by_pictures:
-        return torch.from_numpy(np.asarray(action, np.float32)).movedim(-1, 0) / 255
+        return torch.from_numpy(np.asarray(action, np.uint8)).movedim(-1, 0)
     return torch.from_numpy(np.asarray(action, np.float32))
 
 
-def _seen(drive: Drive) -> Array:
-    """What the first sample shows, uint8 [H, W, C]."""
+def _picture(drive: Drive) -> Array:
+    """Return what the first sample shows, uint8 [H, W, C]."""
     shown: Array = to_uint8(drive.session.frames[0, 0]).movedim(0, -1).cpu().numpy()
     return np.ascontiguousarray(shown)
 
 
-def _facts(drive: Drive) -> dict[str, Any]:
-    """Beside a picture: the clip that the episode began from, and how far the samples disagree on average."""
+def _info(drive: Drive) -> dict[str, Any]:
+    """Return the clip that the episode began from, and how far the samples disagree on average."""
     return {
         "start": drive.start.name,
         "uncertainty": float(drive.session.uncertainty.float().mean()),
@@ -93,9 +101,9 @@ def _facts(drive: Drive) -> dict[str, Any]:
 
 
 class World(gymnasium.Env[Array, Array]):
-    """One learned world.
+    """A learned world.
 
-    `reset(options={"start": k})` begins from clip k; without it from one that is drawn with the seed.
+    `reset(options={"start": k})` begins from clip k; without it the seed draws a clip.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": _RENDERED_FRAMES_PER_S}  # noqa: RUF012 - as gymnasium has it
@@ -109,14 +117,16 @@ class World(gymnasium.Env[Array, Array]):
         samples: int = 1,
         render_mode: str | None = None,
     ) -> None:
-        """A world of a run.
+        """Make a world from a run.
 
         Args:
-            run: a run folder, or a simulator that is there already (several worlds may share one).
-            data: a store of clips to begin from; the one that the run was trained on if left out.
-            reward: of a step, from the pictures before and after it; see `closer_to`.
+            run: a run folder, or a simulator, which several worlds may share.
+            data: a store of clips to begin from; by default the one that the run was trained on.
+            reward: computes the reward of a step from the pictures before and after it; see
+                `closer_to`.
             horizon: steps after which an episode is truncated.
-            samples: futures side by side; the first is observed, and `info["uncertainty"]` says how far they disagree.
+            samples: futures side by side; the first is observed, and `info["uncertainty"]` says how
+                far they disagree.
             render_mode: `rgb_array` or None.
 
         Raises:
@@ -138,34 +148,35 @@ class World(gymnasium.Env[Array, Array]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
-        """Begin a new episode: its first picture, and facts about it."""
+        """Begin a new episode and return its first picture and `info`."""
         super().reset(seed=seed)
-        self._drive = _begun(self.simulator, self.np_random, options, self.samples)
-        return _seen(self._drive), _facts(self._drive)
+        self._drive = _begin(self.simulator, self.np_random, options, self.samples)
+        return _picture(self._drive), _info(self._drive)
 
     def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """Act: picture, reward, False, whether the horizon is reached, facts."""
+        """Act and return picture, reward, False, whether the horizon is reached, and `info`."""
         if self._drive is None:
             raise RuntimeError("the world has no episode; call reset() first")
-        before = _seen(self._drive)
-        self.simulator.act([self._drive], [_given(self.simulator, action)])
-        now = _seen(self._drive)
+        before = _picture(self._drive)
+        self.simulator.act([self._drive], [_to_action(self.simulator, action)])
+        now = _picture(self._drive)
         truncated = self._drive.step - self._drive.n_past >= self.horizon
-        return now, float(self.reward(before, now)), False, truncated, _facts(self._drive)
+        return now, float(self.reward(before, now)), False, truncated, _info(self._drive)
 
     def render(self) -> Array | None:
-        """The last picture."""
+        """Return the last picture."""
         return (
-            _seen(self._drive)
+            _picture(self._drive)
             if self._drive is not None and self.render_mode == "rgb_array"
             else None
         )
 
 
 class VectorWorld(VectorEnv[Array, Array, Array]):
-    """Many learned worlds that take their steps together, in one step of the model.
+    """Many learned worlds that share each step of the model.
 
-    An environment whose episode was truncated begins anew at its next step (`AutoresetMode.NEXT_STEP`).
+    An environment whose episode was truncated begins a new one at its next step
+    (`AutoresetMode.NEXT_STEP`).
     """
 
     metadata: dict[str, Any] = {**World.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
@@ -179,7 +190,7 @@ class VectorWorld(VectorEnv[Array, Array, Array]):
         horizon: int = 30,
         samples: int = 1,
     ) -> None:
-        """`num_envs` worlds of a run; the other arguments are those of `World`."""
+        """Make `num_envs` worlds from a run; the other arguments are those of `World`."""
         if num_envs < 1 or horizon < 1:
             raise InputError(
                 f"num_envs is {num_envs}, horizon {horizon}; expected at least 1 of each"
@@ -200,7 +211,7 @@ class VectorWorld(VectorEnv[Array, Array, Array]):
         seed: int | Sequence[int | None] | None = None,
         options: dict[str, Any] | None = None,
     ) -> tuple[Array, dict[str, Any]]:
-        """Begin an episode in each; environment i is seeded with `seed` + i."""
+        """Begin an episode in each world; world i is seeded with `seed` + i."""
         seeds = (
             list(seed)
             if isinstance(seed, Sequence)
@@ -210,42 +221,46 @@ class VectorWorld(VectorEnv[Array, Array, Array]):
             self._random = [gymnasium.utils.seeding.np_random(s)[0] for s in seeds]
         self._options = options
         self._drives = [
-            _begun(self.simulator, random, options, self.samples) for random in self._random
+            _begin(self.simulator, random, options, self.samples) for random in self._random
         ]
-        return self._observed()
+        return self._observe()
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
-        """Act in each: pictures [E, H, W, C], rewards [E], terminated [E], truncated [E], facts."""
+        """Act in each world.
+
+        Returns:
+            Pictures [E, H, W, C], rewards [E], terminated [E], truncated [E] and `info`.
+        """
         if not self._drives:
             raise RuntimeError("the worlds have no episodes; call reset() first")
-        over = [self._over(drive) for drive in self._drives]
+        over = [self._is_over(drive) for drive in self._drives]
         going = [i for i in range(self.num_envs) if not over[i]]
-        before = {i: _seen(self._drives[i]) for i in going}
+        before = {i: _picture(self._drives[i]) for i in going}
         if going:
             self.simulator.act(
                 [self._drives[i] for i in going],
-                [_given(self.simulator, actions[i]) for i in going],
+                [_to_action(self.simulator, actions[i]) for i in going],
             )
         for i in set(range(self.num_envs)).difference(going):
-            self._drives[i] = _begun(self.simulator, self._random[i], self._options, self.samples)
-        pictures, facts = self._observed()
+            self._drives[i] = _begin(self.simulator, self._random[i], self._options, self.samples)
+        pictures, info = self._observe()
         rewards = np.zeros(self.num_envs, np.float64)
         for i in going:
             rewards[i] = self.reward(before[i], pictures[i])
-        truncated = np.array([self._over(drive) for drive in self._drives])
-        return pictures, rewards, np.zeros(self.num_envs, bool), truncated, facts
+        truncated = np.array([self._is_over(drive) for drive in self._drives])
+        return pictures, rewards, np.zeros(self.num_envs, bool), truncated, info
 
-    def _over(self, drive: Drive) -> bool:
+    def _is_over(self, drive: Drive) -> bool:
         return drive.step - drive.n_past >= self.horizon
 
-    def _observed(self) -> tuple[Array, dict[str, Any]]:
-        facts: dict[str, Any] = {}
+    def _observe(self) -> tuple[Array, dict[str, Any]]:
+        info: dict[str, Any] = {}
         for i, drive in enumerate(self._drives):
-            facts = self._add_info(facts, _facts(drive), i)
-        return np.stack([_seen(drive) for drive in self._drives]), facts
+            info = self._add_info(info, _info(drive), i)
+        return np.stack([_picture(drive) for drive in self._drives]), info
 
 
-def _begun(
+def _begin(
     simulator: Simulator, random: np.random.Generator, options: dict[str, Any] | None, samples: int
 ) -> Drive:
     start = (options or {}).get("start")
@@ -254,7 +269,10 @@ def _begun(
 
 
 def register() -> None:
-    """Make `gymnasium.make("foreframe/World-v0", run=...)` and `make_vec` work. Importing this module does it."""
+    """Make `gymnasium.make("foreframe/World-v0", run=...)` and `make_vec` work.
+
+    Importing this module calls it.
+    """
     if _NAME not in gymnasium.registry:
         gymnasium.register(
             _NAME, entry_point=f"{__name__}:World", vector_entry_point=f"{__name__}:VectorWorld"

@@ -1,21 +1,32 @@
 """A drive as something to keep: an animation to look at, or a clip that `sample` and `eval` read.
 
-Letters: T frames, A condition.
+Letters: T frames, C channels, H height, W width, A condition.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..data.building import build
-from ..data.sources.recording import Recording, Recordings
+from ..data.sources.recording import Column, Recording, Recordings
 from ..data.store import ClipStore
+from ..errors import InputError
+from ..runtime.digests import digest
+from ..runtime.files import sync
 from ..viz.clips import Track, animation
 from .drive import Drive
 from .simulator import Simulator
@@ -23,49 +34,153 @@ from .simulator import Simulator
 Array = NDArray[Any]
 
 _RATE = 5.0  # frames/s of an animation, where the data do not tell
+_UNFINISHED = ".saving-"
+
+
+@dataclass(frozen=True)
+class DriveRecord:
+    """What was seen and done in a drive up to a moment; the drive may go on.
+
+    Attributes:
+        name: the simulator's name.
+        begun_from: the name of the clip that the drive began from.
+        n_past: how many of the frames were given.
+        frames: what was seen, uint8 [T, H, W, C].
+        conditions: what was done [T, *A]; label images as bytes.
+        columns: the store's columns that the conditions are made of.
+        frames_per_second: of the recordings, where they tell.
+    """
+
+    name: str
+    begun_from: str
+    n_past: int
+    frames: Array
+    conditions: Tensor
+    columns: Mapping[str, Column]
+    frames_per_second: float | None
+
+    @classmethod
+    def of(cls, simulator: Simulator, drive: Drive) -> DriveRecord:
+        """Take down a drive as it is now."""
+        return cls(
+            simulator.name,
+            drive.start.name,
+            drive.n_past,
+            np.ascontiguousarray(torch.stack(drive.pictures).movedim(1, -1).numpy()),
+            torch.stack(drive.conditions),
+            {name: dataclasses.replace(c, lag=0) for name, c in simulator.columns.items()},
+            simulator.spec.frames_per_second,
+        )
+
+    @property
+    def track(self) -> Track:
+        """The drive as a row of pictures: green borders are given frames, red ones imagined."""
+        return Track(f"{self.name}: imagined", self.frames, self.n_past)
+
+    @property
+    def rate(self) -> float:
+        """Frames per second of an animation."""
+        return self.frames_per_second or _RATE
+
+    def values(self) -> dict[str, Array]:
+        """What was done, by column [T, *A of the column]."""
+        if self.conditions.ndim == 4:
+            (name,) = self.columns
+            return {name: self.conditions.movedim(1, -1).numpy()}
+        widths = [column.shape[0] for column in self.columns.values()]
+        parts = self.conditions.split(widths, 1)
+        return {
+            name: part.numpy().astype(column.dtype)
+            for (name, column), part in zip(self.columns.items(), parts, strict=True)
+        }
 
 
 def animated(simulator: Simulator, drive: Drive, suffix: str, zoom: int = 4) -> bytes:
-    """The drive as an animation: `.gif`, `.webp` or `.mp4`. Green borders are given frames, red ones imagined.
+    """Return the drive as an animation: `.gif`, `.webp` or `.mp4`.
 
     Raises:
         InputError: another suffix; MP4 without PyAV.
     """
-    frames = torch.stack(drive.pictures).movedim(1, -1).numpy()
-    track = Track(f"{simulator.name}: imagined", frames, drive.n_past)
-    return animation([track], suffix, simulator.spec.frames_per_second or _RATE, zoom)
+    record = DriveRecord.of(simulator, drive)
+    return animation([record.track], suffix, record.rate, zoom)
 
 
 def save_clip(simulator: Simulator, drive: Drive, out: Path) -> ClipStore:
-    """Write what was done, with what was seen as its frames, as a store with one test episode.
+    """Write what was done, with what was seen as its frames, as a store with one test episode: whole or not at all.
 
     Raises:
         InputError: `out` holds something else.
     """
-    rows = torch.stack(drive.conditions)
-    values: dict[str, Array] = {}
-    end = 0
-    for name, column in simulator.columns.items():
-        if simulator.by_pictures:
-            values[name] = rows.movedim(1, -1).numpy()
-        else:
-            width = column.shape[0]
-            values[name] = rows[:, end : end + width].numpy().astype(column.dtype)
-            end += width
-    columns = {
-        name: dataclasses.replace(column, lag=0) for name, column in simulator.columns.items()
-    }
-    height, width, channels = (simulator.spec.frame[i] for i in (1, 2, 0))
-    frames = [np.ascontiguousarray(picture.movedim(0, -1).numpy()) for picture in drive.pictures]
-    facts = {"begun_from": drive.start.name, "imagined_from_frame": drive.n_past}
-    source = Recordings(
-        columns,
-        simulator.spec.frames_per_second,
-        [Recording("drive", frames, values, "test", facts)],
-    )
+    with _written(DriveRecord.of(simulator, drive), out.parent) as store:
+        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+            raise InputError(f"{out} is there already; expected a new folder for the drive")
+        os.replace(store, out)
+    return ClipStore(out)
+
+
+def save_numbered(record: DriveRecord, folder: Path) -> ClipStore:
+    """Write a drive into `folder` under a name that no other drive has: `push-1`, `push-2`, and so on."""
+    with _written(record, folder) as store:
+        for number in itertools.count(1):
+            out = folder / f"{record.name}-{number}"
+            if out.exists():
+                continue
+            try:
+                os.rename(store, out)
+            except OSError:
+                if not out.exists():
+                    raise
+                continue  # another process was faster
+            break
+    return ClipStore(out)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what processes that have ended left half written."""
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        process = path.name.removeprefix(_UNFINISHED).partition("-")[0]
+        if process.isdigit() and not _runs(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _written(record: DriveRecord, folder: Path) -> Any:
+    """A finished store under a temporary name in `folder`; what is not moved away is removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{os.getpid()}-", dir=folder))
+    try:
+        yield _build(record, temporary / "store").path
+        sync(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _build(record: DriveRecord, out: Path) -> ClipStore:
+    facts = {"begun_from": record.begun_from, "imagined_from_frame": record.n_past}
+    episode = Recording("drive", list(record.frames), record.values(), "test", facts)
     identity = {
-        "drive": simulator.name,
-        "begun_from": drive.start.name,
-        "steps": len(frames) - drive.n_past,
+        "drive": record.name,
+        "begun_from": record.begun_from,
+        "steps": len(record.frames) - record.n_past,
+        "content": digest(record.frames.tobytes() + record.conditions.numpy().tobytes()),
     }
-    return build(source, out, identity, (height, width, channels), ["test"], 1, "saving the drive")
+    _, height, width, channels = record.frames.shape
+    return build(
+        Recordings(record.columns, record.frames_per_second, [episode]),
+        out,
+        identity,
+        (height, width, channels),
+        ["test"],
+        1,
+        "saving the drive",
+    )
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

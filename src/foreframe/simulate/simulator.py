@@ -1,17 +1,17 @@
-"""A run as a simulator: its model, clips to begin from, and what may be steered.
+"""A run as a simulator: its model, clips to begin from, and the numbers that are steered.
 
-Letters: B drives, N samples, C channels, H height, W width, A condition, U numbers that are steered.
+Letters: B drives, N samples, C channels, H height, W width, A condition, U numbers that are
+steered.
 """
 
 from __future__ import annotations
 
-import copy
-import operator
+import functools
 import statistics
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import models
+from ..clips import to_uint8
 from ..data import worlds
 from ..data.sources.recording import Column
 from ..data.store import MANIFEST, ClipStore
-from ..errors import InputError
+from ..errors import InputError, unknown
 from ..evaluation.evaluating import check_data
-from ..model import Model
 from ..nn.precision import cast_weights
 from ..noise import Noise
 from ..plugins import WORLDS
@@ -36,35 +36,51 @@ from .drive import Drive
 from .starts import Start, starts_of
 
 Array = NDArray[Any]
+Precision = Literal["float32", "bfloat16"]
 
 CLIPS = "clips"  # the store in a model folder that its drives begin from
 _TIMED_ACTS = 7
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Simulator:
-    """What drives have in common: the model and its clips. Any number of drives go on in it at once.
+    """What drives have in common: the model and its clips. Any number of drives share one.
 
     Attributes:
-        name: what it is called.
+        name: the name of the run's folder.
         starts: the clips to begin from.
         columns: the store's columns that the conditions are made of.
-        head: what predicts the states to come, where the model is given states.
-        steered: which numbers of a condition are the driver's; all but those that the head predicts.
-        precision: float32, or bfloat16 where an act is faster in it; both were timed on this machine.
-        compiled: whether its parts are torch.compile's, because that was asked for and an act is faster.
+        head: predicts the next states, where the model is conditioned on states.
+        steered: the numbers of a condition that the driver chooses; all but those that the head
+            predicts.
+        precision: what the model computes in.
+        compiled: whether its parts went through torch.compile.
     """
 
     def __init__(
-        self, run: str | Path, data: str | Path | None = None, compiled: bool = False
+        self,
+        run: str | Path,
+        data: str | Path | None = None,
+        compiled: bool = False,
+        precision: Precision = "float32",
     ) -> None:
-        """A run or model folder; `data` is a store of clips to begin from, the one it was trained on if left out.
+        """Load a run.
 
-        `compiled` has torch.compile make the model's parts: faster acts, after up to a minute for each number of futures that go
-        on together.
+        Args:
+            run: a run or model folder.
+            data: a store of clips to begin from; by default the one that the run was trained on.
+            compiled: use torch.compile: faster acts, after up to a minute for each number of
+                futures side by side.
+            precision: what the model computes in. bfloat16 is faster for large models on hardware
+                that multiplies it (`foreframe info`: CUDA from Ampere on, AMX), and differs from
+                float32 in the last bits of a picture.
 
         Raises:
-            InputError: not a run; no clips; clips of another kind; no compiler.
+            InputError: not a run; no clips; clips of another kind; no compiler; an unknown
+                precision.
         """
+        if precision not in _DTYPES:
+            raise unknown("precision", precision, _DTYPES)
         run = Path(run)
         described = models.describe(run)
         store = ClipStore(data if data is not None else _clips_of(run))
@@ -87,12 +103,16 @@ class Simulator:
             if self.spec.names
             else []
         )
-        self.precision, self.compiled, self.act_ms = "float32", False, 0.0
-        self._take_the_fastest(compiled)
+        self.precision, self.compiled = precision, compiled
+        self._dtype = _DTYPES[precision]
+        if self._dtype != torch.float32:
+            cast_weights(self.model, self._dtype)
+        if compiled:
+            hardware.compile_parts(self.model, frozen=True)
 
     @property
     def by_pictures(self) -> bool:
-        """Whether conditions are label images; then an action is such an image, [C, H, W] in [0, 1]."""
+        """Whether conditions are label images; then an action is such an image, uint8 [C, H, W]."""
         return len(self.spec.condition) == 3
 
     @property
@@ -107,14 +127,17 @@ class Simulator:
 
     @property
     def steering(self) -> Mapping[str, Any]:
-        """How a person drives it, where the world that the clips come from says so (see `data.worlds`)."""
+        """How a person steers it, if the world of the clips says so (see `data.worlds`)."""
         return getattr(self._world, "STEERING", {})
 
     def label(self, joints: Array) -> Tensor:
-        """The label image of a skeleton with joints at these places in pixels [J, 2]: [C, H, W] in [0, 1].
+        """Draw the label image of a skeleton with joints at these places in pixels [J, 2].
+
+        The image is uint8 [C, H, W].
 
         Raises:
-            InputError: the labels of this simulator are no skeletons, or have another number of joints.
+            InputError: the labels of this simulator are not skeletons, or have another number of
+                joints.
         """
         expected = len(self.steering.get("joints", ()))
         if not expected or joints.shape != (expected, 2) or not np.isfinite(joints).all():
@@ -123,13 +146,13 @@ class Simulator:
             )
         _, height, width = self.spec.condition
         drawn = self._world.label(joints.clip(-width, 2 * width), height, width)  # type: ignore[union-attr]
-        return torch.tensor(drawn).movedim(-1, 0).float() / 255
+        return torch.tensor(drawn).movedim(-1, 0)
 
     def begin(self, start: int = 0, samples: int = 1, seed: int = 0) -> Drive:
-        """A drive from clip `start` with `samples` futures side by side.
+        """Begin a drive from clip `start` with `samples` futures side by side.
 
         Raises:
-            InputError: there is no such clip, or fewer than one sample is asked for.
+            InputError: there is no such clip, or `samples` is below 1.
         """
         if not 0 <= start < len(self.starts):
             raise InputError(
@@ -139,26 +162,29 @@ class Simulator:
             raise InputError(f"{samples} samples were asked for; expected at least 1")
         clip = self.starts[start]
         session = Session(self.model)
-        with self._running():
-            session.reset(*self._context(clip), Noise([seed], samples))
+        frames, conditions = (
+            x[None, : self.n_past].to(self.device) for x in (clip.frames, clip.conditions)
+        )
+        with self._autocast():
+            session.reset(frames, conditions, Noise([seed], samples))
         return Drive(clip, session, self.n_past, seed)
 
     def act(self, drives: Sequence[Drive], actions: Sequence[Array | Tensor]) -> list[Tensor]:
-        """One act in each drive: the futures that each sees, floats in [0, 1] [N, C, H, W].
+        """Act in each drive and return the futures that each sees, floats in [0, 1] [N, C, H, W].
 
-        An action is the steered numbers [U] in raw units, or a label image. Drives that can (`Session.batch_key`) share one step of
-        the model.
+        An action is the steered numbers [U] in raw units, or a label image.
+        Drives with the same `Session.batch_key` share one step of the model.
         """
         conditions = [
             self._condition(drive, action) for drive, action in zip(drives, actions, strict=True)
         ]
-        alike: dict[tuple[int, bool], list[int]] = {}
+        batches: dict[tuple[int, bool], list[int]] = {}
         for number, drive in enumerate(drives):
-            alike.setdefault(drive.session.batch_key, []).append(number)
-        for numbers in alike.values():
+            batches.setdefault(drive.session.batch_key, []).append(number)
+        for numbers in batches.values():
             for number in numbers:
                 drives[number].about_to_act()
-            with self._running():
+            with self._autocast():
                 step_batch(
                     [drives[n].session for n in numbers],
                     [conditions[n][None].to(self.device) for n in numbers],
@@ -168,11 +194,14 @@ class Simulator:
         return [drive.session.frames[0].float() for drive in drives]
 
     def replayed(self, drive: Drive) -> Array | Tensor | None:
-        """The action that the recording has for the drive's next step; None where it has ended."""
+        """Return the recorded action for the next step of a drive.
+
+        It is None after the end of the recording.
+        """
         return self.recorded(drive.start, drive.step) if drive.step < len(drive.start) else None
 
     def recorded(self, start: Start, row: int) -> Array | Tensor:
-        """The action that leads to frame `row` of a recording.
+        """Return the action that leads to frame `row` of a recording.
 
         Raises:
             InputError: the recording ends before it.
@@ -185,21 +214,27 @@ class Simulator:
         return condition if self.by_pictures else condition.numpy()[self.steered]
 
     def checked(self, action: Array | Tensor) -> Tensor:
-        """The action as a tensor.
+        """Return an action as the tensor that a condition is made of.
+
+        Numbers become float32, label images uint8.
 
         Raises:
-            InputError: it has another shape, or holds NaN or infinity.
+            InputError: it has another shape, or holds NaN or infinity; a label image of floats that
+                are not in [0, 1].
         """
-        given = torch.as_tensor(action, dtype=torch.float32)
+        given = torch.as_tensor(action)
         expected = self.spec.condition if self.by_pictures else (len(self.steered),)
         if given.shape != expected or not torch.isfinite(given).all():
             raise InputError(
                 f"an action has shape {list(given.shape)}; expected {list(expected)} finite numbers"
             )
-        return given
+        return label_bytes(given) if self.by_pictures else given.float()
 
     def _condition(self, drive: Drive, action: Array | Tensor) -> Tensor:
-        """The model's next condition [*A]: what the driver gives, and the states that the head makes of what was."""
+        """Return the next condition [*A].
+
+        It holds what the driver gives and the states that the head predicts.
+        """
         given = self.checked(action)
         if self.by_pictures or self.head is None:
             return given
@@ -208,10 +243,6 @@ class Simulator:
         before, now = drive.latest
         whole[list(self.head.indices)] = self.head.following(before.numpy(), now.numpy())
         return torch.from_numpy(whole)
-
-    def _context(self, clip: Start) -> tuple[Tensor, Tensor]:
-        frames = clip.frames[None, : self.n_past].float() / 255
-        return frames.to(self.device), clip.conditions[None, : self.n_past].to(self.device)
 
     def _head(self, run: Path) -> StateHead | None:
         head = load_head(run)
@@ -226,36 +257,18 @@ class Simulator:
             )
         return head
 
-    def _running(self) -> Any:
-        return torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"
-        )
+    def _autocast(self) -> torch.autocast:
+        enabled = self._dtype != torch.float32
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
-    def _take_the_fastest(self, compiled: bool) -> None:
-        """Time an act in float32 and, where the hardware has it, in bfloat16: small models are slower in it. Then compiled, if wanted."""
-        whole = self.model
-
-        def way(precision: str, compiled: bool = False) -> _Way:
-            self.precision, self.compiled, self.model = precision, compiled, copy.deepcopy(whole)
-            if precision == "bfloat16":
-                cast_weights(self.model, torch.bfloat16)
-            if compiled:
-                hardware.compile_parts(self.model, frozen=True)
-            return _Way(self._time(), precision, compiled, self.model)
-
-        ways = [way("float32")]
-        if hardware.precision() == "bf16-mixed":
-            ways.append(way("bfloat16"))
-        if compiled:
-            ways.append(way(min(ways, key=_ms).precision, compiled=True))
-        self.act_ms, self.precision, self.compiled, self.model = min(ways, key=_ms)
-
-    def _time(self) -> float:
-        """What an act takes, in ms: the median of a few."""
+    @functools.cached_property
+    def act_ms(self) -> float:
+        """The time of an act in ms, measured when it is first asked for: the median of a few."""
         drive, times = self.begin(), []
         action = self.replayed(drive)
         if action is None:
-            action = torch.zeros(self.spec.condition) if self.by_pictures else self.low
+            black = torch.zeros(self.spec.condition, dtype=torch.uint8)
+            action = black if self.by_pictures else self.low
         for _ in range(_TIMED_ACTS):
             began = time.perf_counter()
             self.act([drive], [action])[0].cpu()
@@ -263,20 +276,27 @@ class Simulator:
         return statistics.median(times)
 
 
-class _Way(NamedTuple):
-    """A way to compute an act, and what it takes."""
+def label_bytes(label: Tensor) -> Tensor:
+    """Return a label image as bytes; it is given as bytes or as floats in [0, 1].
 
-    act_ms: float
-    precision: str
-    compiled: bool
-    model: Model
-
-
-_ms = operator.attrgetter("act_ms")
+    Raises:
+        InputError: floats outside [0, 1].
+    """
+    if label.dtype == torch.uint8:
+        return label
+    low, high = (float(bound) for bound in label.aminmax())
+    if low < 0 or high > 1:
+        raise InputError(
+            f"a label image has values from {low:g} to {high:g}; expected bytes, or floats in [0, 1]"
+        )
+    return to_uint8(label)
 
 
 def _clips_of(run: Path) -> Path:
-    """The store whose clips a model's drives begin from: its own, or the one it was trained on."""
+    """Find the store whose clips drives begin from.
+
+    It is the one beside the model, or the one it was trained on.
+    """
     places = [run / CLIPS, run / "data"]
     if (run / "environment.json").exists():
         trained_on = read_json(run / "environment.json", "where a run was trained").get("data")

@@ -26,9 +26,15 @@ _MOST_STARTS, _MOST_FRAMES = 12, 630
 
 @dataclass(frozen=True)
 class Start:
-    """An episode to begin from: frames uint8 [T, C, H, W], conditions float32 [T, *A] as models are given them.
+    """An episode to begin from.
 
-    `joints` are the places of a skeleton's joints in each frame's label, in pixels [T, J, 2], where they are known.
+    Attributes:
+        name: the name of the episode.
+        frames: uint8 [T, C, H, W].
+        conditions: what a model is given at each step [T, *A]: numbers as float32, label images as
+            uint8.
+        joints: where the joints of a skeleton are in the label of each frame, in pixels [T, J, 2];
+            None if not known.
     """
 
     name: str
@@ -41,7 +47,7 @@ class Start:
 
 
 def starts_of(store: ClipStore, spec: ClipSpec, n_past: int) -> list[Start]:
-    """An even spread of episodes that the model was not trained on, if there are any; else of those there are.
+    """Choose episodes evenly: of a split that the model was not trained on, if there is one.
 
     Raises:
         InputError: no episode has as many frames as the model's context.

@@ -1,35 +1,35 @@
-"""A training configuration: a recipe, a file of changes, and changes from the command line, resolved to typed values.
+"""The typed configuration of a run: what a recipe resolves to.
 
-Recipes are YAML files in `recipes/`; a new one there is known by its name. Nothing in a configuration names a class to
-import: a model is chosen by the name of its file, a schedule by its `kind`.
+The `Attributes` of each section are the documentation of its fields: `foreframe train --help`, the
+reference page and the comments in a run's `recipe.yaml` show these lines.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from .. import models
-from ..errors import InputError, unknown
-from ..plugins import RECIPES
+from ..errors import InputError
 from ..runtime.hardware import Layout, Precision
-from ..schedules import KINDS, Constant, Schedule
+from ..schedules import Constant, Schedule, kind_of
 
 
 @dataclass(frozen=True)
 class ClipConfig:
     """What a training clip is.
 
-    `conditions` are column names or roles of the store: `action` is known when one drives or plans; `state` is the truth
-    of the future, which nobody has then. `context` says where the context frames come from: from `before` the others, or
-    from `anywhere` in the episode, for models that are to tell a frame from its condition however long ago they saw one.
-
-    Before a clip begins the model has gone up to `pushforward` steps on its own, without gradient, so that it learns to go
-    on from what it makes of a long future (Brandstetter et al. 2022, arXiv 2202.03376, name it so).
+    Attributes:
+        n_past: context frames, which the model sees before it predicts.
+        horizon: frames to predict after the context.
+        conditions: column names or roles of the store that are known before each frame is seen;
+            `action` is known when a model drives or plans, the future `state` is not.
+        context: where the context frames are taken from: `before` the other frames, or `anywhere`
+            in the episode, for models that tell a frame from its condition at any distance.
+        pushforward: up to how many steps the model predicts without gradient before the clip
+            begins, so that it learns to continue from its own frames (Brandstetter et al. 2022,
+            arXiv 2202.03376).
     """
 
     n_past: int = 2
@@ -40,12 +40,12 @@ class ClipConfig:
 
     @property
     def length(self) -> int:
-        """Frames of a clip, with those that the model may go ahead on its own."""
+        """Frames of a clip, with those that the pushforward may take."""
         return self.n_past + self.pushforward + self.horizon
 
     @property
-    def apart(self) -> int:
-        """How many context frames come from elsewhere."""
+    def detached_context(self) -> int:
+        """How many context frames are taken from elsewhere in the episode."""
         return self.n_past if self.context == "anywhere" else 0
 
     def __post_init__(self) -> None:
@@ -54,7 +54,12 @@ class ClipConfig:
 
 @dataclass(frozen=True)
 class ObjectiveConfig:
-    """`beta` weighs the KL against a mean squared error per pixel; with `score_context` the frames 1 ... n_past - 1 count too."""
+    """What training minimises.
+
+    Attributes:
+        beta: weight of the KL divergence in nats against the mean squared error per pixel.
+        score_context: count the context frames after the first in the loss too.
+    """
 
     beta: Schedule
     score_context: bool = False
@@ -62,10 +67,13 @@ class ObjectiveConfig:
 
 @dataclass(frozen=True)
 class TeacherForcingConfig:
-    """With which probability the true frame is the input after the context.
+    """When the true frame is the input after the context; the target is the true frame always.
 
-    It is drawn for each frame (`step`), for each batch of clips (`clip`), or once for every `epoch_steps` optimiser steps
-    (`epoch`). The target is the true frame either way.
+    Attributes:
+        ratio: probability that the input is the true frame instead of the model's own.
+        draw: how often that is drawn: for each `step` of a clip, for each batch of clips (`clip`),
+            or once for every `epoch_steps` optimiser steps (`epoch`).
+        epoch_steps: optimiser steps that share one draw if `draw` is `epoch`.
     """
 
     ratio: Schedule = Constant(1.0)  # noqa: RUF009 - frozen
@@ -78,7 +86,16 @@ class TeacherForcingConfig:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """AdamW without weight decay on vectors (with `weight_decay` 0 it is Adam); `clip_norm` 0 and `ema_decay` 0 are off."""
+    """AdamW, without weight decay on vectors.
+
+    Attributes:
+        learning_rate: step size of AdamW.
+        beta1: decay of the mean of gradients.
+        beta2: decay of the mean of squared gradients.
+        weight_decay: decoupled decay of matrices and kernels; with 0 the optimiser is Adam.
+        clip_norm: largest norm of the gradients; 0 does not clip.
+        ema_decay: decay of the averaged weights, which are validated and saved; 0 does not average.
+    """
 
     learning_rate: Schedule
     beta1: float = 0.9
@@ -90,13 +107,26 @@ class OptimiserConfig:
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long and how often, all in optimiser steps. `batch` is the number of clips over all devices.
+    """How long to train, how often to log and save, and how to compute; all in optimiser steps.
 
-    With `accumulate` a device takes its share of the batch in so many parts, one after the other, and adds up the gradients:
-    the same step (but for batch normalisation, whose statistics are a part's) in less memory. `sharded` has each of several devices
-    keep the optimiser's moments of its share of the weights alone: the same step again, and states that any number of devices go
-    on from. `precision` is chosen for the machine unless given, `layout` is channels last, and with `compile` torch.compile makes
-    the model's encoder, step and decoder. For the first `first_steps` steps only the share `first_clips` of the clips is used.
+    Attributes:
+        steps: optimiser steps of the whole training.
+        batch: clips per optimiser step, over all devices.
+        seed: of the weights, the order of the clips and all noise.
+        precision: `32-true` or `bf16-mixed`; `auto` is bf16 where the hardware multiplies it.
+        layout: memory layout of convolutions; `auto` is `channels_last`.
+        compile: compile the model's encoder, step and decoder with torch.compile.
+        accumulate: parts that a device takes its share of the batch in, one after the other; the
+            gradients add up to the same step (but for batch normalisation) in less memory.
+        sharded: keep on each device the optimiser's moments of its share of the weights alone; any
+            number of devices can resume from the saved states.
+        log_every: steps between lines of the log.
+        validate_every: steps between validations.
+        validation_clips: largest number of clips that a validation scores.
+        save_every: steps between saved states.
+        keep: number of saved states to keep.
+        first_clips: share of the clips to train on at first, above 0 and at most 1.
+        first_steps: steps for which only the share `first_clips` is used.
     """
 
     steps: int
@@ -120,25 +150,28 @@ class LoopConfig:
             raise InputError(
                 f"training.first_clips is {self.first_clips}; expected a share above 0, at most 1"
             )
-        every = ("log_every", "validate_every", "save_every")
-        _at_least_one(
-            "training", self, "steps", "batch", "accumulate", "validation_clips", "keep", *every
-        )
-
-
-def _at_least_one(section: str, options: Any, *names: str) -> None:
-    for name in names:
-        if getattr(options, name) < 1:
-            raise InputError(f"{section}.{name} is {getattr(options, name)}; expected at least 1")
+        _at_least_one("training", self, "steps", "batch", "accumulate", "validation_clips", "keep")
+        _at_least_one("training", self, "log_every", "validate_every", "save_every")
 
 
 @dataclass(frozen=True)
 class Config:
-    """All that a run is made of, beside the data."""
+    """The configuration of a run: everything that it depends on, except the data.
+
+    Attributes:
+        recipe: name of the recipe.
+        model: name of the model.
+        model_options: keyword arguments of the model.
+        clip: what a training clip is.
+        objective: what training minimises.
+        teacher_forcing: when the true frame is the input.
+        optimiser: AdamW's options.
+        training: how long to train and how to compute.
+    """
 
     recipe: str
     model: str
-    model_options: dict[str, Any]
+    model_options: Mapping[str, Any]
     clip: ClipConfig
     objective: ObjectiveConfig
     teacher_forcing: TeacherForcingConfig
@@ -146,16 +179,15 @@ class Config:
     training: LoopConfig
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON or YAML values, in the form that a recipe has."""
-        sections = {name: _plain(getattr(self, name)) for name in _SECTIONS}
+        """Return JSON or YAML values in the form of a recipe."""
         return {
             "recipe": self.recipe,
             "model": {"name": self.model, **_plain(self.model_options)},
-            **sections,
+            **{name: _plain(getattr(self, name)) for name in SECTIONS},
         }
 
 
-_SECTIONS: dict[str, type] = {
+SECTIONS: dict[str, type] = {
     "clip": ClipConfig,
     "objective": ObjectiveConfig,
     "teacher_forcing": TeacherForcingConfig,
@@ -163,155 +195,39 @@ _SECTIONS: dict[str, type] = {
     "training": LoopConfig,
 }
 
+# Options of `train` that stand for a configuration field.
+SHORTHANDS = {
+    "conditions": "clip.conditions",
+    "save_every": "training.save_every",
+    "precision": "training.precision",
+    "layout": "training.layout",
+    "compile": "training.compile",
+}
 
-def resolve(
-    recipe: str, config: str | Path | None = None, changes: Mapping[str, Any] | None = None
-) -> Config:
-    """The configuration of a run.
 
-    Args:
-        recipe: name of a recipe.
-        config: a YAML file whose values go over the recipe's.
-        changes: dotted names to values, which go over both: `{"training.steps": 100}`.
+def schedule_fields(section: type) -> set[str]:
+    """Return the names of a section's fields that are schedules.
 
-    Raises:
-        InputError: an unknown recipe, section or option, naming the nearest; a value of the wrong type.
+    >>> schedule_fields(ObjectiveConfig)
+    {'beta'}
     """
-    values = _read_yaml(RECIPES.text(recipe), f"recipe {recipe}")
-    if config is not None:
-        try:
-            text = Path(config).read_text()
-        except OSError as error:
-            raise InputError(
-                f"--config {config} cannot be read ({error.strerror}); expected a YAML file"
-            ) from None
-        _merge(values, {k: v for k, v in _read_yaml(text, str(config)).items() if k != "recipe"})
-    for name, value in (changes or {}).items():
-        change: Any = value
-        for part in reversed(name.split(".")):
-            change = {part: change}
-        _merge(values, change)
-    return _typed(recipe, values)
-
-
-def _typed(recipe: str, values: dict[str, Any]) -> Config:
-    for section in values:
-        if section not in {"model", *_SECTIONS}:
-            raise unknown("section", section, {"model", *_SECTIONS})
-    model = dict(_mapping(values.get("model"), "model"))
-    name = model.pop("name", None)
-    kind = models.model_class(str(name))
-    steps = _mapping(values.get("training"), "training").get("steps")
-    order = sorted(
-        _SECTIONS, key=lambda key: key != "training"
-    )  # its number of steps is what schedules are made for
-    sections = {
-        key: _section(key, _SECTIONS[key], _mapping(values.get(key), key), steps) for key in order
-    }
-    return Config(recipe, str(name), _parse(kind, model, "model"), **sections)
-
-
-def _section(name: str, cls: type, values: Mapping[str, Any], steps: Any) -> Any:
-    """A section's dataclass; its schedules are built first, each by its kind."""
-    values = dict(values)
-    schedules = {f.name for f in dataclasses.fields(cls) if f.type in ("Schedule", Schedule)}
-    built = {
-        key: _schedule(f"{name}.{key}", values.pop(key), steps) for key in schedules & set(values)
-    }
-    if lacking := [
-        f.name
-        for f in dataclasses.fields(cls)
-        if f.name in schedules - set(built) and f.default is dataclasses.MISSING
-    ]:
-        raise InputError(
-            f"{name}.{lacking[0]} is missing; expected a number or a schedule such as {{kind: constant, value: 1}}"
-        )
-    parsed = _parse(cls, values, name, schedules)
-    return cls(**parsed, **built)
-
-
-def _schedule(name: str, value: Any, steps: Any) -> Schedule:
-    value = _constant(value)
-    options = dict(_mapping(value, name))
-    kind = str(options.pop("kind", None))
-    if kind not in KINDS:
-        raise unknown(f"kind of schedule in {name}", kind, KINDS)
-    cls = KINDS[kind]
-    if "total_steps" in inspect.signature(cls).parameters:
-        options.setdefault("total_steps", steps)
-    schedule: Schedule = cls(**_parse(cls, options, name))
-    return schedule
-
-
-def _constant(value: Any) -> Any:
-    """A bare number is a constant schedule."""
-    return {"kind": "constant", "value": value} if isinstance(value, int | float | str) else value
-
-
-def _parse(
-    cls: type, values: Mapping[str, Any], where: str, skip: set[str] | None = None
-) -> dict[str, Any]:
-    """Values checked against the types in the signature of `cls`, with its defaults filled in."""
-    from jsonargparse import ArgumentError, ArgumentParser
-
-    skip = {"spec", *(skip or ())}
-    known = [name for name in inspect.signature(cls).parameters if name not in skip]
-    for key in values:
-        if key not in known:
-            raise unknown("option", f"{where}.{key}", [f"{where}.{name}" for name in known])
-        if values[key] is None:
-            raise InputError(f"{where}.{key} is empty; expected a value, or leave it out")
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(cls, skip=skip & set(inspect.signature(cls).parameters))
-    try:
-        parsed: dict[str, Any] = parser.parse_object(dict(values)).as_dict()
-    except (ArgumentError, TypeError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{where}: {reason}") from None
     return {
-        key: tuple(value) if isinstance(value, list) else value for key, value in parsed.items()
+        field.name for field in dataclasses.fields(section) if field.type in ("Schedule", Schedule)
     }
 
 
-def _read_yaml(text: str, where: str) -> dict[str, Any]:
-    import yaml
-
-    try:
-        found = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise InputError(f"{where} is not YAML ({' '.join(str(error).split())})") from None
-    return dict(_mapping(found, where))
-
-
-def _mapping(value: Any, where: str) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise InputError(f"{where} is {value!r}; expected options by name")
-    return value
-
-
-def _merge(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    """Changes over values. A schedule of another kind replaces the old one whole; so does a bare number."""
-    for key, change in changes.items():
-        if not isinstance(change, Mapping):
-            values[key] = change
-            continue
-        old = _constant(values.get(key))
-        same_kind = isinstance(old, dict) and change.get("kind", old.get("kind")) == old.get("kind")
-        values[key] = old if same_kind else dict(change)
-        if same_kind:
-            _merge(values[key], change)
+def _at_least_one(section: str, options: object, *names: str) -> None:
+    for name in names:
+        if getattr(options, name) < 1:
+            raise InputError(f"{section}.{name} is {getattr(options, name)}; expected at least 1")
 
 
 def _plain(value: Any) -> Any:
-    """Dataclasses, schedules and tuples as mappings and lists."""
+    """Return dataclasses, schedules and tuples as mappings and lists."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        kind = next(({"kind": name} for name, cls in KINDS.items() if type(value) is cls), {})
-        return {
-            **kind,
-            **{f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)},
-        }
+        kind = kind_of(value) if callable(value) else None
+        fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"kind": kind, **fields} if kind else fields
     if isinstance(value, Mapping):
         return {key: _plain(v) for key, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, tuple | list) else value

@@ -1,9 +1,10 @@
-"""A run's log, `metrics.jsonl`: one line a logged step, in order, none twice; nothing in it depends on the clock."""
+"""A run's log, `metrics.jsonl`: one line per logged step, in order, without wall-clock times."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,18 @@ from ..runtime.files import atomic_write
 
 
 class Log:
-    """Appends lines; each has a `step`."""
+    """Append lines to a file; each line has a `step`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, line: dict[str, Any]) -> None:
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Append a line."""
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
-    def cut_after(self, step: int) -> None:
-        """Drop lines of steps that will be done again."""
+    def drop_after(self, step: int) -> None:
+        """Drop the lines of steps that will be done again."""
         if self.path.exists():
             lines = [line for line in self.path.read_text().splitlines() if _step_of(line) <= step]
             atomic_write(self.path, "".join(f"{line}\n" for line in lines))

@@ -1,4 +1,4 @@
-"""The training loop, on Lightning Fabric: devices, precision and gradient synchronisation are its business."""
+"""The training loop; Lightning Fabric handles devices, precision and synchronisation."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,199 +14,174 @@ import torch
 from torch import Tensor
 
 from .. import models
-from ..clips import Batch, ClipSpec
-from ..data.mixtures import MixedWindows
+from ..clips import Batch
+from ..data.mixtures import MixedOrder, MixedWindows
+from ..data.windows import Order
 from ..errors import TrainingError
 from ..model import Model
 from ..noise import clip_seeds
 from ..objective import Elbo, sigma_of_beta
 from ..runtime import hardware
-from ..runtime.files import lock_folder
+from ..runtime.locks import lock_folder
+from ..runtime.memory import keep_freed_memory
 from ..runtime.progress import progress
 from .config import Config
+from .fabric import describe_computing, make_fabric
 from .log import Log
+from .plan import TrainingPlan, TrainingResult, TrainingSummary
 from .state import TrainingState, restore_state, save_state
-from .step import ModelWithLoss, forced_steps, optimiser_of, steps_ahead, update_average
-from .stopping import Stop, stopping
+from .step import ModelWithLoss, forced_steps, optimiser_of, pushforward_steps, update_average
+from .stopping import StopRequest, catch_stop_signals
 from .validation import draw_progress, validation_psnr
 
 _BAD_STEPS_IN_A_ROW = 10
 
 
-def fit(
-    spec: ClipSpec,
-    config: Config,
-    windows: MixedWindows,
-    validation: MixedWindows | None,
-    run: Path,
-    max_steps: int | None,
-    devices: int,
-    nodes: int,
-) -> dict[str, Any]:
-    """Train a model of clips like `spec` in `run` from its last saved state, to the recipe's last step or `max_steps`.
+def fit(plan: TrainingPlan, summary: TrainingSummary, run: Path) -> TrainingResult:
+    """Train in `run` from its last saved state to the plan's last step.
 
-    Returns:
-        `rank` (of this process), `steps`, `best_psnr` (validation, one prior sample, averaged weights) and `skipped_steps`.
+    Raises:
+        TrainingError: too many steps in a row were not finite.
     """
-    fabric = _fabric(config, devices, nodes)
+    config, loop = plan.config, plan.config.training
+    fabric = make_fabric(loop.precision, plan.devices)
     fabric.launch()
-    torch.manual_seed(config.training.seed)
+    torch.manual_seed(loop.seed)
     with fabric.init_module():
-        model = models.build(config.model, spec, config.model_options)
-    model.to(memory_format=hardware.layout(config.training.layout))  # type: ignore[call-overload]
-    optimiser = optimiser_of(model, config, config.training.sharded and fabric.world_size > 1)
-    fabric.print(_chosen(fabric, config))
-    if config.training.compile:
+        model = models.build(config.model, plan.spec, config.model_options)
+    model.to(memory_format=hardware.layout(loop.layout))  # type: ignore[call-overload]
+    optimiser = optimiser_of(model, config, loop.sharded and fabric.world_size > 1)
+    fabric.print(describe_computing(fabric, loop))
+    if loop.compile:
         hardware.compile_parts(model)
-    bound = ModelWithLoss(model, config.clip.n_past, config.objective.score_context)
-    wrapped, optimiser_wrapped = fabric.setup(bound, optimiser)
+    with_loss = ModelWithLoss(model, config.clip.n_past, config.objective.score_context)
+    wrapped = _Wrapped(*fabric.setup(with_loss, optimiser))
     average = {key: value.detach().clone() for key, value in model.state_dict().items()}
     state = TrainingState(model, average, optimiser)
-    with (
-        lock_folder(run, "run") if fabric.is_global_zero else contextlib.nullcontext(),
-        hardware.memory_kept(),
-    ):
+    lock = lock_folder(run, "run") if fabric.is_global_zero else contextlib.nullcontext()
+    with lock, keep_freed_memory():
         news = restore_state(state, run)
-        trainer = _Trainer(
-            fabric, wrapped, optimiser_wrapped, state, config, windows, validation, run
-        )
+        trainer = _Trainer(fabric, wrapped, state, plan, run)
         if fabric.is_global_zero:
-            trainer.log.cut_after(state.step)
+            trainer.log.drop_after(state.step)
             if news:
                 fabric.print(news)
-        return trainer.run_to(min(config.training.steps, max_steps or config.training.steps))
-
-
-def _fabric(config: Config, devices: int, nodes: int) -> Any:
-    from lightning_fabric import Fabric
-
-    strategy = "ddp" if devices * nodes > 1 else "auto"
-    precision = hardware.precision(config.training.precision)
-    return Fabric(
-        accelerator="auto", devices=devices, num_nodes=nodes, strategy=strategy, precision=precision
+        trainer.run_to(plan.last_step)
+    return TrainingResult(
+        summary, state.step, state.best_psnr, state.skipped_steps, fabric.global_rank
     )
 
 
-def _chosen(fabric: Any, config: Config) -> str:
-    """How the run is computed, in words."""
-    loop, device = config.training, fabric.device
-    where = (
-        torch.cuda.get_device_name(device)
-        if device.type == "cuda"
-        else f"CPU, {torch.get_num_threads()} threads"
-    )
-    words = [
-        f"{fabric.world_size} x {where}",
-        hardware.precision(loop.precision),
-        str(hardware.layout(loop.layout)).removeprefix("torch."),
-        "compiled" if loop.compile else "not compiled",
-        *(["sharded optimiser"] if loop.sharded and fabric.world_size > 1 else []),
-    ]
-    return f"computing on {', '.join(words)} (--precision, --layout and --compile choose otherwise)"
+@dataclass(frozen=True)
+class _Wrapped:
+    """Model and optimiser as Fabric wraps them."""
+
+    model: Any
+    optimiser: Any
 
 
 class _Trainer:
+    """One process of a run that trains."""
+
     def __init__(
-        self,
-        fabric: Any,
-        bound: Any,
-        optimiser: Any,
-        state: TrainingState,
-        config: Config,
-        windows: MixedWindows,
-        validation: MixedWindows | None,
-        run: Path,
+        self, fabric: Any, wrapped: _Wrapped, state: TrainingState, plan: TrainingPlan, run: Path
     ) -> None:
-        self.fabric, self.bound, self.optimiser, self.state = fabric, bound, optimiser, state
-        self.config, self.windows, self.validation, self.run = config, windows, validation, run
-        loop = config.training
-        self.order = windows.order(loop.seed, loop.first_clips, loop.first_steps * loop.batch)
+        loop = plan.config.training
+        self.fabric, self.wrapped, self.state, self.run = fabric, wrapped, state, run
+        self.config: Config = plan.config
+        self.clips: MixedWindows = plan.clips
+        self.validation: MixedWindows | None = plan.validation
+        self.order: Order | MixedOrder = plan.clips.order(
+            loop.seed, loop.first_clips, loop.first_steps * loop.batch
+        )
         self.log = Log(run / "metrics.jsonl")
         self.bad_in_a_row = 0
         self.began, self.first_step = time.monotonic(), state.step
-        self.frames_per_step = config.training.batch * (config.clip.n_past + config.clip.horizon)
 
-    def run_to(self, last: int) -> dict[str, Any]:
-        loop, state = self.config.training, self.state
-        quiet = contextlib.nullcontext(lambda *_: None)
-        bar = (
-            progress("training", last, "steps", start=state.step)
-            if self.fabric.is_global_zero
-            else quiet
-        )
-        with bar as advance, stopping() as stop:
-            while state.step < last:
+    def run_to(self, last: int) -> None:
+        """Train until the step `last` is done."""
+        with self._progress(last) as advance, catch_stop_signals() as stop:
+            while self.state.step < last:
                 advance(1, self._step())
-                done = state.step
-                if done % loop.validate_every == 0 or done == loop.steps:
-                    self._validate()
-                signal = self._stopped(stop)
-                if done % loop.save_every == 0 or done == last or signal:
-                    self._save()
-                if signal:
-                    self.fabric.print(
-                        f"stopped by signal {signal} after step {done}; the state is saved, the same command goes on"
-                    )
-                    raise SystemExit(128 + signal)
+                self._after_step(last, self._signal(stop))
         if self.fabric.is_global_zero and not (self.run / models.WEIGHTS).exists():
-            self._keep(
-                self._averaged(), None
-            )  # stopped before its first validation: still a model to look at
-        return {
-            "rank": self.fabric.global_rank,
-            "steps": state.step,
-            "best_psnr": state.best_psnr,
-            "skipped_steps": state.skipped_steps,
-        }
+            # Stopped before the first validation: the run is a model all the same.
+            self._save_model(self._averaged(), None)
 
-    def _stopped(self, stop: Stop) -> int:
-        """The signal that any process got; several processes agree on it at logged steps, so that they stop together."""
-        if self.fabric.world_size == 1 or self.state.step % self.config.training.log_every:
-            return stop.signal if self.fabric.world_size == 1 else 0
+    def _progress(self, last: int) -> contextlib.AbstractContextManager[Any]:
+        if self.fabric.is_global_zero:
+            return progress("training", last, "steps", start=self.state.step)
+        return contextlib.nullcontext(lambda *_: None)
+
+    def _after_step(self, last: int, signal: int) -> None:
+        """Validate and save where it is due, and stop if a signal asks for it."""
+        loop, done = self.config.training, self.state.step
+        if done % loop.validate_every == 0 or done == loop.steps:
+            self._validate()
+        if done % loop.save_every == 0 or done == last or signal:
+            self._save_state()
+        if signal:
+            self.fabric.print(
+                f"stopped by signal {signal} after step {done}; the state is saved, "
+                "the same command resumes"
+            )
+            raise SystemExit(128 + signal)
+
+    def _signal(self, stop: StopRequest) -> int:
+        """The signal that any process got; several processes agree on it at logged steps."""
+        if self.fabric.world_size == 1:
+            return stop.signal
+        if self.state.step % self.config.training.log_every:
+            return 0
         return int(self.fabric.all_gather(torch.tensor(stop.signal)).max())
 
     def _step(self) -> str:
-        """One optimiser step. Returns a note for the progress bar."""
+        """Do one optimiser step, and return a note for the progress bar."""
         step, config = self.state.step, self.config
-        beta = config.objective.beta(step)
         learning_rate = config.optimiser.learning_rate(step)
-        for group in self.optimiser.param_groups:
+        for group in self.wrapped.optimiser.param_groups:
             group["lr"] = learning_rate
-        forced, ahead = forced_steps(config, step), steps_ahead(config, step)
-        length = config.clip.n_past + ahead + config.clip.horizon
-        self.optimiser.zero_grad(set_to_none=True)
-        parts = []
-        for number, (clip, seeds) in enumerate(self._batch(step), start=1):
-            last = number == config.training.accumulate
-            with self.fabric.no_backward_sync(self.bound, enabled=not last):
-                part = self.bound(
-                    clip.frames[:, :length], clip.conditions[:, :length], seeds, beta, forced, ahead
-                )
-                self.fabric.backward(part.loss / config.training.accumulate)
-            parts.append(Elbo(*(value.detach() for value in part)))
-        made = Elbo(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
-        self._apply(made.loss)
+        forced = forced_steps(config, step)
+        losses = self._backward(step, forced)
+        self._update(losses.loss)
         self.state.step += 1
         if self.state.step % config.training.log_every == 0 or self.state.step == 1:
-            return self._report(made, beta, learning_rate, len(forced))
+            return self._report(losses, learning_rate, len(forced))
         return ""
 
+    def _backward(self, step: int, forced: tuple[int, ...]) -> Elbo:
+        """Add up the gradients of the batch's parts, and return the mean of their losses."""
+        config, accumulate = self.config, self.config.training.accumulate
+        beta, pushforward = config.objective.beta(step), pushforward_steps(config, step)
+        length = config.clip.n_past + pushforward + config.clip.horizon
+        self.wrapped.optimiser.zero_grad(set_to_none=True)
+        parts = []
+        for number, (clips, seeds) in enumerate(self._batch(step), start=1):
+            frames, conditions = clips.frames[:, :length], clips.conditions[:, :length]
+            more = number < accumulate
+            with self.fabric.no_backward_sync(self.wrapped.model, enabled=more):
+                part = self.wrapped.model(frames, conditions, seeds, beta, forced, pushforward)
+                self.fabric.backward(part.loss / accumulate)
+            parts.append(Elbo(*(value.detach() for value in part)))
+        return Elbo(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
+
     def _batch(self, step: int) -> Iterator[tuple[Batch, list[int]]]:
-        """This process's share of the step's clips, in parts, with the seed of each clip's noise."""
+        """Yield this process's share of the step's clips in parts, with the seeds of their noise."""
         loop, world, rank = self.config.training, self.fabric.world_size, self.fabric.global_rank
         numbers = self.order.batch(step, loop.batch)
         share = loop.batch // world
         part = share // loop.accumulate
         for first in range(rank * share, (rank + 1) * share, part):
             places = range(step * loop.batch + first, step * loop.batch + first + part)
-            clips = self.windows.clips(numbers[first : first + part]).to(self.fabric.device)
+            clips = self.clips.clips(numbers[first : first + part]).to(self.fabric.device)
             if loop.layout == "contiguous":
                 clips = clips._replace(frames=clips.frames.contiguous())
             yield clips, clip_seeds(loop.seed, places)
 
-    def _apply(self, loss: Tensor) -> None:
-        """Clip, step and average; a step whose gradients are not finite changes nothing, and too many in a row end the run.
+    def _update(self, loss: Tensor) -> None:
+        """Clip the gradients, step and average.
 
+        A step whose gradients are not finite changes nothing, and too many in a row end the run.
         The gradients' norm is the same in every process, so all of them skip or none does.
         """
         options = self.config.optimiser
@@ -213,96 +189,103 @@ class _Trainer:
             self.state.model.parameters(), options.clip_norm or math.inf
         )
         if not torch.isfinite(norm):
-            self.state.skipped_steps += 1
-            self.bad_in_a_row += 1
-            self.fabric.print(
-                f"step {self.state.step}: loss {float(loss.detach()):g}, gradient norm {float(norm):g}; the step is skipped"
-            )
-            if self.bad_in_a_row >= _BAD_STEPS_IN_A_ROW:
-                raise TrainingError(
-                    f"{self.bad_in_a_row} steps in a row were not finite, up to step {self.state.step}; the weights of the last "
-                    f"saved state in {self.run / 'state'} are good: lower the learning rate, or use training.precision 32-true"
-                )
+            self._skip(float(loss.detach()), float(norm))
             return
         self.bad_in_a_row = 0
-        self.optimiser.step()
+        self.wrapped.optimiser.step()
         update_average(self.state.average, self.state.model, options.ema_decay, self.state.step)
 
-    def _report(self, made: Any, beta: float, learning_rate: float, forced: int) -> str:
-        means = self.fabric.all_reduce(
-            torch.stack([made.loss.detach(), made.mse, made.distortion, made.rate_nats]),
-            reduce_op="mean",
+    def _skip(self, loss: float, norm: float) -> None:
+        step = self.state.step
+        self.state.skipped_steps += 1
+        self.bad_in_a_row += 1
+        self.fabric.print(
+            f"step {step}: loss {loss:g}, gradient norm {norm:g}; the step is skipped"
         )
-        loss, mse, distortion, rate = (float(v) for v in means)
-        ratio = self.config.teacher_forcing.ratio(self.state.step - 1)
+        if self.bad_in_a_row >= _BAD_STEPS_IN_A_ROW:
+            raise TrainingError(
+                f"{self.bad_in_a_row} steps in a row were not finite, up to step {step}; the "
+                f"weights of the last saved state in {self.run / 'state'} are good: lower the "
+                "learning rate, or use training.precision 32-true"
+            )
+
+    def _report(self, losses: Elbo, learning_rate: float, forced: int) -> str:
+        """Log a step, and return a note for the progress bar."""
+        step = self.state.step
+        beta = self.config.objective.beta(step - 1)
+        ratio = self.config.teacher_forcing.ratio(step - 1)
+        local = torch.stack([losses.loss, losses.mse, losses.distortion, losses.rate_nats])
+        means = self.fabric.all_reduce(local, reduce_op="mean")
+        loss, mse, distortion, rate = (float(value) for value in means)
         line = {
-            "step": self.state.step,
+            "step": step,
             "loss": loss,
             "mse": mse,
             "distortion": distortion,
             "rate_nats": rate,
             "beta": beta,
-            "sigma": sigma_of_beta(beta, self.state.model.spec.pixels),  # type: ignore[union-attr, arg-type]
+            "sigma": sigma_of_beta(beta, self._spec.pixels),
             "teacher_forcing": ratio,
             "forced_steps": forced,
             "learning_rate": learning_rate,
         }
         if self.fabric.is_global_zero:
             self.log.add(line)
-        frames = (
-            self.frames_per_step
-            * (self.state.step - self.first_step)
-            / (time.monotonic() - self.began)
-        )
         return (
-            f"{frames:,.0f} frames/s  loss {loss:.4f}  distortion {distortion:.1f}  rate {rate:.2f} nats  "
-            f"beta {beta:.1e}  teacher forcing {ratio:.2f}"
+            f"{self._frames_per_second():,.0f} frames/s  loss {loss:.4f}  "
+            f"distortion {distortion:.1f}  rate {rate:.2f} nats  beta {beta:.1e}  "
+            f"teacher forcing {ratio:.2f}"
         )
+
+    def _frames_per_second(self) -> float:
+        clip, batch = self.config.clip, self.config.training.batch
+        frames = (self.state.step - self.first_step) * batch * (clip.n_past + clip.horizon)
+        return frames / (time.monotonic() - self.began)
 
     def _validate(self) -> None:
-        """PSNR of one prior sample a clip with the averaged weights; the best so far become the run's model."""
+        """Score one prior sample per clip with the averaged weights; the best weights are saved."""
         if self.fabric.is_global_zero:
-            averaged, step, n_past = self._averaged(), self.state.step, self.config.clip.n_past
             if self.validation is None:
-                self._keep(averaged, None)
+                self._save_model(self._averaged(), None)
             else:
-                at_most = self.config.training.validation_clips
-                score = validation_psnr(
-                    averaged, self.validation, n_past, at_most, self.fabric.autocast()
-                )
-                draw_progress(
-                    averaged,
-                    self.validation,
-                    n_past,
-                    self.run / "progress" / f"step-{step:07d}.webp",
-                )
-                self.log.add({"step": step, "validation_psnr": score})
-                if self.state.best_psnr is None or score > self.state.best_psnr:
-                    self.state.best_psnr = score
-                    self._keep(averaged, score)
+                self._score(self.validation)
         self.fabric.barrier()
 
+    def _score(self, clips: MixedWindows) -> None:
+        averaged, step, n_past = self._averaged(), self.state.step, self.config.clip.n_past
+        at_most = self.config.training.validation_clips
+        score = validation_psnr(averaged, clips, n_past, at_most, self.fabric.autocast())
+        draw_progress(averaged, clips, n_past, self.run / "progress" / f"step-{step:07d}.webp")
+        self.log.add({"step": step, "validation_psnr": score})
+        if self.state.best_psnr is None or score > self.state.best_psnr:
+            self.state.best_psnr = score
+            self._save_model(averaged, score)
+
     def _averaged(self) -> Model:
-        spec = self.state.model.spec
-        averaged = models.build(self.config.model, spec, self.config.model_options)  # type: ignore[arg-type]
+        """The model with the averaged weights, to predict with."""
+        averaged = models.build(self.config.model, self._spec, self.config.model_options)
         averaged.load_state_dict(self.state.average)
         return averaged.to(self.fabric.device).eval()
 
-    def _keep(self, averaged: Model, score: float | None) -> None:
+    def _save_model(self, averaged: Model, score: float | None) -> None:
         """Make `averaged` the run's model."""
-        clip = self.config.clip
+        config, clip = self.config, self.config.clip
         notes = {
-            "recipe": self.config.recipe,
+            "recipe": config.recipe,
             "step": self.state.step,
             "validation_psnr": score,
             "n_past": clip.n_past,
             "horizon": clip.horizon,
         }
-        models.save(averaged, self.config.model, self.config.model_options, self.run, notes)
+        models.save(averaged, config.model, config.model_options, self.run, notes)
 
-    def _save(self) -> None:
+    def _save_state(self) -> None:
         if self.config.training.sharded and self.fabric.world_size > 1:
             self.state.optimiser.consolidate_state_dict()  # type: ignore[attr-defined]
         if self.fabric.is_global_zero:
             save_state(self.state, self.run, self.config.training.keep)
         self.fabric.barrier()
+
+    @property
+    def _spec(self) -> Any:
+        return self.state.model.spec

@@ -1,7 +1,8 @@
-"""Training state: everything that going on needs, in one folder that is written whole or not at all.
+"""Training state: everything that resuming needs, in one folder that is written whole.
 
-A state is `state/step-0000500/`: safetensors of weights, averaged weights and optimiser, and `state.json` with the step,
-and a digest of each file. Schedules, the order of the data and all noise are functions of the step, so there is no more.
+A state is `state/step-0000500/`: safetensors of weights, averaged weights and optimiser, and
+`state.json` with the step and a digest of each file.
+Schedules, the order of the data and all noise are functions of the step, so nothing else is saved.
 """
 
 from __future__ import annotations
@@ -15,24 +16,28 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..runtime.files import (
-    atomic_folder,
-    digest_file,
-    read_json,
-    read_json_with_digest,
-    save_tensors,
-    write_json_with_digest,
-)
+from ..runtime.digests import digest_file, read_json_with_digest, write_json_with_digest
+from ..runtime.files import atomic_folder, read_json, save_tensors
 from ..version import __version__
 
-IDENTITY = "identity.json"  # of a run: its configuration and its data
+IDENTITY = "identity.json"  # in a run: its configuration and its data
+DESCRIBED = "state.json"  # in a saved state: its step and the digests of its files
 
-_SCHEMA, _DESCRIBED = "foreframe.state/1", "state.json"
+_SCHEMA = "foreframe.state/1"
 
 
 @dataclass
 class TrainingState:
-    """What changes while a run trains."""
+    """What changes while a run trains.
+
+    Attributes:
+        model: with the weights of the last step.
+        average: averaged weights, by the names of the model's.
+        optimiser: with the moments of each parameter.
+        step: optimiser steps that were done.
+        best_psnr: best validation PSNR so far, in dB.
+        skipped_steps: steps whose gradients were not finite.
+    """
 
     model: nn.Module
     average: dict[str, Tensor]
@@ -43,7 +48,7 @@ class TrainingState:
 
 
 def save_state(state: TrainingState, run: Path, keep: int) -> Path:
-    """Write the state and drop all but the newest `keep`."""
+    """Write the state, and remove all but the newest `keep` states."""
     folder = run / "state" / f"step-{state.step:07d}"
     parts = {
         "model": dict(state.model.state_dict()),
@@ -69,24 +74,27 @@ def save_state(state: TrainingState, run: Path, keep: int) -> Path:
             "run": read_json(run / IDENTITY, "what a run is made of"),
             "digests": digests,
         }
-        write_json_with_digest(temporary / _DESCRIBED, described)
-    for old in _folders(run)[keep:]:
+        write_json_with_digest(temporary / DESCRIBED, described)
+    for old in saved_states(run)[keep:]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
 
 
 def restore_state(state: TrainingState, run: Path) -> str:
-    """Load the newest state whose digests are right. Returns what happened, in words; empty if there was none."""
+    """Load the newest undamaged state, and return what happened in words; empty if there is none.
+
+    Raises:
+        InputError: every state is damaged.
+    """
     from safetensors.torch import load_file
 
-    folders = _folders(run)
+    folders = saved_states(run)
     broken = []
     for folder in folders:
-        fault = _fault(folder)
-        if fault:
+        if fault := damage(folder):
             broken.append(f"{folder.name}: {fault}")
             continue
-        described = read_json_with_digest(folder / _DESCRIBED, "a training state", _SCHEMA)
+        described = read_json_with_digest(folder / DESCRIBED, "a training state", _SCHEMA)
         state.model.load_state_dict(load_file(folder / "model.safetensors"))
         device = next(state.model.parameters()).device
         state.average.update(
@@ -96,8 +104,8 @@ def restore_state(state: TrainingState, run: Path) -> str:
         state.step, state.best_psnr = described["step"], described["best_psnr"]
         state.skipped_steps = described["skipped_steps"]
         for other in folders[: folders.index(folder)]:
-            shutil.rmtree(other)  # damaged, and about to be made anew
-        notes = [f"going on from step {state.step}", *(f"removed damaged {b}" for b in broken)]
+            shutil.rmtree(other)  # damaged, and about to be written again
+        notes = [f"resuming from step {state.step}", *(f"removed damaged {b}" for b in broken)]
         for what, now in (("threads", torch.get_num_threads()), ("torch", torch.__version__)):
             if described[what] != now:
                 notes.append(
@@ -106,43 +114,46 @@ def restore_state(state: TrainingState, run: Path) -> str:
         return "; ".join(notes)
     if folders:
         raise InputError(
-            f"no state in {run / 'state'} is whole ({'; '.join(broken)}); remove that folder to start over"
+            f"no state in {run / 'state'} is undamaged ({'; '.join(broken)}); "
+            "remove that folder to start over"
         )
     return ""
 
 
-def whole_state(source: Path) -> Path:
-    """`source` itself if it is a saved state, else the newest whole one of the run `source`.
+def newest_valid_state(source: Path) -> Path:
+    """Return `source` if it is a saved state, else the newest undamaged state of the run `source`.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such state.
     """
-    states = [source] if (source / _DESCRIBED).is_file() else _folders(source)
-    whole = [folder for folder in states if not _fault(folder)]
+    states = [source] if (source / DESCRIBED).is_file() else saved_states(source)
+    whole = [folder for folder in states if not damage(folder)]
     if not whole:
-        why = f" ({_fault(states[0])})" if states else ""
+        why = f" ({damage(states[0])})" if states else ""
         raise InputError(
-            f"{source} holds no whole training state{why}; expected a run that `foreframe train` wrote, or one of its state/step-N folders"
+            f"{source} holds no whole training state{why}; expected a run that `foreframe train` "
+            "wrote, or one of its state/step-N folders"
         )
     return whole[0]
 
 
-def adopt_state(state: Path, run: Path) -> None:
-    """Copy a saved state into a run, unless it has states of its own by now."""
-    if not _folders(run):
+def copy_state_into(run: Path, state: Path) -> None:
+    """Copy a saved state into a run, unless the run has states already."""
+    if not saved_states(run):
         with atomic_folder(run / "state" / state.name) as temporary:
             for file in state.iterdir():
                 shutil.copy2(file, temporary / file.name)
 
 
-def _folders(run: Path) -> list[Path]:
-    """States, newest first."""
+def saved_states(run: Path) -> list[Path]:
+    """Return the folders of a run's saved states, newest first."""
     return sorted((run / "state").glob("step-*"), reverse=True)
 
 
-def _fault(folder: Path) -> str:
+def damage(folder: Path) -> str:
+    """Return what is wrong with a saved state, in words; empty if nothing is."""
     try:
-        described = read_json_with_digest(folder / _DESCRIBED, "a training state", _SCHEMA)
+        described = read_json_with_digest(folder / DESCRIBED, "a training state", _SCHEMA)
         wrong = [
             name
             for name, right in described["digests"].items()
@@ -158,7 +169,10 @@ def _names(state: TrainingState) -> dict[int, str]:
 
 
 def _optimiser_tensors(state: TrainingState) -> dict[str, Tensor]:
-    """Adam's moments and steps, by the name of the parameter they belong to. A sharded optimiser was gathered before."""
+    """Return Adam's moments and steps by the name of their parameter.
+
+    A sharded optimiser is gathered before.
+    """
     names = _names(state)
     parameters = [
         parameter for group in state.optimiser.param_groups for parameter in group["params"]
@@ -176,9 +190,8 @@ def _load_optimiser(state: TrainingState, tensors: dict[str, Tensor]) -> None:
     for key, value in tensors.items():
         parameter, slot = key.rsplit(".", 1)
         slots.setdefault(parameter, {})[slot] = value
-    local = getattr(
-        state.optimiser, "optim", state.optimiser
-    )  # of a sharded one, the share of this process
+    # A sharded optimiser holds the share of this process in `optim`.
+    local = getattr(state.optimiser, "optim", state.optimiser)
     for group in local.param_groups:
         for parameter in group["params"]:
             found = slots.get(names[id(parameter)], {})
@@ -191,5 +204,5 @@ def _load_optimiser(state: TrainingState, tensors: dict[str, Tensor]) -> None:
 
 
 def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
-    """`value` in the memory format of its parameter: fused optimisers walk through both side by side."""
+    """Return `value` in the memory format of its parameter, as fused optimisers need it."""
     return torch.empty_like(parameter, requires_grad=False).copy_(value)

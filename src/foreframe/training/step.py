@@ -1,4 +1,6 @@
-"""One optimiser step's arithmetic: rollout and ELBO in one module's forward, so that a strategy's hooks fire around it.
+"""The arithmetic of an optimiser step.
+
+Rollout and ELBO are one module's forward, so that the hooks of a Fabric strategy run around it.
 
 Letters: B clips, T frames, C channels, H height, W width, A condition.
 """
@@ -20,7 +22,13 @@ from .config import Config
 
 
 class ModelWithLoss(nn.Module):
-    """A model with its objective."""
+    """A model with its objective.
+
+    Args:
+        model: the model to train.
+        n_past: context frames.
+        score_context: count the context frames after the first in the loss too.
+    """
 
     def __init__(self, model: Model, n_past: int, score_context: bool) -> None:
         super().__init__()
@@ -34,19 +42,23 @@ class ModelWithLoss(nn.Module):
         seeds: list[int],
         beta: float,
         forced: tuple[int, ...],
-        ahead: int = 0,
+        pushforward: int = 0,
     ) -> Elbo:
-        """The ELBO of clips: frames uint8 [B, T, C, H, W], conditions [B, T, *A]; `seeds[b]` draws clip b's noise.
+        """Return the ELBO of clips.
 
-        With `ahead` the model has first gone that many steps on its own, and its own last frames are the context.
+        Args:
+            frames: uint8 [B, T, C, H, W].
+            conditions: [B, T, *A].
+            seeds: `seeds[b]` draws the noise of clip b.
+            beta: weight of the KL divergence.
+            forced: steps whose input is the true frame.
+            pushforward: steps that the model predicts first; its last frames are then the context.
         """
         truth, noise = to_float(frames), Noise(seeds)
-        if ahead:
-            own = self._own(truth, conditions[:, : self.n_past + ahead], noise)
-            truth, conditions = (
-                torch.cat([own, truth[:, self.n_past + ahead :]], 1),
-                conditions[:, ahead:],
-            )
+        if pushforward:
+            own = self._predict(truth, conditions[:, : self.n_past + pushforward], noise)
+            truth = torch.cat([own, truth[:, self.n_past + pushforward :]], 1)
+            conditions = conditions[:, pushforward:]
         made = rollout(
             self.model,
             truth,
@@ -59,8 +71,8 @@ class ModelWithLoss(nn.Module):
         return elbo(made, truth, beta)
 
     @torch.no_grad()
-    def _own(self, truth: Tensor, conditions: Tensor, noise: Noise) -> Tensor:
-        """The model's last own frames after the context, without gradient: [B, n_past, C, H, W]."""
+    def _predict(self, truth: Tensor, conditions: Tensor, noise: Noise) -> Tensor:
+        """Return the last predicted frames, without gradient: [B, n_past, C, H, W]."""
         made = rollout(
             self.model,
             truth[:, : self.n_past],
@@ -73,9 +85,10 @@ class ModelWithLoss(nn.Module):
 
 
 def forced_steps(config: Config, step: int) -> tuple[int, ...]:
-    """The steps after the context whose input is the true frame, drawn from (seed, optimiser step or epoch) alone.
+    """Return the steps after the context whose input is the true frame.
 
-    In the context the input is always the truth.
+    They are drawn from the seed and the optimiser step (or epoch) alone.
+    In the context the input is always the true frame.
     """
     options = config.teacher_forcing
     ratio = options.ratio(step)
@@ -88,24 +101,27 @@ def forced_steps(config: Config, step: int) -> tuple[int, ...]:
     return tuple(t for t, draw in zip(future, draws, strict=True) if draw < ratio)
 
 
-def steps_ahead(config: Config, step: int) -> int:
-    """How far the model goes on its own before its clip begins, drawn from (seed, optimiser step) alone.
+def pushforward_steps(config: Config, step: int) -> int:
+    """Return how many steps the model predicts before its clip begins.
 
-    Evenly over the orders of magnitude from 1 to `pushforward`: few of the steps that the drift takes to grow are enough,
-    and long ones cost most. A draw below the context's length is none.
+    The number is drawn from the seed and the optimiser step alone, evenly over the orders of
+    magnitude from 1 to `clip.pushforward`, because long ones cost most.
+    It is 0 if fewer than the context's frames are drawn.
     """
     at_most = config.clip.pushforward
     if not at_most:
         return 0
-    ahead = int((at_most + 1) ** np.random.default_rng((config.training.seed, step, 0xF0)).random())
-    return ahead if ahead > config.clip.n_past else 0
+    rng = np.random.default_rng((config.training.seed, step, 0xF0))
+    drawn = int((at_most + 1) ** rng.random())
+    return drawn if drawn > config.clip.n_past else 0
 
 
 def optimiser_of(model: Model, config: Config, sharded: bool = False) -> torch.optim.Optimizer:
-    """One fused AdamW; weight decay on matrices and kernels alone. The learning rate is set before every step.
+    """Return a fused AdamW with weight decay on matrices and kernels only.
 
-    Sharded, every process of a group has the moments of its share of the parameters alone (ZeRO stage 1; Rajbhandari et al. 2020,
-    arXiv 1910.02054).
+    The learning rate is set before every step.
+    A sharded optimiser holds in each process only the moments of its share of the parameters (ZeRO
+    stage 1; Rajbhandari et al. 2020, arXiv 1910.02054).
     """
     options = config.optimiser
     groups = [
@@ -129,7 +145,10 @@ def optimiser_of(model: Model, config: Config, sharded: bool = False) -> torch.o
 
 @torch.no_grad()
 def update_average(average: dict[str, Tensor], model: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average of the weights; it warms up as (1 + step) / (10 + step). Integers are copied."""
+    """Update the exponential moving average of the weights in place; integers are copied.
+
+    The decay warms up as (1 + step) / (10 + step).
+    """
     decay = min(decay, (1 + step) / (10 + step))
     now = model.state_dict()
     floats = [key for key in average if average[key].is_floating_point()]

@@ -1,36 +1,45 @@
-"""Stopping well: SIGTERM and Ctrl-C end a run after the step at hand, with its state saved."""
+"""Stop well: after SIGTERM or Ctrl-C the current step is finished and the state saved."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from types import FrameType
 
 
-class Stop:
-    """`signal` is the number of the signal that came; 0 while none did."""
+@dataclass
+class StopRequest:
+    """A signal that asked the process to stop.
 
-    signal = 0
+    Attributes:
+        signal: number of the signal; 0 while none came.
+    """
+
+    signal: int = 0
 
 
 @contextlib.contextmanager
-def stopping() -> Iterator[Stop]:
-    """Note the first SIGTERM or SIGINT; a second one ends the process at once. What is ignored stays ignored (nohup, workers)."""
-    stop = Stop()
+def catch_stop_signals() -> Iterator[StopRequest]:
+    """Record the first SIGTERM or SIGINT; a second one interrupts at once.
 
-    def note(number: int, frame: Any) -> None:
-        if stop.signal:
+    A signal that is ignored stays ignored, as under nohup and in worker processes.
+    """
+    request = StopRequest()
+
+    def record(number: int, frame: FrameType | None) -> None:
+        if request.signal:
             raise KeyboardInterrupt
-        stop.signal = number
+        request.signal = number
 
     before = {}
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(ValueError):  # not in the main thread
             if signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, note)
+                before[number] = signal.signal(number, record)
     try:
-        yield stop
+        yield request
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""How good the averaged weights are by now: a score of validation clips, and a picture of one.
+"""Score the averaged weights on validation clips, and draw one of them.
 
 Letters: B clips, N samples, S predicted frames.
 """
@@ -12,7 +12,7 @@ from ..clips import to_float
 from ..data.mixtures import MixedWindows
 from ..evaluation.drawing import futures
 from ..evaluation.predicting import sample_futures
-from ..metrics.psnr import psnr
+from ..metrics.psnr import METRIC, psnr
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..viz.clips import animate
@@ -27,7 +27,7 @@ def validation_psnr(
     at_most: int,
     autocast: AbstractContextManager[None],
 ) -> float:
-    """Mean PSNR in dB of one prior sample of each of `at_most` clips, evenly spread."""
+    """Return the mean PSNR in dB of one prior sample per clip, over at most `at_most` clips."""
     count = min(len(windows), at_most)
     chosen = [i * len(windows) // count for i in range(count)]
     device = next(model.parameters()).device
@@ -42,6 +42,6 @@ def validation_psnr(
 
 
 def draw_progress(model: Model, windows: MixedWindows, n_past: int, path: Path) -> Path:
-    """An animation of the first validation clip as the model draws it."""
-    shown = futures(model, windows, 0, n_past, _SHOWN_SAMPLES, seed=0)
+    """Write an animation of the first validation clip beside samples of the model."""
+    shown = futures(model, windows, 0, n_past, _SHOWN_SAMPLES, seed=0, ranking=METRIC)
     return animate(shown, path, windows.frames_per_second or 5.0)

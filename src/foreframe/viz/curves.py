@@ -1,11 +1,11 @@
-"""Curves: how training went, and how scores fall from frame to frame."""
+"""Curves: how training went, and how scores change from frame to frame."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..runtime.files import atomic_write
 from . import palette
@@ -13,6 +13,7 @@ from . import palette
 Lines = Sequence[Mapping[str, Any]]
 
 _MARKED_FRAMES = 60
+_PANELS_IN_A_ROW = 3
 _STYLE = {
     "axes.edgecolor": palette.FAINT,
     "axes.labelcolor": palette.INK,
@@ -31,11 +32,14 @@ _STYLE = {
 
 
 def training(runs: Mapping[str, Lines], path: Path) -> Path:
-    """Loss, rate, distortion and validation PSNR over steps, one curve a run; beta and teacher forcing on a second axis.
+    """Draw loss, rate, distortion and validation PSNR over steps, one curve per run.
+
+    Beta and teacher forcing are on a second axis.
 
     `runs` maps a name to the lines of its `metrics.jsonl`.
     """
     figure, axes = _figure(2, 2, (9.6, 5.6))
+    chosen = colours(runs)
     panels = (
         (axes[0][0], "loss", "loss (MSE + beta KL, summed over frames)", "beta", "KL weight beta"),
         (
@@ -51,15 +55,9 @@ def training(runs: Mapping[str, Lines], path: Path) -> Path:
     for axis, key, title, second, second_title in panels:
         axis.set_title(title)
         axis.set_xlabel("optimiser step")
-        for (name, lines), colour in zip(runs.items(), _colours(runs), strict=True):
-            _line(
-                axis,
-                lines,
-                key,
-                colour,
-                name if len(runs) > 1 else None,
-                marker="o" if key == "validation_psnr" else None,
-            )
+        for name, lines in runs.items():
+            label = name if len(runs) > 1 else None
+            _line(axis, lines, key, chosen[name], label, marker=None if second else "o")
         if key in ("loss", "distortion") and all(
             line.get(key, 1) > 0 for lines in runs.values() for line in lines
         ):
@@ -71,47 +69,62 @@ def training(runs: Mapping[str, Lines], path: Path) -> Path:
     return _save(figure, path)
 
 
-def per_frame(curves: Mapping[str, Mapping[str, Sequence[float]]], n_past: int, path: Path) -> Path:
-    """Scores of each predicted frame: `curves[metric][name]` is one value a frame; frame numbers count the context."""
-    figure, axes = _figure(1, len(curves), (4.8 * len(curves), 3.2))
-    colours = {
-        "model": palette.MODEL,
-        "best of samples": palette.BEST,
-        "posterior": palette.POSTERIOR,
-        "copy_last": palette.COPY_LAST,
-        "mean_frame": palette.MEAN_FRAME,
-    }
-    spare = iter(palette.SEQUENCE * 4)
-    for axis, (metric, lines) in zip(axes[0], curves.items(), strict=True):
-        axis.set_title({"psnr": "PSNR (dB)", "ssim": "SSIM"}.get(metric, metric))
+class Line(NamedTuple):
+    """A score of each predicted frame, with its name in the legend."""
+
+    label: str
+    values: Sequence[float]
+    colour: str
+    dashed: bool = False
+
+
+def per_frame(panels: Mapping[str, Sequence[Line]], n_past: int, path: Path) -> Path:
+    """Draw scores of each predicted frame, one panel per title; frame numbers count the `n_past` context frames."""
+    columns = min(len(panels), _PANELS_IN_A_ROW)
+    rows = -(-len(panels) // columns)
+    figure, axes = _figure(rows, columns, (4.8 * columns, 3.2 * rows))
+    places = [axis for row in axes for axis in row]
+    for axis, (title, lines) in zip(places, panels.items(), strict=False):
+        axis.set_title(title)
         axis.set_xlabel("frame of the clip")
-        for name, values in lines.items():
-            frames = range(n_past, n_past + len(values))
-            style = "--" if name == "posterior" else "-"
-            colour = colours.get(name) or next(spare)
+        for line in lines:
+            few = len(line.values) <= _MARKED_FRAMES
             axis.plot(
-                frames,
-                values,
-                style,
-                color=colour,
-                label=name.replace("_", " "),
-                linewidth=1.6 if len(values) <= _MARKED_FRAMES else 0.8,
-                marker="o" if len(values) <= _MARKED_FRAMES else None,
+                range(n_past, n_past + len(line.values)),
+                line.values,
+                "--" if line.dashed else "-",
+                color=line.colour,
+                label=line.label,
+                linewidth=1.6 if few else 0.8,
+                marker="o" if few else None,
                 markersize=2.5,
             )
         axis.legend()
+    for axis in places[len(panels) :]:
+        axis.set_visible(False)
     return _save(figure, path)
+
+
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each of several runs or arms."""
+    return {name: palette.SEQUENCE[i % len(palette.SEQUENCE)] for i, name in enumerate(names)}
 
 
 def comparison(
     logs: Mapping[str, Sequence[Lines]],
     per_frame: Mapping[str, Sequence[Sequence[float]]],
+    per_frame_title: str,
     n_past: int,
     path: Path,
 ) -> Path:
-    """All arms of an experiment over each other: one line a seed, one colour an arm.
+    """Draw all arms of an experiment over each other: one line per seed, one colour per arm.
 
-    `logs[arm]` holds the lines of each seed's `metrics.jsonl`, `per_frame[arm]` each seed's PSNR of frames n_past, ...
+    Args:
+        logs: for each arm the lines of each seed's `metrics.jsonl`.
+        per_frame: for each arm each seed's score of frames n_past, ...
+        per_frame_title: the title of that score.
+        n_past: context frames.
+        path: of the picture.
     """
     panels = {
         "loss": "loss (MSE + beta KL, summed over frames)",
@@ -124,19 +137,19 @@ def comparison(
     }
     figure, axes = _figure(2, 4, (15.5, 6.2))
     places = [axis for row in axes for axis in row]
-    colours = dict(zip(logs, _colours(logs), strict=True))
+    chosen = colours(logs)
     for axis, (key, title) in zip(places, panels.items(), strict=False):
         axis.set_title(title)
         axis.set_xlabel("optimiser step")
         for arm, seeds in logs.items():
             for number, lines in enumerate(seeds):
-                _line(axis, lines, key, colours[arm], arm if number == 0 else None)
+                _line(axis, lines, key, chosen[arm], arm if number == 0 else None)
         if key in ("loss", "distortion"):
             axis.set_yscale("log")
         if key == "beta":
             axis.set_yscale("symlog", linthresh=1e-7)  # from 0 up over the orders of magnitude
     last = places[-1]
-    last.set_title("test PSNR of each frame (dB)")
+    last.set_title(per_frame_title)
     last.set_xlabel("frame of the clip")
     for arm, curves in per_frame.items():
         for number, values in enumerate(curves):
@@ -144,16 +157,12 @@ def comparison(
             last.plot(
                 frames,
                 values,
-                color=colours[arm],
+                color=chosen[arm],
                 linewidth=1.4,
                 label=arm if number == 0 else None,
             )
     last.legend()
     return _save(figure, path)
-
-
-def _colours(runs: Mapping[str, Any]) -> list[str]:
-    return [palette.SEQUENCE[i % len(palette.SEQUENCE)] for i in range(len(runs))]
 
 
 def _line(

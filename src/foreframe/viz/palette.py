@@ -3,13 +3,8 @@
 GIVEN = "#2f9e6e"  # green: frames that were given
 PREDICTED = "#d64545"  # red: frames that were predicted
 INK, PAPER, FAINT = "#1f2933", "#ffffff", "#9aa5b1"
-MODEL, POSTERIOR, BEST, COPY_LAST, MEAN_FRAME = (
-    "#3366cc",
-    "#8a56ac",
-    "#1d8fa6",
-    "#9aa5b1",
-    "#c9b27c",
-)
+MODEL, POSTERIOR, BEST = "#3366cc", "#8a56ac", "#1d8fa6"
+BASELINES = ("#9aa5b1", "#c9b27c", "#b08f8f", "#7f9172")
 BETA, FORCING = "#b5485d", "#5b8c5a"
 SEQUENCE = ("#3366cc", "#e08e2b", "#2f9e6e", "#8a56ac", "#d64545", "#1d8fa6")
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..sources.folders import files_under
 
 Array = NDArray[Any]
 
@@ -18,9 +19,9 @@ SUFFIXES = (".hdf5", ".h5")
 
 
 def files_of(path: Path) -> list[Path]:
-    """The HDF5 files in a folder, in order; or the one file that `path` is."""
+    """Return the HDF5 files in a folder in natural order, or the one file that `path` is."""
     if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+        return [file for file in files_under(path) if file.suffix in SUFFIXES]
     return [path] if path.suffix in SUFFIXES else []
 
 
@@ -44,13 +45,55 @@ def opened(file: Path) -> Iterator[Any]:
         ) from None
 
 
-def member(root: Any, key: str) -> Array:
-    """A data set as an array; an error if it is not there."""
+def found(root: Any, key: str) -> Any | None:
+    """Return the group or data set at `key`, or None if there is none.
+
+    Raises:
+        InputError: a link on the way leads elsewhere, even to another file.
+    """
     import h5py
 
-    found = root.get(key)
-    if not isinstance(found, h5py.Dataset):
+    node = root
+    for part in key.split("/"):
+        link = node.get(part, getlink=True) if isinstance(node, h5py.Group) else None
+        if link is None:
+            return None
+        if not isinstance(link, h5py.HardLink):
+            raise InputError(
+                f"{root.file.filename}: {key} is a link; expected the numbers themselves in the file"
+            )
+        node = node[part]
+    return node
+
+
+def names(root: Any, key: str) -> list[str]:
+    """Return the names in the group at `key`; none if there is no such group."""
+    import h5py
+
+    node = found(root, key)
+    return list(node) if isinstance(node, h5py.Group) else []
+
+
+def dataset(root: Any, key: str) -> Any:
+    """Return the data set at `key`, unread: its shape and dtype are at hand.
+
+    Raises:
+        InputError: there is none, or its numbers are not in the file.
+    """
+    import h5py
+
+    node = found(root, key)
+    if not isinstance(node, h5py.Dataset):
         raise InputError(
             f"{root.file.filename} has no data set {root.name.rstrip('/')}/{key}; expected it as in the first episode"
         )
-    return np.asarray(found[()])
+    if node.external or node.is_virtual:
+        raise InputError(
+            f"{root.file.filename}: {key} keeps its numbers in other files; expected them in the file itself"
+        )
+    return node
+
+
+def member(root: Any, key: str) -> Array:
+    """Return a data set as an array."""
+    return np.asarray(dataset(root, key)[()])

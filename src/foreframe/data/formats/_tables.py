@@ -51,7 +51,7 @@ class Table:
     @property
     def length(self) -> int:
         """How many rows most columns have."""
-        lengths = [len(v) for v in self.numbers.values()] + [len(v) for v in self.words.values()]
+        lengths = [*map(len, self.numbers.values()), *map(len, self.words.values())]
         return max(sorted(set(lengths)), key=lengths.count) if lengths else 0
 
     def rows(self, chosen: Sequence[int] | Array) -> Table:

@@ -30,7 +30,8 @@ _INFO = Path("meta") / "info.json"
 
 
 def recognises(path: Path) -> bool:
-    return version(path).startswith("v2")
+    found = version(path)
+    return bool(found) and not found.startswith("v3")
 
 
 def open_recordings(path: Path, options: SourceOptions) -> LeRobot:
@@ -128,7 +129,8 @@ def described(path: Path, major: str, needed: Sequence[str]) -> dict[str, Any]:
     info = read_json(path / _INFO, "the description of a LeRobotDataset")
     if not version(path).startswith(major):
         raise InputError(
-            f"{path} is a LeRobotDataset {version(path) or 'of no version'}; expected {major}.x"
+            f"{path} is a LeRobotDataset {version(path) or 'of no version'}; expected {major}.x: "
+            "convert it with the lerobot package first"
         )
     lacking = [key for key in needed if key not in info]
     if lacking:
@@ -149,12 +151,13 @@ def chosen(path: Path, info: Mapping[str, Any], options: SourceOptions) -> tuple
     numbers = [
         name
         for name, feature in features.items()
-        if str(feature.get("dtype")).startswith(("float", "int"))
+        if str(feature.get("dtype")).startswith(("float", "int", "uint", "bool"))
     ]
     cameras = [
         name for name, feature in features.items() if feature.get("dtype") in ("video", "image")
     ]
-    camera = options.one("camera", cameras, cameras, path)
+    in_colour = [name for name in cameras if not _is_depth(name, features[name])]
+    camera = options.one("camera", cameras, in_colour, path)
     usual = [n for n in numbers if n == "action"] or [n for n in numbers if n.startswith("action.")]
     actions = options.some("actions", numbers, usual, path)
     if camera is None or not actions:
@@ -165,6 +168,14 @@ def chosen(path: Path, info: Mapping[str, Any], options: SourceOptions) -> tuple
         "action": actions,
         "state": options.some("states", numbers, ("observation.state",), path),
     }
+
+
+def _is_depth(name: str, feature: Mapping[str, Any]) -> bool:
+    """Whether a camera's pixels are distances: by its name, its description, or its only channel."""
+    described = feature.get("info") or feature.get("video_info") or {}
+    shape = [int(n) for n in feature.get("shape") or ()]
+    lone = len(shape) == 3 and 1 in (shape[0], shape[-1])
+    return "depth" in name.casefold() or bool(described.get("video.is_depth_map")) or lone
 
 
 def is_video(info: Mapping[str, Any], camera: str) -> bool:

@@ -78,14 +78,14 @@ class LeRobotV3(Listed):
     def read(self, index: int) -> Recording:
         place: Place = self.episodes[index]
         table, *video = self.files(place)
+        got = len(read_parquet(table, ["episode_index"], place.episode))
+        if got != place.length:
+            raise InputError(
+                f"{table} has {got} rows of episode {place.episode}; expected {place.length}, as meta/episodes says"
+            )
         values, pictures = read_rows(
             table, self.info, self.keys, None if video else self.camera, place.episode
         )
-        got = len(next(iter(values.values())))
-        if got != place.length:
-            raise InputError(
-                f"{table} has {got} rows of episode {place.episode}; expected {place.length}"
-            )
         frames = (
             decoded(video[0], place.length, f"{video[0]}, episode {place.episode}", place.start_s)
             if video

@@ -60,7 +60,9 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
         key.removeprefix(_OBSERVATION) for key in images if key.startswith(_OBSERVATION)
     )
     commands = [
-        key for key in tensors if key.startswith(_ACTION) and not key.endswith(_NOT_ACTIONS)
+        key
+        for key in tensors
+        if key == _ACTION or (key.startswith(f"{_ACTION}/") and not key.endswith(_NOT_ACTIONS))
     ]
     shown = [key.removeprefix("steps/") for key in commands]
     chosen = options.some("actions", shown, shown, root)
@@ -71,7 +73,8 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
     states = options.some(
         "states", observed, [name for name in _STATES if name in observed][:1], root
     )
-    camera = options.one("camera", cameras, _live(episodes[0][1], cameras), root)
+    in_colour = [name for name in cameras if not _is_depth(name, images[_OBSERVATION + name])]
+    camera = options.one("camera", cameras, _live(episodes[0][1], in_colour), root)
     if camera is None:
         raise InputError(
             f"{root}: all cameras are black in the first episode ({', '.join(cameras)}); choose a --camera"
@@ -152,25 +155,31 @@ def _root(path: Path) -> Path | None:
     )
 
 
-def _described(root: Path) -> tuple[dict[str, int], list[str]]:
-    """Numbers a step of each tensor, and the keys of images, flattened as in the records."""
-    tensors, images = {}, []
+def _described(root: Path) -> tuple[dict[str, int], dict[str, Mapping[str, Any]]]:
+    """Numbers a step of each tensor, and the descriptions of images, flattened as in the records."""
+    tensors: dict[str, int] = {}
+    images: dict[str, Mapping[str, Any]] = {}
     try:
         for key, feature in _leaves(
             read_json(root / "features.json", "the features of a TFDS data set"), ""
         ):
             if "image" in feature:
-                images.append(key)
+                images[key] = feature["image"]
             elif "tensor" in feature or "scalar" in feature:
                 described = feature.get("tensor", {})
                 shape = [int(n) for n in described.get("shape", {}).get("dimensions", [])]
-                if described.get("dtype", "float32").startswith(("float", "int")):
+                if described.get("dtype", "float32").startswith(("float", "int", "uint", "bool")):
                     tensors[key] = int(np.prod(shape, dtype=int))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{root / 'features.json'} cannot be understood ({error}); expected what TFDS writes"
         ) from None
     return tensors, images
+
+
+def _is_depth(name: str, image: Mapping[str, Any]) -> bool:
+    """Whether a camera's pixels are distances: by its name or its declared type."""
+    return "depth" in name.casefold() or str(image.get("dtype", "uint8")) != "uint8"
 
 
 def _leaves(feature: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -30,7 +30,7 @@ def recognises(path: Path) -> bool:
     if len(files) != 1:
         return False
     with _hdf5.opened(files[0]) as root:
-        return "data" in root and bool(_demos(root))
+        return bool(_demos(root))
 
 
 def open_recordings(path: Path, options: SourceOptions) -> Robomimic:
@@ -44,8 +44,8 @@ def open_recordings(path: Path, options: SourceOptions) -> Robomimic:
         demos = _demos(root)
         if not demos:
             raise InputError(f"{files[0]} has no data/demo_<i>; expected a robomimic data set")
-        first = root[f"data/{demos[0]}"]
-        observed = list(first.get("obs", {}))
+        first = f"data/{demos[0]}"
+        observed = _hdf5.names(root, f"{first}/obs")
         cameras = [name for name in observed if name.endswith(_IMAGE)]
         camera = options.one(
             "camera",
@@ -60,10 +60,10 @@ def open_recordings(path: Path, options: SourceOptions) -> Robomimic:
             )
         states = options.some("states", observed, _STATES, files[0])
         widths = {
-            key: int(np.prod(_hdf5.member(first, f"obs/{key}").shape[1:], dtype=int))
+            key: int(np.prod(_hdf5.dataset(root, f"{first}/obs/{key}").shape[1:], dtype=int))
             for key in states
         }
-        action = int(np.prod(_hdf5.member(first, "actions").shape[1:], dtype=int))
+        action = int(np.prod(_hdf5.dataset(root, f"{first}/actions").shape[1:], dtype=int))
         labels = options.one("labels", observed, (), files[0])
         masks = {str(demo): split for name, split in _SPLITS.items() for demo in _mask(root, name)}
         rate = _rate(root)
@@ -109,7 +109,7 @@ class Robomimic:
         demo = self.demos[index]
         where = f"{self.file}: data/{demo}"
         with _hdf5.opened(self.file) as root:
-            group = root[f"data/{demo}"]
+            group = _hdf5.found(root, f"data/{demo}")
             frames = as_pictures(
                 _hdf5.member(group, f"obs/{self.camera}"), f"{where}/obs/{self.camera}"
             )
@@ -133,17 +133,16 @@ class Robomimic:
 
 def _demos(root: Any) -> list[str]:
     return sorted(
-        (name for name in root["data"] if name.startswith("demo_")),
+        (name for name in _hdf5.names(root, "data") if name.startswith("demo_")),
         key=lambda name: number_of(Path(name)),
     )
 
 
 def _mask(root: Any, name: str) -> list[str]:
-    if f"mask/{name}" not in root:
+    if _hdf5.found(root, f"mask/{name}") is None:
         return []
-    return [
-        demo.decode() if isinstance(demo, bytes) else str(demo) for demo in root[f"mask/{name}"][()]
-    ]
+    listed = _hdf5.member(root, f"mask/{name}").tolist()
+    return [demo.decode() if isinstance(demo, bytes) else str(demo) for demo in listed]
 
 
 def _rate(root: Any) -> float | None:

@@ -33,7 +33,7 @@ def recognises(path: Path) -> bool:
     if not files:
         return False
     with _hdf5.opened(files[0]) as root:
-        return "env" in root and _ACTIONS in root and bool(_cameras(root))
+        return bool(_cameras(root)) and _hdf5.found(root, _ACTIONS) is not None
 
 
 def open_recordings(path: Path, options: SourceOptions) -> RoboNet:
@@ -53,7 +53,9 @@ def open_recordings(path: Path, options: SourceOptions) -> RoboNet:
         if camera is None:
             raise InputError(f"{files[0]} has no env/cam*_video; expected a RoboNet trajectory")
         widths = {
-            key: _hdf5.member(root, key).shape[1] for key in (_ACTIONS, _STATES) if key in root
+            key: _hdf5.dataset(root, key).shape[1]
+            for key in (_ACTIONS, _STATES)
+            if _hdf5.found(root, key) is not None
         }
     note = f"camera {camera}" + (
         f" (there are also {', '.join(cameras[1:])})" if len(cameras) > 1 else ""
@@ -91,7 +93,7 @@ class RoboNet:
                 if name in self.columns
             }
             count = len(rows["action"]) + 1
-            frames = _pictures(root[f"env/{self.camera}_video"], count, f"{file}: {self.camera}")
+            frames = _pictures(root, f"env/{self.camera}_video", count, f"{file}: {self.camera}")
             values = {name: one_a_frame(r, count, f"{file}: {name}") for name, r in rows.items()}
         name = str(file.relative_to(self.root)) if file != self.root else file.name
         return Recording(name.rsplit(".", 1)[0], frames, values)
@@ -99,16 +101,18 @@ class RoboNet:
 
 def _cameras(root: Any) -> list[str]:
     names = [
-        match[1] for name in root.get("env", {}) if (match := re.fullmatch(r"(cam\d+)_video", name))
+        match[1]
+        for name in _hdf5.names(root, "env")
+        if (match := re.fullmatch(r"(cam\d+)_video", name))
     ]
     return sorted(names, key=lambda name: int(name[3:]))
 
 
-def _pictures(group: Any, count: int, where: str) -> Iterable[Array]:
+def _pictures(root: Any, camera: str, count: int, where: str) -> Iterable[Array]:
     """The frames of a camera; everything is read from the file now, decoded as it is asked for."""
-    if "frames" in group:
-        return decoded(_hdf5.member(group, "frames").tobytes(), count, where)
-    coded = [_hdf5.member(group, f"frame{t}").tobytes() for t in range(count)]
+    if _hdf5.found(root, f"{camera}/frames") is not None:
+        return decoded(_hdf5.member(root, f"{camera}/frames").tobytes(), count, where)
+    coded = [_hdf5.member(root, f"{camera}/frame{t}").tobytes() for t in range(count)]
     return (
         np.ascontiguousarray(decode_picture(c, f"{where}, frame {t}")[..., ::-1])
         for t, c in enumerate(coded)

@@ -1,12 +1,11 @@
 """Replay buffers in zarr (PushT and its kin): all episodes end to end in `data/`, their ends in `meta/episode_ends`.
 
-`data/img` [N, H, W, 3] bytes or floats, `data/action` [N, A], `data/state` [N, S]. Needs zarr (extra `zarr`).
-Source: Chi et al. 2023 (arXiv 2303.04137).
+`data/img` [N, H, W, 3] bytes or floats, `data/action` [N, A], `data/state` [N, S], in zarr 2 or 3. The metadata are
+checked before the library opens anything. Needs zarr (extra `zarr`). Source: Chi et al. 2023 (arXiv 2303.04137).
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,17 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..pictures import as_pictures
+from ..sources.findings import Findings
+from ..sources.folders import is_leftover, natural_order
 from ..sources.options import SourceOptions
+from ..sources.pixels import is_depth
 from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
+from ._array_pictures import ArrayPictures, sampled
+from ._zarr_metadata import ArrayMetadata, check_chunks, is_array, read_metadata, version_of
 
 Array = NDArray[Any]
 
 _ENDS = "meta/episode_ends"
 _STATES = ("state", "agent_pos", "robot_eef_pose")
-_BLOSC_HEAD = struct.Struct(
-    "<4B3I"
-)  # versions, flags, item size; bytes before, block size, bytes after
 
 
 def recognises(path: Path) -> bool:
@@ -36,13 +36,17 @@ def recognises(path: Path) -> bool:
 
 def open_recordings(path: Path, options: SourceOptions) -> Replay:
     options.refuse("replay buffers do not tell the time", "max_gap_s")
-    root = _opened(path)
-    shapes = {name: tuple(array.shape) for name, array in _arrays(root, path).items()}
+    version = version_of(path)
+    if version is None:
+        raise InputError(f"{path} has neither .zgroup nor zarr.json; expected a zarr group")
+    arrays, found = _arrays(path, version)
+    shapes = {name: array.shape for name, array in arrays.items()}
     pictures = [name for name, shape in shapes.items() if len(shape) == 4]
-    numbers = [name for name, shape in shapes.items() if len(shape) == 2]
-    camera = options.one(
-        "camera", pictures, sorted(pictures, key=lambda name: (name != "img", name)), path
+    numbers = [name for name, shape in shapes.items() if len(shape) in (1, 2)]
+    in_colour = sorted(
+        (name for name in pictures if not is_depth(name)), key=lambda name: (name != "img", name)
     )
+    camera = options.one("camera", pictures, in_colour, path)
     if camera is None:
         raise InputError(
             f"{path} has {shapes} in data/; expected pictures [N, H, W, 3], such as img"
@@ -54,35 +58,33 @@ def open_recordings(path: Path, options: SourceOptions) -> Replay:
         ),
     }
     labels = options.one("labels", pictures, (), path)
-    for key in (camera, labels, *keys["action"], *keys["state"]):
-        if key:
-            _whole_chunks(path / "data" / key)
-    _whole_chunks(path / _ENDS)
-    ends = _read(path, root, _ENDS, slice(None)).astype(int)
-    if (
-        not len(ends)
-        or (np.diff([0, *ends]) < 1).any()
-        or any(shape[0] < ends[-1] for shape in shapes.values())
-    ):
-        raise InputError(
-            f"{path}: {_ENDS} does not fit the data ({ends[:3]}... of {shapes}); expected rising numbers"
+    taken = [key for key in (camera, labels, *keys["action"], *keys["state"]) if key]
+    ends_array = read_metadata(path / _ENDS, version)
+    for array in (ends_array, *(arrays[key] for key in taken)):
+        options.check_memory(array.chunk_bytes, array.folder)
+        check_chunks(array)
+    options.check_memory(ends_array.shape[0] * ends_array.row_bytes(), ends_array.folder)
+    ends = _ends(path, {key: shapes[key] for key in taken})
+    longest = int(np.diff([0, *ends]).max())
+    options.check_memory(longest * arrays[camera].row_bytes(), arrays[camera].folder)
+    decided = {
+        key: ArrayPictures.of(
+            [_read(path, f"data/{key}", slice(at, at + 1)) for at in sampled(ends[-1])],
+            f"{path}: data/{key}",
+            options.pixel_range,
         )
-    taken = "; ".join(f"{role}s from {', '.join(k) or 'nothing'}" for role, k in keys.items())
-    widths = {name: shapes[name][1] for name in numbers}
-    return Replay(
-        path,
-        camera,
-        keys,
-        widths,
-        labels,
-        tuple(int(e) for e in ends),
-        (f"camera {camera}; {taken}",),
-    )
+        for key in (camera, labels)
+        if key
+    }
+    found = _decided(found, camera, in_colour, decided[camera])
+    found = _columns(found, keys, numbers, arrays)
+    widths = {name: int(np.prod(shapes[name][1:], dtype=int)) for name in numbers}
+    return Replay(path, camera, keys, widths, labels, tuple(ends), decided, found)
 
 
 @dataclass(frozen=True)
 class Replay:
-    """`ends` are the cumulative lengths of the episodes."""
+    """`ends` are the cumulative lengths of the episodes; `pictures` says how each key's arrays become pictures."""
 
     path: Path
     camera: str
@@ -90,7 +92,8 @@ class Replay:
     widths: Mapping[str, int]
     labels: str | None
     ends: tuple[int, ...]
-    notes: Sequence[str]
+    pictures: Mapping[str, ArrayPictures]
+    findings: Findings
     frames_per_second: float | None = None
 
     @cached_property
@@ -128,60 +131,79 @@ class Replay:
         return Recording(f"episode_{index:06d}", self._pictures(self.camera, first, last), values)
 
     def _pictures(self, key: str, first: int, last: int) -> Array:
-        return as_pictures(
-            self._rows(key, first, last), f"{self.path}: data/{key}, rows from {first}"
-        )
+        where = f"{self.path}: data/{key}, rows from {first}"
+        return self.pictures[key].to_rgb(self._rows(key, first, last), where)
 
     def _rows(self, key: str, first: int, last: int) -> Array:
-        return _read(self.path, _opened(self.path), f"data/{key}", slice(first, last))
+        return _read(self.path, f"data/{key}", slice(first, last))
 
 
-def _opened(path: Path) -> Any:
+def _arrays(path: Path, version: int) -> tuple[dict[str, ArrayMetadata], Findings]:
+    """The arrays in `data/` that are numbers, and what is left out because it is not."""
+    arrays, found = {}, Findings()
+    for folder in natural_order(f for f in (path / "data").iterdir() if f.is_dir()):
+        if is_leftover(folder) or not is_array(folder, version):
+            continue
+        try:
+            arrays[folder.name] = read_metadata(folder, version)
+        except InputError as error:
+            if folder.name in ("img", "action"):
+                raise
+            found = found.leaves_out(f"data/{folder.name}", str(error))
+    return arrays, found
+
+
+def _ends(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> list[int]:
+    ends: list[int] = _read(path, _ENDS, slice(None)).astype(int).reshape(-1).tolist()
+    rising = bool(ends) and (np.diff([0, *ends]) >= 1).all()
+    if not rising or any(shape[0] < ends[-1] for shape in shapes.values()):
+        raise InputError(
+            f"{path}: {_ENDS} does not fit the data ({ends[:3]}... of {dict(shapes)}); expected rising numbers"
+        )
+    return ends
+
+
+def _decided(
+    found: Findings, camera: str, in_colour: Sequence[str], pictures: ArrayPictures
+) -> Findings:
+    others = ", ".join(name for name in in_colour if name != camera)
+    reason = f"its name (there are also {others})" if others else "the only one in colour"
+    return pictures.add_to(found.decided("camera", camera, reason, "--camera"))
+
+
+def _columns(
+    found: Findings,
+    keys: Mapping[Role, tuple[str, ...]],
+    numbers: Sequence[str],
+    arrays: Mapping[str, ArrayMetadata],
+) -> Findings:
+    for role, names in keys.items():
+        for name in names:
+            width = int(np.prod(arrays[name].shape[1:], dtype=int))
+            found = found.takes(f"data/{name}", role, arrays[name].dtype, width)
+    for name in numbers:
+        if not any(name in names for names in keys.values()):
+            found = found.leaves_out(
+                f"data/{name}",
+                "its name is neither that of an action nor of a state",
+                f"--states {name}",
+            )
+    return found
+
+
+def _read(path: Path, key: str, rows: slice) -> Array:
+    """Rows of an array that was checked; the library's own index of all metadata, which was not, stays unread."""
     try:
         import zarr
     except ImportError:
         raise InputError(
             "reading zarr needs zarr; install it with: pip install 'foreframe[zarr]'"
         ) from None
+    version: Any = version_of(path)
     try:
-        return zarr.open_group(str(path), mode="r")
-    except (
-        Exception
-    ) as error:  # zarr and its codecs raise many kinds; this and the next are the door
-        raise InputError(f"{path} cannot be opened ({error}); expected a zarr group") from None
-
-
-def _whole_chunks(folder: Path) -> None:
-    """An error if a chunk is cut off: Blosc writes each one's length into its head, and its decoder dies of a shorter one."""
-    described = next(
-        (folder / name for name in (".zarray", "zarr.json") if (folder / name).is_file()), None
-    )
-    if described is None or '"blosc"' not in described.read_text(errors="replace"):
-        return
-    for file in folder.rglob("*"):
-        if file.is_file() and not file.name.startswith((".", "zarr.json")):
-            with file.open("rb") as opened:
-                head = opened.read(_BLOSC_HEAD.size)
-            size = file.stat().st_size
-            if len(head) < _BLOSC_HEAD.size or _BLOSC_HEAD.unpack(head)[-1] != size:
-                raise InputError(
-                    f"{file} is cut off or damaged ({size} bytes are not what its head says): fetch it again"
-                )
-
-
-def _arrays(root: Any, path: Path) -> dict[str, Any]:
-    try:
-        return dict(root["data"].arrays())
-    except Exception as error:
-        raise InputError(
-            f"{path / 'data'} cannot be read ({error}); expected a zarr group of arrays"
-        ) from None
-
-
-def _read(path: Path, root: Any, key: str, rows: slice) -> Array:
-    try:
+        root = zarr.open_group(str(path), mode="r", zarr_format=version, use_consolidated=False)
         return np.asarray(root[key][rows])
-    except Exception as error:
+    except Exception as error:  # zarr and its codecs raise many kinds; this is the one door
         raise InputError(
             f"{path / key} cannot be read, rows {rows.start or 0}... ({error}): fetch it again"
         ) from None

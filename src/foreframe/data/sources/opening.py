@@ -32,19 +32,20 @@ def recognise(path: Path) -> str:
     )
 
 
-def open_source(name: str, path: Path, options: SourceOptions) -> Source:
+def open_source(name: str, path: Path, options: SourceOptions) -> Guarded:
     """The recordings at `path` as format `name`. Whatever goes wrong in reading them, now or later, is an InputError."""
     with _door(name, path):
         return Guarded(FORMATS.module(name).open_recordings(path, options), name, path)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Guarded:
     """A source whose description may lie: readers say what they can foresee, and this is the door for all the rest."""
 
     source: Source
     name: str
     path: Path
+    added: Findings | None = None
 
     @property
     def columns(self) -> Mapping[str, Column]:
@@ -58,8 +59,14 @@ class Guarded:
 
     @property
     def findings(self) -> Findings:
+        if self.added is not None:
+            return self.added
         with _door(self.name, self.path):
             return findings_of(self.source)
+
+    def add(self, findings: Findings) -> None:
+        """Let `findings`, those of the source with something added, stand for them."""
+        self.added = findings
 
     def __len__(self) -> int:
         return len(self.source)

@@ -1,6 +1,6 @@
 """Ours: the run's own context and horizon, clips end to end, ten samples."""
 
-from ...metrics.psnr import psnr
+from ...metrics import psnr, ssim
 from ..protocol import Protocol
 
 PROTOCOL = Protocol(
@@ -9,6 +9,6 @@ PROTOCOL = Protocol(
     horizon=None,
     every=None,
     samples=10,
-    psnr=psnr,
+    metrics=(psnr.METRIC, ssim.METRIC),
     about="mean over predicted frames of each frame's PSNR; SSIM Gaussian 11, sigma 1.5, L = 1; mean and best of N prior samples",
 )

@@ -3,7 +3,7 @@
 Its tester adds up the PSNR of frames 1 to 629 of each sequence and divides by 628; here it is divided by 629.
 """
 
-from ...metrics.psnr import psnr
+from ...metrics import psnr, ssim
 from ..protocol import Protocol
 
 PROTOCOL = Protocol(
@@ -12,7 +12,7 @@ PROTOCOL = Protocol(
     horizon=629,
     every=0,
     samples=1,
-    psnr=psnr,
+    metrics=(psnr.METRIC, ssim.METRIC),
     about="1 > 629 frames from the first, one prior sample, mean over predicted frames of each frame's PSNR, then over sequences",
     controls=False,
 )

@@ -1,6 +1,6 @@
 """The coursework's test of the pushing system: frames 0 to 11 of a trajectory, two given, one prior sample."""
 
-from ...metrics.psnr import psnr_of_channels
+from ...metrics import psnr, ssim
 from ..protocol import Protocol
 
 PROTOCOL = Protocol(
@@ -9,6 +9,6 @@ PROTOCOL = Protocol(
     horizon=10,
     every=0,
     samples=1,
-    psnr=psnr_of_channels,
+    metrics=(psnr.PER_CHANNEL, ssim.METRIC),
     about="2 > 10 frames from the first, one prior sample, mean over channels and predicted frames of the PSNR",
 )

@@ -1,6 +1,6 @@
 """Ours, far beyond what a run was trained on: sixty frames from its own context, to see what drifts."""
 
-from ...metrics.psnr import psnr
+from ...metrics import psnr, ssim
 from ..protocol import Protocol
 
 PROTOCOL = Protocol(
@@ -9,6 +9,6 @@ PROTOCOL = Protocol(
     horizon=60,
     every=None,
     samples=5,
-    psnr=psnr,
+    metrics=(psnr.METRIC, ssim.METRIC),
     about="60 predicted frames whatever the run was trained on, mean over them of each frame's PSNR; mean and best of N prior samples",
 )

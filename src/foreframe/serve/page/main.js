@@ -127,9 +127,8 @@ function tell(text, bad = false) {
 }
 
 function undo() {
-  const steps = steer?.steering.held_frames ?? 1;
-  wire.say({ do: "undo", steps });
-  steer?.back(steps);
+  wire.say({ do: "undo", steps: 1 });
+  steer?.back(1);
   if (dancer && $("track").checked) dancer.go(dancer.at - Number($("speed").value));
 }
 
@@ -148,7 +147,7 @@ async function save() {
 }
 
 const actions = {
-  " ": () => toggle(), ".": () => { toggle(false); state.once = 1; }, z: undo, n: () => { wire.say({ do: "renew" }); tell("another future from here on"); }, r: () => begin(state.start),
+  " ": () => toggle(), ".": () => { toggle(false); state.once = 1; }, z: undo, n: () => { wire.say({ do: "reseed" }); tell("another future from here on"); }, r: () => begin(state.start),
   u: () => { $("spread").click(); }, f: () => { $("frozen").click(); }, p: () => { $(dancer ? "track" : "replay").click(); }, m: () => { if (dancer) $("mirror").click(); },
   1: () => pick(0), 4: () => pick(1), 9: () => pick(2),
 };

@@ -1,0 +1,62 @@
+"""Pictures kept as arrays of numbers: one layout of the channels and one scale for a whole source.
+
+Letters: T frames, H height, W width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..sources.findings import Findings
+from ..sources.pixels import ChannelLayout, PixelSample, PixelScale, channel_layout, pixel_scale
+
+Array = NDArray[Any]
+
+_SAMPLES = 8
+
+
+@dataclass(frozen=True)
+class ArrayPictures:
+    """How the arrays of a camera become pictures.
+
+    Attributes:
+        layout: where the channels are, and what they are.
+        scale: which numbers are black and white.
+    """
+
+    layout: ChannelLayout
+    scale: PixelScale
+
+    @classmethod
+    def of(
+        cls, samples: Iterable[Array], where: str, chosen: tuple[float, float] | None = None
+    ) -> ArrayPictures:
+        """Decide by a few pictures [T, ...] from all over a source; `chosen` is what a person says of the scale."""
+        found = list(samples)
+        scale = pixel_scale([PixelSample.of(sample) for sample in found], where, chosen)
+        return cls(channel_layout(found[0].shape, where), scale)
+
+    def to_rgb(self, frames: Array, where: str) -> Array:
+        """Return uint8 [T, H, W, 3]."""
+        return self.scale.to_bytes(self.layout.to_rgb(frames), where)
+
+    def add_to(self, found: Findings) -> Findings:
+        """Add what was decided to what was found."""
+        kind = self.layout.kind
+        return found.decided("channels", kind, self.layout.reason).decided(
+            "pixel range", self.scale, self.scale.reason, "--pixel-range"
+        )
+
+
+def sampled(count: int) -> list[int]:
+    """Return a few places from the first to the last of `count`.
+
+    >>> sampled(3), sampled(100)
+    ([0, 1, 2], [0, 14, 28, 42, 57, 71, 85, 99])
+    """
+    return np.unique(np.linspace(0, count - 1, min(count, _SAMPLES)).astype(int)).tolist()

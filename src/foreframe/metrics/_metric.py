@@ -1,0 +1,69 @@
+"""What a metric is.
+
+Letters: B clips, N samples, S predicted frames, K context frames, C channels, H height, W width, J parts of a figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+from torch import Tensor
+
+Array = NDArray[Any]
+Score = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A score of sampled futures.
+
+    Attributes:
+        name: its key in results: the name of its file.
+        title: its name in tables and plots.
+        unit: such as `dB`; empty for a pure number.
+        higher_is_better: the direction of improvement; None where neither is, as for a ratio that should be 1.
+        digits: decimals that tables show.
+        function: samples [B, N, S, C, H, W], truth [B, S, C, H, W] and context [B, K, C, H, W], all in [0, 1], to
+            values [B, N, S], one for each frame of each sample.
+        joint: the samples of a clip are judged together, as a distribution: values are [B, 1, S].
+        combine: for a figure that is not a mean over frames and clips, such as a ratio of two means: `function` gives
+            values with one more dimension [..., J], and `combine` turns their means [..., J] into the figure [...].
+
+    Example:
+        >>> import torch
+        >>> def worst(samples, truth, context):
+        ...     return (samples - truth[:, None]).abs().flatten(3).amax(-1)
+        >>> metric = Metric("worst", "largest error", "", False, 2, worst)
+        >>> metric.function(torch.zeros(1, 2, 3, 1, 4, 4), torch.ones(1, 3, 1, 4, 4), torch.zeros(1, 1, 1, 4, 4)).shape
+        torch.Size([1, 2, 3])
+    """
+
+    name: str
+    title: str
+    unit: str
+    higher_is_better: bool | None
+    digits: int
+    function: Score
+    joint: bool = False
+    combine: Callable[[Array], Array] | None = None
+
+    @property
+    def label(self) -> str:
+        """The title with the unit.
+
+        >>> Metric("psnr", "PSNR", "dB", True, 2, lambda samples, truth, context: samples).label
+        'PSNR (dB)'
+        """
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it can tell the best of several samples."""
+        return not self.joint and self.higher_is_better is not None
+
+    def figure(self, means: Array) -> Array:
+        """Return the figure of means over frames or clips: [...], or [..., J] where parts are combined, to [...]."""
+        return means if self.combine is None else self.combine(means)

@@ -1,0 +1,42 @@
+"""Find the class of a schedule by its kind, and the kind of a schedule."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from ..plugins import SCHEDULES
+from ._schedule import Schedule
+
+
+def schedule_class(kind: str) -> type[Any]:
+    """Return the class of a kind of schedule: the one class that its module defines.
+
+    >>> schedule_class("constant")
+    <class 'foreframe.schedules.constant.Constant'>
+
+    Raises:
+        InputError: no schedule has this name; the message lists the nearest.
+    """
+    module = SCHEDULES.module(kind)
+    found = [
+        cls
+        for name, cls in inspect.getmembers(module, inspect.isclass)
+        if cls.__module__ == module.__name__ and not name.startswith("_")
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{module.__file__} defines {len(found)} schedules; expected one")
+    return found[0]
+
+
+def kind_of(schedule: Schedule) -> str | None:
+    """Return the kind that a schedule has in a configuration; None if it is no plug-in.
+
+    >>> from foreframe.schedules import Constant
+    >>> kind_of(Constant(1.0))
+    'constant'
+    """
+    home = type(schedule).__module__
+    return next(
+        (kind for kind in SCHEDULES.names() if SCHEDULES.module(kind).__name__ == home), None
+    )
