@@ -230,7 +230,7 @@ def _pixels(
             low, high = min(s.low for s in samples), max(s.high for s in samples)
             raise InputError(
                 f"{deep[0]} is grey of {samples[0].dtype} from {low:g} to {high:g}, as maps of depth are; expected pictures of 8 "
-                f"bits: choose another --camera, or say --pixel-range, the numbers that are black and white (such as {low:g} {high:g}, or 0 65535)"
+                f"bits: choose another --camera, or say --pixel-range, the numbers that are black and white (such as {low:g} {high:g})"
             )
         scale = pixel_scale(samples, str(root), options.pixel_range)
         findings = findings.decided("pixel range", scale, scale.reason, "--pixel-range")
@@ -472,6 +472,7 @@ def _labels(stream: Stream, chosen: Sequence[Path], labels: str | None) -> tuple
     drawn = {number_of(f): f for f in there.glob("*") if f.suffix.lower() in PICTURES}
     if not set(map(number_of, chosen)) <= set(drawn):
         raise InputError(
-            f"{there} has {len(drawn)} label images for the {len(chosen)} pictures of {stream.folder}; expected one each, of the same numbers"
+            f"{there} has {len(drawn)} label images for the {len(chosen)} pictures of {stream.folder}; expected one each, "
+            "of the same numbers"
         )
     return tuple(drawn[number_of(file)] for file in chosen)

@@ -131,7 +131,8 @@ class Archives:
             member = archive.member(self.frames_key)
             if len(member.shape) != len(self._shape):
                 raise InputError(
-                    f"{file}: {self.frames_key} has shape {list(member.shape)}; expected {len(self._shape)} axes as in {self.spans[0][0].name}"
+                    f"{file}: {self.frames_key} has shape {list(member.shape)}; expected {len(self._shape)} axes as in "
+                    f"{self.spans[0][0].name}"
                 )
             count = member.shape[0]
             for role, keys in self.keys.items():
