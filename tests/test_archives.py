@@ -450,3 +450,61 @@ def test_a_downloaded_pattern_holds_plain_fields(field: str, tmp_path: Path) -> 
     edited(source / "meta" / "info.json", data_path=f"data/{{{field}}}.parquet")
     with pytest.raises(InputError, match="expected plain names and widths"):
         imported(source, tmp_path / "out")
+
+
+def robomimic_with_depth(folder: Path, depth: Any) -> Path:
+    """A robomimic file with pictures of depth [T, 64, 64, 1] beside the camera's."""
+    import h5py
+
+    file = small.robomimic(folder)
+    with h5py.File(file, "a") as root:
+        for i in range(small.EPISODES):
+            values = depth(np.linspace(0, 1, small.FRAMES + i).reshape(-1, 1, 1, 1))
+            root[f"data/demo_{i}/obs/agentview_depth"] = np.broadcast_to(
+                values, (small.FRAMES + i, SIDE, SIDE, 1)
+            )
+    return file
+
+
+def test_depth_is_never_the_default_camera_of_robomimic(tmp_path: Path) -> None:
+    import h5py
+
+    file = robomimic_with_depth(tmp_path / "src", lambda x: x.astype(np.float32))
+    with h5py.File(file, "a") as root:
+        for i in range(small.EPISODES):
+            root.move(f"data/demo_{i}/obs/agentview_depth", f"data/demo_{i}/obs/a_depth_image")
+            root.move(f"data/demo_{i}/obs/agentview_image", f"data/demo_{i}/obs/z_image")
+    chosen = imported(file, tmp_path / "out").source["chosen"]
+    assert any("camera: z_image" in line for line in chosen)
+    assert any("left out: obs/a_depth_image" in line for line in chosen)
+
+
+def test_depth_that_is_asked_for_is_grey_of_one_scale(tmp_path: Path) -> None:
+    file = robomimic_with_depth(tmp_path / "src", lambda x: x.astype(np.float32))
+    store = imported(file, tmp_path / "out", camera="agentview_depth")
+    assert store.frame_shape == (SIDE, SIDE, 3)
+    for episode in store.episodes:
+        frames = store.column("frames")[episode.start : episode.start + episode.length]
+        ramp = np.round(np.linspace(0, 255, episode.length))
+        np.testing.assert_allclose(frames[:, 0, 0, 0], ramp, atol=1)
+
+
+def test_depth_in_millimetres_asks_for_its_scale(tmp_path: Path) -> None:
+    file = robomimic_with_depth(tmp_path / "src", lambda x: (500 + 1000 * x).astype(np.uint16))
+    with pytest.raises(InputError, match="--pixel-range"):
+        imported(file, tmp_path / "out", camera="agentview_depth")
+
+
+def test_a_folder_of_several_robomimic_files_is_read_as_a_whole(tmp_path: Path) -> None:
+    for task in ("lift", "can"):
+        small.robomimic(tmp_path / "tmp").rename(tmp_path / f"{task}.hdf5")
+        (tmp_path / "tmp").rmdir()
+    (tmp_path / "src").mkdir()
+    for task in ("lift", "can"):
+        (tmp_path / f"{task}.hdf5").rename(tmp_path / "src" / f"{task}.hdf5")
+    (tmp_path / "src" / "._lift.hdf5").write_bytes(b"left by another system")
+    store = imported(tmp_path / "src", tmp_path / "out")
+    assert len(store.episodes) == 2 * small.EPISODES
+    assert {e.name for e in store.of_split("train")} == {
+        f"{task}/demo_{i}" for task in ("lift", "can") for i in (0, 1)
+    }
