@@ -333,3 +333,178 @@ def test_zarr_pictures_have_one_scale(tmp_path: Path) -> None:
     truth[:4] = 1
     store = imported(zarr_with(tmp_path / "src", img=truth.astype(np.float32)), tmp_path / "out")
     assert sorted(set(store.column("frames").ravel().tolist())) == [1, 200]
+
+
+def test_pictures_of_twice_the_rate_are_matched_to_rows_by_time(tmp_path: Path) -> None:
+    source = small.lerobot(tmp_path / "src")
+    folder = source / "videos" / "chunk-000" / "observation.images.top"
+    for i in range(small.EPISODES):
+        twice = np.repeat(small.frames_of(i), 2, axis=0)
+        twice[1::2] = 255  # the pictures between the rows
+        small.write_video(folder / f"episode_{i:06d}.mp4", twice, rate=20)
+    store = imported(source, tmp_path / "out")
+    for episode in store.episodes:
+        number = int(episode.name[-6:])
+        frames = store.column("frames")[episode.start : episode.start + episode.length]
+        difference = frames.astype(int) - small.frames_of(number)
+        assert episode.length == small.FRAMES + number
+        assert np.abs(difference).mean() < 12
+    assert any("20 pictures per second" in line for line in store.source["chosen"])
+
+
+def test_a_video_of_half_the_rate_of_its_rows_is_refused(tmp_path: Path) -> None:
+    source = small.lerobot(tmp_path / "src")
+    folder = source / "videos" / "chunk-000" / "observation.images.top"
+    for i in range(small.EPISODES):
+        small.write_video(folder / f"episode_{i:06d}.mp4", small.frames_of(i), rate=5)
+    with pytest.raises(InputError, match=r"no picture near|same picture for rows"):
+        imported(source, tmp_path / "out")
+
+
+def test_a_segment_that_ends_before_its_rows_is_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    source = small.lerobot_v3(tmp_path / "src")
+    file = source / "meta" / "episodes" / "chunk-000" / "file-000.parquet"
+    rows = parquet.read_table(file).to_pylist()
+    key = "videos/observation.images.top/"
+    for row in rows:
+        short = 0.2 if row["episode_index"] == 1 else 0.0
+        row[f"{key}to_timestamp"] = row[f"{key}from_timestamp"] + row["length"] / 10 - short
+    parquet.write_table(pa.Table.from_pylist(rows), file)
+    with pytest.raises(
+        InputError, match=r"episode 1 lasts 0\.700 s .*expected 0\.900 s for its 9 rows"
+    ):
+        imported(source, tmp_path / "out")
+    assert len(imported(source, tmp_path / "out", skip_bad=True).episodes) == small.EPISODES - 1
+
+
+@pytest.mark.parametrize("write", [small.lerobot, small.lerobot_v3])
+def test_a_folder_of_several_lerobot_datasets_is_read_as_a_whole(
+    write: Any, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / "src" / name)
+    store = imported(tmp_path / "src", tmp_path / "out")
+    names = {f"{s}/episode_{i:06d}" for s in "ab" for i in range(small.EPISODES)}
+    assert {episode.name for episode in store.episodes} == names
+    assert store.columns["action"].shape == (2,)
+
+
+def test_sets_that_differ_are_named(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        small.lerobot(tmp_path / "src" / name)
+    edited(tmp_path / "src" / "b" / "meta" / "info.json", fps=20)
+    with pytest.raises(InputError, match=r"holds 2 data sets: b has a rate of 20"):
+        imported(tmp_path / "src", tmp_path / "out")
+
+
+def hub_cache(root: Path, folder: Path) -> Path:
+    """A cache as the Hub's client makes it: every file of a revision is a link to a blob; returns the revision."""
+    revision = root / "snapshots" / "abc123"
+    (root / "blobs").mkdir(parents=True)
+    for number, file in enumerate(sorted(f for f in folder.rglob("*") if f.is_file())):
+        blob = root / "blobs" / f"{number:064x}"
+        file.rename(blob)
+        link = revision / file.relative_to(folder)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        up = "../" * (len(link.relative_to(root).parts) - 1)
+        link.symlink_to(f"{up}blobs/{blob.name}")
+    (root / "refs").mkdir()
+    (root / "refs" / "main").write_text("abc123")
+    return revision
+
+
+@pytest.mark.parametrize(
+    ("kind", "named"),
+    [(kind, "revision") for kind in ("lerobot", "lerobot_v3", "rlds", "bair", "robonet", "zarr")]
+    + [("lerobot", "cache"), ("lerobot_v3", "cache")],
+)
+def test_a_hub_cache_of_links_is_read(kind: str, named: str, tmp_path: Path) -> None:
+    truth = imported(small.WRITERS[kind](tmp_path / "src"), tmp_path / "truth")
+    revision = hub_cache(tmp_path / "cache", tmp_path / "src")
+    source = revision if named == "revision" else tmp_path / "cache"
+    assert imported(source, tmp_path / "out").content == truth.content
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "../other/episode_{episode_index:06d}.parquet",
+        "/etc/episode_{episode_index:06d}.parquet",
+        "data/../../other/{episode_index}.parquet",
+        "data\\..\\{episode_index}.parquet",
+    ],
+)
+def test_a_downloaded_name_that_leads_out_is_refused(pattern: str, tmp_path: Path) -> None:
+    source = small.lerobot(tmp_path / "src")
+    edited(source / "meta" / "info.json", data_path=pattern)
+    with pytest.raises(InputError, match="leads out of the data set"):
+        imported(source, tmp_path / "out")
+
+
+@pytest.mark.parametrize("field", ["episode_index:0999999999d", "episode_index.__class__"])
+def test_a_downloaded_pattern_holds_plain_fields(field: str, tmp_path: Path) -> None:
+    source = small.lerobot(tmp_path / "src")
+    edited(source / "meta" / "info.json", data_path=f"data/{{{field}}}.parquet")
+    with pytest.raises(InputError, match="expected plain names and widths"):
+        imported(source, tmp_path / "out")
+
+
+def robomimic_with_depth(folder: Path, depth: Any) -> Path:
+    """A robomimic file with pictures of depth [T, 64, 64, 1] beside the camera's."""
+    import h5py
+
+    file = small.robomimic(folder)
+    with h5py.File(file, "a") as root:
+        for i in range(small.EPISODES):
+            values = depth(np.linspace(0, 1, small.FRAMES + i).reshape(-1, 1, 1, 1))
+            root[f"data/demo_{i}/obs/agentview_depth"] = np.broadcast_to(
+                values, (small.FRAMES + i, SIDE, SIDE, 1)
+            )
+    return file
+
+
+def test_depth_is_never_the_default_camera_of_robomimic(tmp_path: Path) -> None:
+    import h5py
+
+    file = robomimic_with_depth(tmp_path / "src", lambda x: x.astype(np.float32))
+    with h5py.File(file, "a") as root:
+        for i in range(small.EPISODES):
+            root.move(f"data/demo_{i}/obs/agentview_depth", f"data/demo_{i}/obs/a_depth_image")
+            root.move(f"data/demo_{i}/obs/agentview_image", f"data/demo_{i}/obs/z_image")
+    chosen = imported(file, tmp_path / "out").source["chosen"]
+    assert any("camera: z_image" in line for line in chosen)
+    assert any("left out: obs/a_depth_image" in line for line in chosen)
+
+
+def test_depth_that_is_asked_for_is_grey_of_one_scale(tmp_path: Path) -> None:
+    file = robomimic_with_depth(tmp_path / "src", lambda x: x.astype(np.float32))
+    store = imported(file, tmp_path / "out", camera="agentview_depth")
+    assert store.frame_shape == (SIDE, SIDE, 3)
+    for episode in store.episodes:
+        frames = store.column("frames")[episode.start : episode.start + episode.length]
+        ramp = np.round(np.linspace(0, 255, episode.length))
+        np.testing.assert_allclose(frames[:, 0, 0, 0], ramp, atol=1)
+
+
+def test_depth_in_millimetres_asks_for_its_scale(tmp_path: Path) -> None:
+    file = robomimic_with_depth(tmp_path / "src", lambda x: (500 + 1000 * x).astype(np.uint16))
+    with pytest.raises(InputError, match="--pixel-range"):
+        imported(file, tmp_path / "out", camera="agentview_depth")
+
+
+def test_a_folder_of_several_robomimic_files_is_read_as_a_whole(tmp_path: Path) -> None:
+    for task in ("lift", "can"):
+        small.robomimic(tmp_path / "tmp").rename(tmp_path / f"{task}.hdf5")
+        (tmp_path / "tmp").rmdir()
+    (tmp_path / "src").mkdir()
+    for task in ("lift", "can"):
+        (tmp_path / f"{task}.hdf5").rename(tmp_path / "src" / f"{task}.hdf5")
+    (tmp_path / "src" / "._lift.hdf5").write_bytes(b"left by another system")
+    store = imported(tmp_path / "src", tmp_path / "out")
+    assert len(store.episodes) == 2 * small.EPISODES
+    assert {e.name for e in store.of_split("train")} == {
+        f"{task}/demo_{i}" for task in ("lift", "can") for i in (0, 1)
+    }
