@@ -343,7 +343,7 @@ def test_pictures_that_are_withheld_are_neither_trained_on_nor_scored(
     assert not store.column("frames")[episode.start + 1 : episode.start + episode.length].any()
     with pytest.raises(InputError, match=r"the longest episode of split 'test' .* has 1"):
         Windows(store, "test", 4, ["label"])
-    assert len(Windows(store, "test", DANCE_FRAMES, ["label"], given=1)) == 1
+    assert len(Windows(store, "test", DANCE_FRAMES, ["label"], visible=1)) == 1
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_run_goes_on_with_the_same_command(
 ) -> None:
     changes = changes_of(place)
     result = foreframe.train("push-tiny", place / "store", place / "run", changes=changes)
-    assert "from step 3" in capsys.readouterr().out
+    assert "resuming from step 3" in capsys.readouterr().out
     assert result.steps == 6
     logged = [
         json.loads(line) for line in (place / "run" / "metrics.jsonl").read_text().splitlines()

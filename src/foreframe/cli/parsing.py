@@ -85,7 +85,7 @@ def _shorthands() -> dict[str, str]:
 
 
 def _take_changes(words: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return `--any.field VALUE` and the shorthands as {"any.field": value}, and the other words."""
+    """Return `--any.field VALUE` and shorthands as {"any.field": value}, and the other words."""
     changes: dict[str, Any] = {}
     rest: list[str] = []
     shorthands, waiting = _shorthands(), list(words)
@@ -245,7 +245,7 @@ def _help(command: Command, parser: Any, configurable: bool) -> str:
 def _formatter() -> type:
     from jsonargparse import DefaultHelpFormatter
 
-    class WholeNames(DefaultHelpFormatter):  # type: ignore[misc]  # jsonargparse has no types
+    class WholeNames(DefaultHelpFormatter):  # type: ignore[misc]
         """Wrap help texts at spaces only, so that names with dashes stay whole."""
 
         def _split_lines(self, text: str, width: int) -> list[str]:
