@@ -198,7 +198,7 @@ class StoreWriter:
             if column.role in ("action", "state"):
                 manifest["statistics"][name] = _measure(values[training])
             elif column.role == "frames":
-                np.save(self.folder / MEAN, _mean_picture(values, training))
+                np.save(self.folder / MEAN, _mean_picture(self._path(name), column, training))
                 manifest["mean_frame"] = digest_file(self.folder / MEAN)
         if files is not None:
             write_json(self.folder / SOURCE_FILES, files)
@@ -256,10 +256,12 @@ def _measure(values: Array) -> dict[str, list[float]]:
     return {key: [float(v) for v in value] for key, value in found.items()}
 
 
-def _mean_picture(frames: Array, training: Array) -> Array:
-    total = np.zeros(frames.shape[1:])
+def _mean_picture(file: Path, column: Column, training: Array) -> Array:
+    total = np.zeros(column.shape)
     for block in np.array_split(training, max(1, len(training) // 512)):
+        frames = np.memmap(file, column.dtype, "r").reshape(-1, *column.shape)
         total += frames[block].astype(np.float64).sum(0)
+        del frames  # what was mapped counts as memory of this process until it is let go
     return (total / max(len(training), 1) / 255).astype(np.float32)
 
 
