@@ -55,6 +55,8 @@ class StoreWriter:
         self._files = {name: self._path(name).open("ab") for name in self.columns}
         self._pending: list[str] = []
         self._sure = time.monotonic()
+        journal = self.folder / _JOURNAL
+        self._journal_bytes = journal.stat().st_size if journal.exists() else 0
         self.warnings: list[str] = []
 
     def _path(self, name: str) -> Path:
@@ -163,9 +165,13 @@ class StoreWriter:
             file.flush()
             os.fsync(file.fileno())
         with (self.folder / _JOURNAL).open("a") as journal:
+            journal.truncate(
+                self._journal_bytes
+            )  # an interrupted call may have written its lines already
             journal.write("".join(self._pending))
             journal.flush()
             os.fsync(journal.fileno())
+        self._journal_bytes += sum(len(line.encode()) for line in self._pending)
         self._pending, self._sure = [], time.monotonic()
 
     def finish(self, notes: Mapping[str, Any], files: Mapping[str, Any] | None = None) -> ClipStore:
