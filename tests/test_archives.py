@@ -508,3 +508,22 @@ def test_a_folder_of_several_robomimic_files_is_read_as_a_whole(tmp_path: Path) 
     assert {e.name for e in store.of_split("train")} == {
         f"{task}/demo_{i}" for task in ("lift", "can") for i in (0, 1)
     }
+
+
+def test_a_folder_of_several_replay_buffers_is_read_as_a_whole(tmp_path: Path) -> None:
+    for name in ("a.zarr", "b.zarr"):
+        zarr_with(tmp_path / "src" / name)
+    store = imported(tmp_path / "src", tmp_path / "out")
+    assert sorted(e.name for e in store.episodes) == [
+        f"{name}/episode_{i:06d}" for name in "ab" for i in range(2)
+    ]
+
+
+def test_what_rlds_leaves_out_is_said(tmp_path: Path) -> None:
+    like = {"action_mode": tensor("int64")}
+    values = {"steps/action_mode": np.ones(8, int)}
+    source = rlds_with(tmp_path / "src", like, values, {"extra": tensor("float32", 2)})
+    chosen = imported(source, tmp_path / "out", splits=(1, 0, 0)).source["chosen"]
+    assert any(line.startswith("left out: steps/action_mode") for line in chosen)
+    assert any("--states extra would use it" in line for line in chosen)
+    assert any(line.startswith("camera: image_1") for line in chosen)

@@ -120,7 +120,7 @@ def test_a_list_says_the_splits(written: dict[str, Path], tmp_path: Path) -> Non
 
 def test_the_camera_that_shows_something_is_taken(written: dict[str, Path]) -> None:
     source = FORMATS.module("rlds").open_recordings(written["rlds"], SourceOptions())
-    assert any("camera image_1" in note for note in source.notes)
+    assert any("camera: image_1" in line for line in source.findings.lines())
     assert source.read(0).facts == {"language_instruction": "push it"}
     other = FORMATS.module("robonet").open_recordings(
         written["robonet"], SourceOptions(camera="cam1")

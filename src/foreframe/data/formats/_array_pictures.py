@@ -60,3 +60,13 @@ def sampled(count: int) -> list[int]:
     ([0, 1, 2], [0, 14, 28, 42, 57, 71, 85, 99])
     """
     return np.unique(np.linspace(0, count - 1, min(count, _SAMPLES)).astype(int)).tolist()
+
+
+def with_camera(
+    found: Findings, camera: str, in_colour: Iterable[str], chosen: str | None
+) -> Findings:
+    """Add which camera was taken, and what decided it."""
+    others = ", ".join(name for name in in_colour if name != camera)
+    reason = "--camera" if chosen else "its name" if others else "the only one in colour"
+    beside = f" (there are also {others})" if others else ""
+    return found.decided("camera", camera, reason + beside, "" if chosen else "--camera")

@@ -8,7 +8,7 @@ Needs protobuf and google-crc32c (extra `tfrecord`). Source: Ebert et al. 2017 (
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..sources.findings import Findings
 from ..sources.options import SourceOptions
 from ..sources.recording import Column, Recording, finite, names_of
+from ._array_pictures import with_camera
 from ._tfrecords import Record, records
 
 Array = NDArray[Any]
@@ -48,14 +50,16 @@ def open_recordings(path: Path, options: SourceOptions) -> Bair:
         raise InputError(
             f"{path} has no {{train,test}}/traj_*_to_*.tfrecords; expected BAIR robot pushing"
         )
-    episodes, notes = [], [f"camera {camera}"]
+    episodes, notes = [], []
     for file in files:
         found, fault = records(file, options.skip_bad)
         episodes += [(_split(file), record) for record in found]
         notes += [f"left out the rest of a file: {fault}"] if fault else []
+    findings = with_camera(Findings().reads(files), camera, _CAMERAS, options.camera)
     if any(split == "validate" for split, _ in episodes):
-        notes.append(f"train/{_VALIDATION} is the validation split")
-    return Bair(camera, tuple(episodes), tuple(notes))
+        splits = (f"train/{_VALIDATION} is the validation split", "public work on the set")
+        findings = findings.decided("splits", *splits)
+    return Bair(camera, tuple(episodes), findings.warn(*notes))
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Bair:
 
     camera: str
     episodes: tuple[tuple[str | None, Record], ...]
-    notes: Sequence[str]
+    findings: Findings
     frames_per_second: float | None = None
 
     @cached_property

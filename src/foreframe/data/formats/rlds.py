@@ -19,8 +19,11 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...runtime.files import read_json
 from ..pictures import decode_picture
+from ..sources.findings import Findings
 from ..sources.options import SourceOptions
+from ..sources.pixels import is_depth
 from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
+from ._array_pictures import with_camera
 from ._tfrecords import Record, records
 
 Array = NDArray[Any]
@@ -53,7 +56,7 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
         raise InputError(
             f"{path} has no dataset_info.json with features.json; expected an RLDS data set of TFDS"
         )
-    tensors, images = _described(root)
+    tensors, images, dtypes = _described(root)
     episodes, notes = _episodes(root, options.skip_bad)
     observed = [key.removeprefix(_OBSERVATION) for key in tensors if key.startswith(_OBSERVATION)]
     cameras = sorted(
@@ -83,10 +86,35 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
         "action": tuple(f"steps/{key}" for key in chosen),
         "state": tuple(_OBSERVATION + key for key in states),
     }
-    others = [name for name in cameras if name != camera]
-    notes.append(f"camera {camera}" + (f" (there are also {', '.join(others)})" if others else ""))
-    notes.append(f"actions {', '.join(chosen)}; states {', '.join(states) or 'none'}")
-    return Rlds(_OBSERVATION + camera, keys, tensors, tuple(episodes), tuple(notes))
+    found = with_camera(Findings().warn(*notes), camera, in_colour, options.camera)
+    found = found.reads([root / "features.json", root / "dataset_info.json"])
+    found = found.reads(dict.fromkeys(record.file for _, record in episodes))
+    found = _columns(found, keys, tensors, dtypes)
+    for name in cameras:
+        if name not in in_colour and name != camera:
+            found = found.leaves_out(
+                _OBSERVATION + name, "its pixels are distances", f"--camera {name}"
+            )
+    return Rlds(_OBSERVATION + camera, keys, tensors, tuple(episodes), found)
+
+
+def _columns(
+    found: Findings,
+    keys: Mapping[Role, tuple[str, ...]],
+    widths: Mapping[str, int],
+    dtypes: Mapping[str, str],
+) -> Findings:
+    """Add the columns that are taken, and why the others are not."""
+    for role, names in keys.items():
+        for name in names:
+            found = found.takes(name, role, dtypes[name], widths[name])
+    for name in widths:
+        if any(name in names for names in keys.values()):
+            continue
+        observed = name.startswith(_OBSERVATION)
+        option = f"--states {name.removeprefix(_OBSERVATION)}" if observed else ""
+        found = found.leaves_out(name, "neither the action nor a usual state", option)
+    return found
 
 
 @dataclass(frozen=True)
@@ -97,7 +125,7 @@ class Rlds:
     keys: Mapping[Role, tuple[str, ...]]
     widths: Mapping[str, int]
     episodes: tuple[tuple[str | None, Record], ...]
-    notes: Sequence[str]
+    findings: Findings
     frames_per_second: float | None = None
 
     @cached_property
@@ -155,10 +183,11 @@ def _root(path: Path) -> Path | None:
     )
 
 
-def _described(root: Path) -> tuple[dict[str, int], dict[str, Mapping[str, Any]]]:
-    """Numbers a step of each tensor, and the descriptions of images, flattened as in the records."""
+def _described(root: Path) -> tuple[dict[str, int], dict[str, Mapping[str, Any]], dict[str, str]]:
+    """Numbers per step of each tensor, descriptions of images and dtypes of tensors, flattened as in the records."""
     tensors: dict[str, int] = {}
     images: dict[str, Mapping[str, Any]] = {}
+    dtypes: dict[str, str] = {}
     try:
         for key, feature in _leaves(
             read_json(root / "features.json", "the features of a TFDS data set"), ""
@@ -168,18 +197,19 @@ def _described(root: Path) -> tuple[dict[str, int], dict[str, Mapping[str, Any]]
             elif "tensor" in feature or "scalar" in feature:
                 described = feature.get("tensor", {})
                 shape = [int(n) for n in described.get("shape", {}).get("dimensions", [])]
-                if described.get("dtype", "float32").startswith(("float", "int", "uint", "bool")):
-                    tensors[key] = int(np.prod(shape, dtype=int))
+                dtype = described.get("dtype", "float32")
+                if dtype.startswith(("float", "int", "uint", "bool")):
+                    tensors[key], dtypes[key] = int(np.prod(shape, dtype=int)), dtype
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{root / 'features.json'} cannot be understood ({error}); expected what TFDS writes"
         ) from None
-    return tensors, images
+    return tensors, images, dtypes
 
 
 def _is_depth(name: str, image: Mapping[str, Any]) -> bool:
     """Whether a camera's pixels are distances: by its name or its declared type."""
-    return "depth" in name.casefold() or str(image.get("dtype", "uint8")) != "uint8"
+    return is_depth(name) or str(image.get("dtype", "uint8")) != "uint8"
 
 
 def _leaves(feature: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -22,7 +22,7 @@ from ..sources.options import SourceOptions
 from ..sources.pixels import is_depth
 from ..sources.recording import Column, Recording, Source, one_a_frame, side_by_side
 from . import _hdf5
-from ._array_pictures import ArrayPictures, sampled
+from ._array_pictures import ArrayPictures, sampled, with_camera
 from ._joined import Joined
 
 Array = NDArray[Any]
@@ -76,7 +76,7 @@ def _opened(file: Path, options: SourceOptions) -> Robomimic:
         pictures = {
             key: _pictures(root, demos, key, file, options) for key in (camera, labels) if key
         }
-        found = pictures[camera].add_to(_decided(found, camera, cameras))
+        found = pictures[camera].add_to(with_camera(found, camera, cameras, options.camera))
         for key in observed:
             if key not in (camera, labels, *states, *cameras):
                 found = found.leaves_out(f"obs/{key}", *_reason(key))
@@ -162,12 +162,6 @@ def _pictures(
         options.check_memory(array.nbytes, f"{file}: {name}")
         samples.append(np.asarray(array[:1]))
     return ArrayPictures.of(samples, f"{file}: obs/{key}", options.pixel_range)
-
-
-def _decided(found: Findings, camera: str, cameras: Sequence[str]) -> Findings:
-    others = ", ".join(name for name in cameras if name != camera)
-    reason = f"its name (there are also {others})" if others else "the only one in colour"
-    return found.decided("camera", camera, reason, "--camera")
 
 
 def _reason(key: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ BGR order. Source: Dasari et al. 2019 (arXiv 1910.11215).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..pictures import decode_picture
+from ..sources.findings import Findings
 from ..sources.options import SourceOptions
 from ..sources.recording import Column, Recording, one_a_frame, side_by_side
 from . import _hdf5
+from ._array_pictures import with_camera
 from ._videos import decoded
 
 Array = NDArray[Any]
@@ -57,10 +59,10 @@ def open_recordings(path: Path, options: SourceOptions) -> RoboNet:
             for key in (_ACTIONS, _STATES)
             if _hdf5.found(root, key) is not None
         }
-    note = f"camera {camera}" + (
-        f" (there are also {', '.join(cameras[1:])})" if len(cameras) > 1 else ""
-    )
-    return RoboNet(path, tuple(files), camera, widths, (note,))
+    found = with_camera(Findings().reads(files), camera, cameras, options.camera)
+    for key, width in widths.items():
+        found = found.takes(key, "action" if key == _ACTIONS else "state", "", width)
+    return RoboNet(path, tuple(files), camera, widths, found)
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class RoboNet:
     files: tuple[Path, ...]
     camera: str
     widths: Mapping[str, int]
-    notes: Sequence[str]
+    findings: Findings
     frames_per_second: float | None = None
 
     @cached_property

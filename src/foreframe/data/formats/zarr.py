@@ -20,8 +20,9 @@ from ..sources.findings import Findings
 from ..sources.folders import is_leftover, natural_order
 from ..sources.options import SourceOptions
 from ..sources.pixels import is_depth
-from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
-from ._array_pictures import ArrayPictures, sampled
+from ..sources.recording import Column, Recording, Role, Source, one_a_frame, side_by_side
+from ._array_pictures import ArrayPictures, sampled, with_camera
+from ._joined import Joined
 from ._zarr_metadata import ArrayMetadata, check_chunks, is_array, read_metadata, version_of
 
 Array = NDArray[Any]
@@ -31,10 +32,26 @@ _STATES = ("state", "agent_pos", "robot_eef_pose")
 
 
 def recognises(path: Path) -> bool:
-    return (path / "data").is_dir() and (path / _ENDS).is_dir()
+    return bool(_buffers(path))
 
 
-def open_recordings(path: Path, options: SourceOptions) -> Replay:
+def open_recordings(path: Path, options: SourceOptions) -> Source:
+    inner = _buffers(path)
+    if len(inner) > 1:
+        return Joined.of(path, {f.name.removesuffix(".zarr"): _opened(f, options) for f in inner})
+    return _opened(inner[0] if inner else path, options)
+
+
+def _buffers(path: Path) -> list[Path]:
+    """The replay buffers that a path is: itself, or those in its folder."""
+    if not path.is_dir():
+        return []
+    folders = [path, *natural_order(f for f in path.iterdir() if not is_leftover(f))]
+    found = [f for f in folders if (f / "data").is_dir() and (f / _ENDS).is_dir()]
+    return found[:1] if found[:1] == [path] else found
+
+
+def _opened(path: Path, options: SourceOptions) -> Replay:
     options.refuse("replay buffers do not tell the time", "max_gap_s")
     version = version_of(path)
     if version is None:
@@ -76,8 +93,8 @@ def open_recordings(path: Path, options: SourceOptions) -> Replay:
         for key in (camera, labels)
         if key
     }
-    found = _decided(found, camera, in_colour, decided[camera])
-    found = _columns(found, keys, numbers, arrays)
+    found = with_camera(found, camera, in_colour, options.camera)
+    found = _columns(decided[camera].add_to(found), keys, numbers, arrays)
     widths = {name: int(np.prod(shapes[name][1:], dtype=int)) for name in numbers}
     return Replay(path, camera, keys, widths, labels, tuple(ends), decided, found)
 
@@ -161,14 +178,6 @@ def _ends(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> list[int]:
             f"{path}: {_ENDS} does not fit the data ({ends[:3]}... of {dict(shapes)}); expected rising numbers"
         )
     return ends
-
-
-def _decided(
-    found: Findings, camera: str, in_colour: Sequence[str], pictures: ArrayPictures
-) -> Findings:
-    others = ", ".join(name for name in in_colour if name != camera)
-    reason = f"its name (there are also {others})" if others else "the only one in colour"
-    return pictures.add_to(found.decided("camera", camera, reason, "--camera"))
 
 
 def _columns(
