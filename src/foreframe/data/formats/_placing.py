@@ -9,7 +9,7 @@ videos/run_0.mp4  actions/run_0.csv       mirrored
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -115,19 +115,19 @@ def _of_episode(table: Table, place: Path, rows: Sequence[int]) -> list[int]:
     return [i for i in rows if table.numbers[column][i, 0] == number]
 
 
-def _candidates(root: Path, place: Path, alone: bool) -> list[list[Path]]:
-    found = [tables_in(place)] if place.is_dir() else []
+def _candidates(root: Path, place: Path, alone: bool) -> Iterator[list[Path]]:
+    """The files that may be tables, the nearest first; those further away are looked for only if they are needed."""
+    if place.is_dir():
+        yield tables_in(place)
     stem = place.name if place.is_dir() else place.stem
-    if place != root:
-        siblings = tables_in(place.parent)
-        found.append([f for f in siblings if f.stem == stem])
-        found.append(
-            [f for f in siblings if f.stem.startswith((f"{stem}_", f"{stem}.", f"{stem}-"))]
-        )
-        found.append(_mirrored(root, place, stem))
-        if alone:
-            found.append(siblings)
-    return [files for files in found if files]
+    if place == root:
+        return
+    siblings = tables_in(place.parent)
+    yield [f for f in siblings if f.stem == stem]
+    yield [f for f in siblings if f.stem.startswith((f"{stem}_", f"{stem}.", f"{stem}-"))]
+    yield _mirrored(root, place, stem)
+    if alone:
+        yield siblings
 
 
 def _mirrored(root: Path, place: Path, stem: str) -> list[Path]:
