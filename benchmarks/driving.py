@@ -2,9 +2,11 @@
 
     python benchmarks/driving.py [--acts 200] [--browser]
 
-The server runs with one thread, bound to one core; the client, on another, sends the next act when the last picture has come. With
-`--browser` the client is the page in headless Chromium, as fast as it will go: its own figures, key to pixel. `svg` has its published
-sizes and fresh weights, which take as long as trained ones. Writes results/bench-driving.json.
+The server runs with one thread, bound to one core; the client, on another, sends the next act when
+the last picture has come. With `--browser` the client is the page in headless Chromium, as fast as
+it will go: its own figures, key to pixel. `svg` has its published sizes and fresh weights, which
+take as long as trained ones, and computes in bfloat16; the others compute in float32. Writes
+results/bench-driving.json.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ import clients  # noqa: E402 - the tests' clients are the benchmark's
 
 
 def published_svg(folder: Path) -> Path:
-    """A model folder of svg at its published sizes, with clips of the shipped push model to begin from."""
+    """Write svg at its published sizes, with the clips of the pretrained push model."""
     shutil.copytree(pretrained.folder("push") / "clips", folder / "clips")
     spec = foreframe.load(pretrained.folder("push")).spec
     notes = {"recipe": "svg-bair", "step": 0, "validation_psnr": None, "n_past": 2, "horizon": 10}
@@ -97,7 +99,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for run in (None, published_svg(Path(folder) / "svg")):
             os.sched_setaffinity(0, cores[:1])  # what is started now inherits it
-            with clients.played(Path(folder) / "log", *([str(run)] if run else [])) as port:
+            with clients.played(
+                Path(folder) / "log", *([str(run), "--precision", "bfloat16"] if run else [])
+            ) as port:
                 os.sched_setaffinity(0, cores[1:] or cores)
                 for name in [run.name] if run else pretrained.names():
                     for samples in (1, 4, 9):

@@ -29,9 +29,10 @@ def get(
 ) -> tuple[int, bytes]:
     """Status and content of a request."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request(method, path, headers=dict(headers or {}))
-    answer = connection.getresponse()
-    return answer.status, answer.read()
+    with contextlib.closing(connection):
+        connection.request(method, path, headers=dict(headers or {}))
+        with connection.getresponse() as answer:
+            return answer.status, answer.read()
 
 
 @contextlib.contextmanager

@@ -175,7 +175,7 @@ MUTANTS = (
     ),
     Mutant(
         "an older run lacks defaults for new options",
-        "training/runs.py",
+        "training/folder.py",
         'begun = _completed(read_json(out / IDENTITY, "what a run is made of"))',
         'begun = read_json(out / IDENTITY, "what a run is made of")',
         ("tests/test_released.py",),

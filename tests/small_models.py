@@ -53,7 +53,10 @@ VECTOR_NAMES = [name for name in NAMES if _takes_vectors(name)]
 
 
 def any_spec(name: str, *size: int) -> ClipSpec:
-    """Clips of the kind that a model takes: conditions are vectors where it takes them, else label images."""
+    """Clips of the kind that a model takes.
+
+    Conditions are vectors where it takes them, else label images.
+    """
     return spec(*size) if name in VECTOR_NAMES else label_spec(*size)
 
 

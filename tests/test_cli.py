@@ -157,7 +157,7 @@ def test_arguments_from_a_yaml(store: ClipStore, tmp_path: Path, run: Path) -> N
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["trian"], "unknown verb 'trian'; did you mean train"),
+        (["trian"], "unknown command 'trian'; did you mean train"),
         (["data", "inspct", "x"], "did you mean data inspect"),
         (["data", "inspect"], "data inspect needs STORE"),
         (["data", "inspect", "a", "b"], "'b' is one too many"),
@@ -191,13 +191,14 @@ def test_mistakes_get_one_line_and_status_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_verb_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     from foreframe.cli.commands import COMMANDS
+    from foreframe.plugins import with_names
 
     assert command("--help") == 0
     overview = capsys.readouterr().out
-    for name, verb in COMMANDS.items():
-        assert verb.summary in overview
+    for name, listed in COMMANDS.items():
+        assert with_names(listed.summary) in overview
         assert command(*name.split(), "--help") == 0
         assert f"usage: foreframe {name}" in capsys.readouterr().out
 
@@ -207,3 +208,56 @@ def test_debug_shows_where_an_error_came_from() -> None:
 
     with pytest.raises(InputError):
         main(["--debug", "report", "nowhere"])
+
+
+def test_help_lists_what_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    from foreframe.plugins import EXPERIMENTS, RECIPES, WORLDS
+
+    assert command("--help") == 0
+    overview = capsys.readouterr().out
+    assert ", ".join(WORLDS.names()) in overview
+    assert ", ".join(EXPERIMENTS.names()) in overview
+    assert command("train", "--help") == 0
+    options = capsys.readouterr().out
+    assert all(recipe in options for recipe in RECIPES.names())
+    assert "{recipes}" not in options
+
+
+def test_the_help_of_train_documents_every_field(capsys: pytest.CaptureFixture[str]) -> None:
+    from foreframe.training.documentation import sections
+
+    assert command("train", "--help") == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    for section in sections():
+        for field in section.fields:
+            assert f"--{field.name} ({field.type}" in printed
+            assert field.text in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [
+        (["--save-every", "5"], {"training.save_every": 5}),
+        (["--precision=32-true"], {"training.precision": "32-true"}),
+        (["--compile", "--layout", "contiguous"], {"training.compile": True, "training.layout": "contiguous"}),
+        (["--compile", "false"], {"training.compile": False}),
+        (["--conditions", "action,state"], {"clip.conditions": ["action", "state"]}),
+        (["--conditions", "action", "state"], {"clip.conditions": ["action", "state"]}),
+    ],
+)  # fmt: skip
+def test_short_options_stand_for_fields(words: list[str], changes: dict[str, object]) -> None:
+    from foreframe.cli.commands import COMMANDS
+    from foreframe.cli.parsing import parse
+
+    required = ["push-tiny", "--data", "d", "--out", "o"]
+    assert parse(COMMANDS["train"], [*required, *words])["changes"] == changes
+
+
+def test_an_old_name_warns_in_one_line_and_works(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("data", "make", "shove", tmp_path / "old", "--trajectories", 2, "--workers", 1)
+    assert command(*words) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if "shove" in line]
+    assert lines == ["foreframe: world 'shove' is now 'push_keys'; the old name goes with 0.3"]
+    assert ClipStore(tmp_path / "old").source["world"] == "push_keys"

@@ -1,4 +1,6 @@
-"""From a store of dancing to predictions: both pose models, the coursework's protocol, and very long rollouts.
+"""From a store of dancing to predictions.
+
+Both pose models, the coursework's protocol, and very long rollouts.
 
 Letters: B clips, T frames, C channels.
 """
@@ -144,7 +146,9 @@ def test_resumed_is_uninterrupted(dance_store: ClipStore, dancer: Path, tmp_path
 
 
 def test_it_remembers_the_pose_that_a_frame_was_seen_with() -> None:
-    """Another label beside the same context frame is another prediction, for the same labels to come."""
+    """Another label beside the same context frame is another prediction, for the same labels to
+    come.
+    """
     model = small("pose_compact").eval()
     frames, labels = clip(model)
     other = labels.clone()
@@ -167,7 +171,9 @@ def test_size_of_the_recommended_model() -> None:
 
 @pytest.mark.parametrize("name", ["pose", "pose_compact"])
 def test_frames_for_ever_in_the_same_memory(name: str) -> None:
-    """2,000 frames: finite, within [0, 1], and what a session keeps is as large at the end as at the beginning."""
+    """2,000 frames: finite, within [0, 1], and what a session keeps is as large at the end as at
+    the beginning.
+    """
     model = small(name).float()
     frames, labels = (t.float() for t in clip(model, batch=1))
     session = Session(model)

@@ -1,4 +1,6 @@
-"""Driving: sessions that act together, drives with a way back, simulators of runs with and without states, saved drives."""
+"""Driving: sessions that act together, drives with a way back, simulators of runs with and without
+states, saved drives.
+"""
 
 from __future__ import annotations
 
@@ -289,7 +291,7 @@ def test_a_run_without_clips_says_what_to_give(run: Path, tmp_path: Path) -> Non
 def test_a_published_run_is_driven_as_it_is(run: Path, store: ClipStore, tmp_path: Path) -> None:
     card = foreframe.publish(run, store.path, tmp_path / "mine", frames=8, samples=2)
     text = card.read_text()
-    assert "| model |" in text
+    assert "| model, mean of 2 |" in text
     assert str(tmp_path) not in text + (tmp_path / "mine" / "eval.json").read_text()
     whole, rounded = Simulator(run), Simulator(tmp_path / "mine")
     assert rounded.name == "mine"

@@ -90,7 +90,7 @@ def test_every_clip_counts_once_whatever_the_batch(
 
 def test_scores_are_those_of_a_plain_loop(run: Path, store: ClipStore, result: Evaluation) -> None:
     model = foreframe.load(run)
-    windows = Windows(store, "test", 6, ("action",), every=6)
+    windows = Windows(store, "test", 6, ("action",), stride=6)
     drawn, copied = [], []
     for index in range(len(windows)):
         clip = windows.clips([index])

@@ -235,7 +235,7 @@ MISTAKES: list[tuple[Callable[[Place], list[str]], int, str]] = [
     (too_little_memory, 1, r"too little memory; take a smaller batch \(--training.batch\)"),
     (no_start_in_the_split, 2, "has no episodes in split 'test' .* choose another --split"),
     (a_clip_that_is_not_there, 2, "99999"),
-    (a_verb_misspelt, 2, "unknown verb 'trian'; did you mean train"),
+    (a_verb_misspelt, 2, "unknown command 'trian'; did you mean train"),
 ]
 
 

@@ -52,7 +52,7 @@ def test_an_unknown_ending_is_an_error(tmp_path: Path) -> None:
 def test_sampling_draws_every_clip_it_is_asked_for(
     run: Path, store: ClipStore, tmp_path: Path
 ) -> None:
-    clip = Windows(store, "test", 6, ("action",), every=6).clips([0]).frames[0].numpy()
+    clip = Windows(store, "test", 6, ("action",), stride=6).clips([0]).frames[0].numpy()
     paths = foreframe.sample(run, store.path, tmp_path / "s", clips=(0, 3), samples=4)
     assert sorted(p.name for p in (tmp_path / "s").iterdir()) == [
         "clip-0000.png",

@@ -23,7 +23,10 @@ def test_published_size() -> None:
 
 
 def test_the_generator_is_trained_with_the_posteriors_latent() -> None:
-    """The loss's distortion alone gives the posterior a gradient: z is used, not replaced by noise."""
+    """The loss's distortion alone gives the posterior a gradient.
+
+    Z is used, not replaced by noise.
+    """
     model = small("pose")
     frames, labels = clip(model)
     loss = elbo(rollout(model, frames, labels, 1, range(T), noise=noise(2)), frames, beta=0.0).loss
@@ -71,5 +74,5 @@ def test_options_change_what_they_name_and_no_parameter() -> None:
 
 
 def test_labels_of_another_size_are_refused() -> None:
-    with pytest.raises(InputError, match="one label image of 16x16"):
+    with pytest.raises(InputError, match="one label image of 16x16 per frame"):
         models.build("pose", ClipSpec((3, 16, 16), (3, 32, 32)), {})

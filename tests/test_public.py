@@ -35,12 +35,12 @@ def test_importing_costs_nothing() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_verbs_are_public_functions() -> None:
+def test_commands_are_public_functions() -> None:
     from foreframe.cli.commands import COMMANDS
     from foreframe.cli.parsing import function_of
 
     public = {getattr(foreframe, name) for name in foreframe.__all__} | {
         getattr(foreframe.data, n) for n in foreframe.data.__all__
     }
-    for verb in COMMANDS.values():
-        assert function_of(verb) in public, verb.name
+    for command in COMMANDS.values():
+        assert function_of(command) in public, command.name

@@ -217,7 +217,7 @@ def test_a_gifs_long_pictures_stand_as_long_as_they_stood(tmp_path: Path) -> Non
 def test_deleted_records_and_sessions_of_a_tub(written: dict[str, Path]) -> None:
     source = FORMATS.module("donkeycar").open_recordings(written["donkeycar"], SourceOptions())
     assert len(source) == EPISODES  # a change of session, and gaps in time
-    assert any("1 of" in note and "deleted" in note for note in source.notes)
+    assert any("1 of" in note and "deleted" in note for note in source.findings.warnings)
     assert source.frames_per_second == 20
 
 

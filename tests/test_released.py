@@ -54,8 +54,8 @@ def test_a_run_goes_on_with_the_same_command(
 ) -> None:
     changes = changes_of(place)
     result = foreframe.train("push-tiny", place / "store", place / "run", changes=changes)
-    assert "going on from step 3" in capsys.readouterr().out
-    assert result["steps"] == 6
+    assert "resuming from step 3" in capsys.readouterr().out
+    assert result.steps == 6
     logged = [
         json.loads(line) for line in (place / "run" / "metrics.jsonl").read_text().splitlines()
     ]
@@ -83,7 +83,7 @@ def test_options_that_a_run_did_not_know_have_their_defaults(place: Path) -> Non
     identity["config"]["model"]["fine"] = 2
     file.write_text(json.dumps(identity))
     result = foreframe.train("push-tiny", place / "store", place / "run", changes=changes_of(place))
-    assert result["steps"] == 6
+    assert result.steps == 6
 
 
 def test_a_run_begun_with_other_settings_is_still_refused(place: Path) -> None:
@@ -97,7 +97,7 @@ def test_another_run_begins_from_its_state(place: Path) -> None:
     result = foreframe.train(
         "push-tiny", place / "store", place / "more", changes=changes, resume_from=place / "run"
     )
-    assert result["steps"] == 6
+    assert result.steps == 6
 
 
 def test_scores_are_what_they_were(place: Path) -> None:

@@ -12,7 +12,10 @@ from small_models import T, clip, noise, small
 
 
 def test_forcing_switches_the_input_and_not_the_target() -> None:
-    """With pixel feedback a forced step starts from the truth; the loss is against the truth either way."""
+    """With pixel feedback a forced step starts from the truth.
+
+    The loss is against the truth either way.
+    """
     model = small("svg").eval()
     frames, conditions = clip(model)
     frames[:, 3] = frames[:, 3].round()  # far from anything that the model draws
@@ -50,7 +53,9 @@ def test_latent_feedback_is_never_shown_a_future_frame() -> None:
 
 @pytest.mark.parametrize(("forced", "calls"), [(range(T), 2), ((), 5), ((3, 5), 3)])
 def test_decoding_is_batched_as_far_as_it_can_be(forced: object, calls: int) -> None:
-    """One call for each context step's own skips, then a new one wherever the model looks at itself."""
+    """One call for each context step's own skips, then a new one wherever the model looks at
+    itself.
+    """
     model = small("svg").eval()
     frames, conditions = clip(model)
     sizes = []
@@ -119,7 +124,10 @@ def test_samples_differ_and_temperature_zero_does_not() -> None:
 
 
 def test_the_elbo_is_what_it_says() -> None:
-    """Distortion is a frame's squared error, rate its KL; the loss sums over frames and is a mean over clips."""
+    """Distortion is a frame's squared error, rate its KL.
+
+    The loss sums over frames and is a mean over clips.
+    """
     model = small("svg")
     frames, conditions = clip(model)
     made = rollout(model, frames, conditions, 2, range(T), noise=noise(2))

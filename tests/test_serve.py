@@ -268,9 +268,9 @@ def test_a_port_in_use_is_said(run: Path) -> None:
 @pytest.mark.parametrize("path", ["/", "/main.js", "/nothing", "/simulators/run/starts/999.png"])
 @pytest.mark.parametrize("host", ["localhost:{}", "evil.example"])
 def test_every_answer_tells_browsers_to_be_strict(port: int, path: str, host: str) -> None:
-    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    asked.request("GET", path, headers={"Host": host.format(port)})
-    given = asked.getresponse().headers
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as asked:
+        asked.request("GET", path, headers={"Host": host.format(port)})
+        given = asked.getresponse().headers
     assert {name: given[name] for name in STRICT_HEADERS} == STRICT_HEADERS
 
 
@@ -298,9 +298,9 @@ def test_a_message_that_is_not_utf8_is_refused_like_any(
 
 def test_the_token_goes_into_a_cookie_and_out_of_the_address(run: Path, tmp_path: Path) -> None:
     with serving(run, tmp_path, token="secret") as port:
-        asked = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        asked.request("GET", "/?token=secret")
-        answer = asked.getresponse()
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as asked:
+            asked.request("GET", "/?token=secret")
+            answer = asked.getresponse()
         assert (answer.status, answer.headers["location"]) == (303, "/")
         cookie = answer.headers["set-cookie"]
         assert "HttpOnly" in cookie

@@ -243,7 +243,9 @@ def test_windows_are_contiguous_counted_and_channels_last(store: ClipStore) -> N
     np.testing.assert_array_equal(
         ours, store.column("frames")[last.start + last.length - 5 : last.start + last.length]
     )
-    assert len(Windows(store, "train", 5, ("action",), every=5)) == 2 * len(store.of_split("train"))
+    assert len(Windows(store, "train", 5, ("action",), stride=5)) == 2 * len(
+        store.of_split("train")
+    )
 
 
 def test_an_epoch_sees_every_window_once_and_the_order_is_a_pure_function() -> None:
@@ -334,7 +336,7 @@ def test_a_context_from_anywhere_is_of_the_same_episode_with_its_own_conditions(
     store: ClipStore,
 ) -> None:
     near = Windows(store, "train", 6, ("action",))
-    far = Windows(store, "train", 6, ("action",), apart=2)
+    far = Windows(store, "train", 6, ("action",), detached_context=2)
     a, b = (windows.clips(range(len(near))) for windows in (near, far))
     torch.testing.assert_close(a.frames[:, 2:], b.frames[:, 2:])
     torch.testing.assert_close(a.conditions[:, 2:], b.conditions[:, 2:])

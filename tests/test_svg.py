@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from foreframe import models
 from foreframe.clips import ClipSpec
+from foreframe.errors import InputError
 from foreframe.models.svg import JoinLayer
 from foreframe.nn.folding import fold_steps, unfold_steps
 from foreframe.nn.full_kernel_conv import PictureToVector, VectorToPicture
@@ -100,7 +101,9 @@ def test_convolutions_as_large_as_their_picture_are_convolutions() -> None:
 
 
 def test_training_in_one_batch_is_training_step_by_step() -> None:
-    """In training mode too: per-step statistics make the forced batch and the loop the same function, gradients included."""
+    """In training mode too: per-step statistics make the forced batch and the loop the same
+    function, gradients included.
+    """
     model = small("svg", channels=(4, 4, 8, 8), code=6)
     frames, conditions = clip(model, batch=3)
     weights = torch.rand(3, T - 1, *model.spec.frame, dtype=torch.double)
@@ -134,7 +137,10 @@ def test_training_in_one_batch_is_training_step_by_step() -> None:
 
 @pytest.mark.parametrize(("skip_frame", "looked_at"), [(-1, 1), (-2, 0)])
 def test_which_context_frame_the_skips_come_from(skip_frame: int, looked_at: int) -> None:
-    """The published code looks one frame further back than the last context frame; both are to be had."""
+    """The published code looks one frame further back than the last context frame.
+
+    Both are to be had.
+    """
     model = small("svg", skip_frame=skip_frame).eval()
     frames, conditions = clip(model)
     features = model.encode(frames, model.embed(conditions))
@@ -150,6 +156,11 @@ def test_the_posterior_begins_with_the_first_frame_or_as_published() -> None:
         first = model.encode(*clip(model)).code[:, 0]
         hidden = model.initial(first).posterior[0][0]
         assert bool(hidden.any()) is sees
+
+
+def test_a_prior_that_does_not_exist_says_which_do() -> None:
+    with pytest.raises(InputError, match="unknown prior 'learnt'; did you mean learned"):
+        small("svg", prior="learnt")
 
 
 def test_a_learned_prior_has_the_same_signature() -> None:

@@ -1,5 +1,6 @@
-"""The yardsticks of the benchmarks compute what the library computes: the same loss, gradients and futures in float64.
+"""The yardsticks of the benchmarks compute what the library computes.
 
+The same loss, gradients and futures in float64.
 A ratio of two times means something only if both are times of the same function.
 """
 
@@ -70,7 +71,10 @@ def same_weights(theirs: nn.Module, pairs: list[tuple[nn.Module, nn.Module]]) ->
 
 
 def parameters_of(module: nn.Module) -> list[tuple[nn.Parameter, ...]]:
-    """One entry for each of the published parameters: those of ours that it is made of, side by side."""
+    """One entry for each of the published parameters.
+
+    Those of ours that it is made of, side by side.
+    """
     if isinstance(module, JoinLayer):
         bias = module.still.bias
         assert bias is not None

@@ -1,10 +1,12 @@
-"""foreframe: conditional variational video prediction. See what the camera will see, given what you will do.
+"""foreframe: conditional variational video prediction.
+
+See what the camera will see, given what you will do.
 
 >>> import foreframe
 >>> foreframe.data.make                                         # doctest: +ELLIPSIS
 <function make at ...>
 
-Names are imported when they are first used, so that `import foreframe` costs nothing.
+Names are imported when they are first used, so that `import foreframe` is fast.
 """
 
 from __future__ import annotations

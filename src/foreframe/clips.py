@@ -2,8 +2,9 @@
 
 Letters: B batch, T frames, C channels, H height, W width, A condition (one or more dimensions).
 Layout is B T C H W. Frames are uint8 at rest and in transfer, floats in [0, 1] inside models.
-`conditions[:, t]` is all that is known of step t before frame t is seen: the action that leads to frame t, the position
-before it, the pose image that goes with it. The data code makes that shift, and no other code does.
+`conditions[:, t]` is all that is known of step t before frame t is seen: the action that leads to
+frame t, the position before it, the pose image that goes with it. The data code makes that shift,
+and no other code does.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ class ClipSpec:
         low: smallest value of each number in the training split.
         high: largest value of each number in the training split.
         frames_per_second: of the recordings, where it is known.
-        uses_future_state: whether the conditions hold states that are not known before they are measured.
+        uses_future_state: whether the conditions hold states that are not known before they are
+            measured.
     """
 
     frame: tuple[int, int, int]
@@ -64,7 +66,10 @@ class ClipSpec:
 
     @property
     def pixels(self) -> int:
-        """Numbers per frame, N = C H W: a mean squared error times N is the distortion of a frame."""
+        """Numbers per frame, N = C H W.
+
+        A mean squared error times N is the distortion of a frame.
+        """
         channels, height, width = self.frame
         return channels * height * width
 

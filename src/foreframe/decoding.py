@@ -1,6 +1,7 @@
 """Decoding in as few calls as possible.
 
-Letters: B clips, N samples, T steps, S decoded steps, C channels, H height, W width, E embedded condition.
+Letters: B clips, N samples, T steps, S decoded steps, C channels, H height, W width, E embedded
+condition.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class DeferredDecoder:
         self._done: list[Tensor] = []
 
     def add(self, step: int, code: Tensor, skips: tuple[Tensor, ...]) -> None:
-        """Take the code of the next step [B * N, *], with the prepared skips [B, *] that it is decoded with."""
+        """Take the code of the next step [B * N, *] and its prepared skips [B, *]."""
         if skips is not self._skips:
             self._flush()
             self._skips = skips
@@ -56,7 +57,10 @@ class DeferredDecoder:
             self._waiting = []
 
     def _decode(self, waiting: list[tuple[int, Tensor]]) -> Tensor:
-        """Decode [B * N, S, C, H, W]. A clip's samples and steps share its skips: they are one row of N * S steps."""
+        """Decode [B * N, S, C, H, W].
+
+        A clip's samples and steps share its skips: they are one row of N * S steps.
+        """
         first, last = waiting[0][0], waiting[-1][0]
         batch = self.embedded.shape[0]
         stacked = torch.stack([code for _, code in waiting], 1)

@@ -7,19 +7,19 @@ from collections.abc import Iterable
 
 
 class ForeframeError(Exception):
-    """The family of every error that foreframe raises on purpose."""
+    """The parent of every error that foreframe raises on purpose."""
 
 
 class InputError(ForeframeError, ValueError):
-    """Something given from outside cannot be used: a file, a folder, an option. The command line exits with status 2."""
+    """An input cannot be used: a file, a folder, an option. The command line exits with 2."""
 
 
 class TrainingError(ForeframeError, RuntimeError):
-    """Training cannot go on. The last good weights are kept. The command line exits with status 1."""
+    """Training cannot continue. The last good weights are kept. The command line exits with 1."""
 
 
 def unknown(kind: str, got: str, known: Iterable[str]) -> InputError:
-    """The error for a name that does not exist, with the nearest ones that do.
+    """Return the error for a name that does not exist, with the nearest names that do.
 
     >>> print(unknown("recipe", "push-tinny", ["push-tiny", "svg-bair"]))
     unknown recipe 'push-tinny'; did you mean push-tiny? Known: push-tiny, svg-bair

@@ -19,7 +19,8 @@ class Feedback(Protocol):
 
         Args:
             forced: the code of the true frame before the step, where teacher forcing asks for it.
-            own: decodes the model's own frame before the step and encodes it again; costs a call of each.
+            own: decodes the model's own frame before the step and encodes it again; costs a call of
+                each.
         """
 
 

@@ -15,7 +15,10 @@ _LOGVAR_BOUND = 20.0  # beyond it a variance underflows float32's useful range
 
 @dataclass(frozen=True)
 class Gaussian:
-    """N(mean, exp(logvar)), independent in every dimension; both [B, *Z], float32 (float64 in a model of doubles)."""
+    """N(mean, exp(logvar)), independent in every dimension.
+
+    Both are [B, *Z], float32 (float64 in a model of doubles).
+    """
 
     mean: Tensor
     logvar: Tensor

@@ -1,6 +1,7 @@
 """What the rollout asks of a model: a few methods, a few facts, and no loop.
 
-Letters: B batch, S steps, C channels, H height, W width, A condition, E embedded condition, Z latent; * any dimensions.
+Letters: B batch, S steps, C channels, H height, W width, A condition, E embedded condition, Z
+latent; * any dimensions.
 """
 
 from __future__ import annotations
@@ -46,15 +47,17 @@ class Step(NamedTuple):
 class Model(nn.Module, ABC):
     """A conditional latent-variable model of video.
 
-    A model does not loop over time, sample a schedule, draw a random number, or know whether it trains: `rollout` does.
+    A model does not loop over time, sample a schedule, draw a random number, or know whether it
+    trains: `rollout` does.
     State is an argument and a result.
-    A new model is one file in `models/` with one subclass, whose keyword arguments are its options; it is found,
-    configured and tested by being there.
+    A new model is one file in `models/` with one subclass, whose keyword arguments are its options;
+    it is found, configured and tested by being there.
 
     Attributes:
         feedback: what the model is fed after the context: `PixelFeedback()` or `LatentFeedback()`.
         latent_shapes: the shape of each latent level, without the batch.
-        skip_frame: the frame that the skips come from, counted from the first unseen one: -1 is the last context frame.
+        skip_frame: the frame that the skips come from, counted from the first unseen one: -1 is the
+            last context frame.
     """
 
     feedback: ClassVar[Feedback]
@@ -81,7 +84,10 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def initial(self, code: Tensor) -> Any:
-        """Return the state before the first step from the code of the first frame [B, *]: any nest of tuples of tensors."""
+        """Return the state before the first step from the code of the first frame [B, *].
+
+        A state is any nest of tuples of tensors.
+        """
 
     @abstractmethod
     def step(
@@ -96,14 +102,19 @@ class Model(nn.Module, ABC):
 
         Args:
             state: what `initial` or the last step returned.
-            previous: the code of frame t - 1 [B, *]; None after the context of a model with latent feedback.
+            previous: the code of frame t - 1 [B, *]; None after the context of a model with latent
+                feedback.
             condition: the embedded condition of step t [B, *E].
-            target: the code of frame t where it is seen: then z comes from the posterior; else None: from the prior.
+            target: the code of frame t where it is seen: then z comes from the posterior; else
+                None: from the prior.
             noise: N(0, I), one tensor [B, *Z] per latent level.
         """
 
     def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """Compute what depends on the skips [B, *] alone, once for all steps that share them. By default nothing."""
+        """Compute what depends on the skips [B, *] alone, once for all steps that share them.
+
+        By default the skips are returned as they are.
+        """
         return skips
 
     @abstractmethod

@@ -1,7 +1,8 @@
-"""The random numbers of a rollout: a stream of its own for every clip and sample.
+"""The random numbers of a rollout: a separate stream for every clip and sample.
 
 Letters: B clips, N samples, Z latent.
-A clip's sample is the same alone or in any batch, with more samples beside it or more steps after it, on any device.
+A clip's sample is the same alone or in any batch, with more samples beside it or more steps after
+it, on any device.
 """
 
 from __future__ import annotations
@@ -15,12 +16,17 @@ from torch import Tensor
 
 
 class Noise:
-    """N(0, I), drawn step after step for B clips x `samples`, clip-major: row b * samples + n."""
+    """Draws of N(0, I) per step for B clips x `samples`, clip-major: row b * samples + n."""
 
     def __init__(self, seeds: Sequence[int], samples: int = 1, temperature: float = 1.0) -> None:
-        """`seeds[b]` belongs to clip b; `temperature` scales every draw (0: the Gaussians' means).
+        """Seed the streams.
 
-        While `frozen` is set, every step is given the numbers of the step before it.
+        Args:
+            seeds: a seed per clip.
+            samples: N, streams per clip.
+            temperature: scales every draw; at 0 a draw is the mean of its Gaussian.
+
+        While the attribute `frozen` is set, every step is given the numbers of the step before it.
         """
         self.samples, self.temperature, self.frozen = samples, temperature, False
         self._last: list[NDArray[np.float32]] = []
@@ -34,7 +40,7 @@ class Noise:
         return len(self._streams) // self.samples
 
     def draw(self, shapes: Sequence[tuple[int, ...]], device: torch.device) -> tuple[Tensor, ...]:
-        """The next step's noise: one tensor [B * N, *Z] for each shape."""
+        """Draw the noise of the next step: one tensor [B * N, *Z] for each shape."""
         if not (self.frozen and self._last):
             self._last = [self._fresh(shape) for shape in shapes]
         return tuple(
@@ -50,7 +56,7 @@ class Noise:
 
 
 class JoinedNoise(Noise):
-    """The noise of several, one after the other: what it draws they have drawn."""
+    """Several noises side by side: each part draws from its own streams."""
 
     def __init__(self, parts: Sequence[Noise]) -> None:
         super().__init__((), parts[0].samples)
@@ -60,11 +66,11 @@ class JoinedNoise(Noise):
         return sum(len(part) for part in self._parts)
 
     def draw(self, shapes: Sequence[tuple[int, ...]], device: torch.device) -> tuple[Tensor, ...]:
-        """The next step's noise of all of them: one tensor [B * N, *Z] for each shape."""
+        """Draw the next step's noise of every part: one tensor [B * N, *Z] for each shape."""
         drawn = [part.draw(shapes, device) for part in self._parts]
         return tuple(torch.cat(level) for level in zip(*drawn, strict=True))
 
 
 def clip_seeds(seed: int, indices: Sequence[int]) -> list[int]:
-    """A noise seed for each clip, from the run's seed and the clip's number alone."""
+    """Return a noise seed for each clip, from the seed of the run and the number of the clip only."""
     return [((seed & 0xFFFFFFFF) << 32) + index for index in indices]

@@ -1,12 +1,15 @@
-"""The evidence lower bound of a rollout, in units that mean something.
+"""The evidence lower bound of a rollout, in physical units.
 
-Letters: B clips, T steps, S scored steps, C channels, H height, W width; N = C H W, the numbers in a frame.
+Letters: B clips, T steps, S scored steps, C channels, H height, W width; N = C H W, the numbers in
+a frame.
 
     log p(x | c) = E_q[log p(x | z, c)] - KL(q(z | x, c) || p(z | c)) + KL(q || p(z | x, c)),
 
-the last term at least 0, so the first two are the bound. Distortion D is the squared error summed over a frame, rate R
-is nats a frame. The field writes the loss as MSE + beta KL with the MSE a mean over pixels; that is (D + beta N R) / N,
-and as a Gaussian likelihood D / (2 sigma^2) + R it has the pixel standard deviation sigma = sqrt(beta N / 2).
+where the last term is at least 0, so the first two are the bound.
+Distortion D is the squared error summed over a frame, rate R is nats per frame.
+The field writes the loss as MSE + beta KL with the MSE a mean over pixels; that is (D + beta N R) / N.
+As a Gaussian likelihood, D / (2 sigma^2) + R, it has the pixel standard deviation
+sigma = sqrt(beta N / 2).
 """
 
 from __future__ import annotations
@@ -21,7 +24,16 @@ from .rollouts import Rollout
 
 
 class Elbo(NamedTuple):
-    """`loss` is what is minimised, a scalar; the others are means over clips and scored frames, without gradient."""
+    """The bound and its parts.
+
+    All but the loss are means over clips and scored frames, without gradient.
+
+    Attributes:
+        loss: what is minimised, a scalar.
+        mse: mean squared error per pixel.
+        distortion: squared error summed over a frame.
+        rate_nats: KL in nats per frame.
+    """
 
     loss: Tensor
     mse: Tensor
@@ -30,7 +42,7 @@ class Elbo(NamedTuple):
 
 
 def elbo(result: Rollout, truth: Tensor, beta: float) -> Elbo:
-    """Sum over the decoded steps of MSE + beta KL, mean over clips, as both published systems train.
+    """Sum MSE + beta KL over the decoded steps, mean over clips, as both published systems train.
 
     Args:
         result: a rollout that saw all of `truth`.
@@ -49,7 +61,7 @@ def elbo(result: Rollout, truth: Tensor, beta: float) -> Elbo:
 
 
 def _rates(result: Rollout, like: Tensor) -> Tensor:
-    """KL of each scored step in nats: [B, S]."""
+    """Return the KL of each scored step in nats: [B, S]."""
     rates = []
     for posterior, prior in list(zip(result.posteriors, result.priors, strict=True))[
         result.first - 1 :
@@ -64,7 +76,7 @@ def _rates(result: Rollout, like: Tensor) -> Tensor:
 
 
 def sigma_of_beta(beta: float, pixels: int) -> float:
-    """The pixel standard deviation that a KL weight stands for, in units of [0, 1].
+    """Return the pixel standard deviation that a KL weight stands for, in units of [0, 1].
 
     >>> round(sigma_of_beta(1e-4, 3 * 64 * 64), 2)
     0.78
@@ -73,7 +85,7 @@ def sigma_of_beta(beta: float, pixels: int) -> float:
 
 
 def beta_of_sigma(sigma: float, pixels: int) -> float:
-    """The KL weight that stands for a pixel standard deviation.
+    """Return the KL weight that stands for a pixel standard deviation.
 
     >>> round(sigma_of_beta(beta_of_sigma(0.035, 12288), 12288), 3)
     0.035

@@ -16,13 +16,15 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 @dataclass(frozen=True)
 class Point:
-    """Where B clips with N samples each stand between two steps. Rows are clip-major: row b * N + n.
+    """Where B clips with N samples each stand between two steps.
 
+    Rows are clip-major: row b * N + n.
     Nothing changes a point: `advance` makes the next one, so a point can be kept and come back to.
 
     Attributes:
         state: the state of the model, any nest of tensors [B * N, *].
-        previous: the code that the next step begins from [B * N, *]; None where the model is fed nothing.
+        previous: the code that the next step begins from [B * N, *]; None where the model is fed
+            nothing.
         skips: what `Model.prepare_skips` returned, shared by the samples of a clip: each [B, *].
         clips: B.
         samples: N.
@@ -36,17 +38,26 @@ class Point:
 
     @property
     def batch_key(self) -> tuple[int, bool]:
-        """Points of one model that agree in this can be joined: N, and whether the next step is fed nothing."""
+        """Points of one model that agree in this can be joined.
+
+        It is N, and whether the next step is fed nothing.
+        """
         return self.samples, self.previous is None
 
     @property
     def size_bytes(self) -> int:
-        """The memory that it takes to keep this point; skips, which the points of a clip share, are not counted."""
+        """The memory that it takes to keep this point.
+
+        Skips, which the points of a clip share, are not counted.
+        """
         kept = tree_leaves((self.state, self.previous))
         return sum(tensor.nbytes for tensor in kept if tensor is not None)
 
     def fork(self, chosen: Sequence[int]) -> Point:
-        """Return a point that goes on from these samples of each clip: `fork([2, 2, 2])` triples the third."""
+        """Return a point that goes on from these samples of each clip.
+
+        `fork([2, 2, 2])` triples the third sample.
+        """
         rows = torch.arange(self.clips)[:, None] * self.samples + torch.as_tensor(chosen)
 
         def pick(tensor: Tensor) -> Tensor:

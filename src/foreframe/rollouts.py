@@ -1,7 +1,9 @@
-"""The one loop over time in this project. Training, reconstruction, sampling, evaluation and driving go through it.
+"""The one loop over time in this project.
 
-Letters: B clips, N samples, K seen frames, T steps, S decoded steps, C channels, H height, W width, A condition,
-E embedded condition.
+Training, reconstruction, sampling, evaluation and driving go through it.
+
+Letters: B clips, N samples, K seen frames, T steps, S decoded steps, C channels, H height, W width,
+A condition, E embedded condition.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ class Seen:
     Attributes:
         codes: the codes of frames 0 ... K - 1, each [B * N, *].
         skips: the skips of the same frames, each [B, K, *].
-        n_past: the number of context frames; a step to one of them, or to the first frame after them, is fed the truth.
+        n_past: the number of context frames; a step to one of them, or to the first frame after
+            them, is fed the truth.
         forced: steps after the context that are fed the truth too.
         skip_frame: `Model.skip_frame`.
     """
@@ -62,17 +65,19 @@ class Seen:
         return self.codes[frame] if frame < len(self.codes) else None
 
     def context_before(self, step: int) -> Tensor | None:
-        """Return the code of the frame before a step [B * N, *], None if that frame is no context frame."""
+        """Return the code of the context frame before a step [B * N, *], None after the context."""
         return self.code(step - 1) if 0 < step <= self.n_past else None
 
     def forced_before(self, step: int) -> Tensor | None:
-        """Return the code of the frame before a step [B * N, *], None if the step is not forced or that frame is not seen."""
+        """Return the code that a forced step is fed [B * N, *], None if it is not forced."""
         return self.code(step - 1) if step in self.forced else None
 
     def skips_before(self, step: int) -> tuple[Tensor, ...] | None:
-        """Return the skips that a step decodes with, each [B, *]; None if they are those of the step before.
+        """Return the skips that a step decodes with, each [B, *].
 
-        Within the context they come from the frame before the step, after it always from the same frame.
+        It is None if they are those of the step before.
+        Within the context they come from the frame before the step, after it always from the same
+        frame.
         """
         if not 0 < step <= self.n_past:
             return None
@@ -98,16 +103,18 @@ def rollout(
     A step whose frame is seen takes z from the posterior, any other takes it from the prior.
     To sample, pass the context alone: the future cannot leak, it is not an argument.
     In the context the true frame is the input.
-    After it the model is fed what its `feedback` says: its own frame (at the steps in `forced` the true one: teacher
-    forcing), or nothing.
+    After it the model is fed what its `feedback` says: its own frame (at the steps in `forced` the
+    true one: teacher forcing), or nothing.
 
     All seen frames are encoded in one call and all conditions embedded in one.
-    Steps are decoded together until a frame is fed back, so the cost grows with the number of frames that are.
+    Steps are decoded together until a frame is fed back, so the cost grows with the number of
+    frames that are.
 
     Args:
         model: the model to roll out.
         frames: the seen frames [B, K, C, H, W], floats in [0, 1], n_past <= K <= T.
-        conditions: one for each frame of the clip, context included [B, T, *A]: numbers in raw units, or label images.
+        conditions: one for each frame of the clip, context included [B, T, *A]: numbers in raw
+            units, or label images.
         n_past: number of context frames, at least 1.
         forced: steps whose input is the true frame before them.
         noise: one stream per clip and sample; its `samples` is N.
@@ -182,7 +189,10 @@ def advance(
 
 
 def reencode(model: Model, frame: Tensor, condition: Tensor) -> Tensor:
-    """Encode the model's own frame [B, C, H, W], clamped as a real picture is, with its condition [B, *E]: [B, *]."""
+    """Encode a model's own frame [R, C, H, W] with its condition [R, *E]: [R, *].
+
+    The frame is clamped to [0, 1], as a real picture is.
+    """
     frames, conditions = frame.clamp(0, 1)[:, None], condition[:, None]
     # Batch statistics in training are those of all rows, so training encodes all of them in one call.
     at_once = len(frame) if model.training else frames_at_once(frame)

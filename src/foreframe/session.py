@@ -1,4 +1,4 @@
-"""An interactive model: give it a start, then a condition per step, and it shows what would be seen.
+"""An interactive model: give it a start, then a condition per step, and see what follows.
 
 Letters: B clips, N samples, S steps, C channels, H height, W width, A condition.
 """
@@ -24,8 +24,10 @@ class Session:
     """Sampling, step by step: the same frames as a `rollout` over the same conditions.
 
     Attributes:
-        noise: what the futures are drawn with; its `temperature` and `frozen` may be changed between acts.
-        frames: what was seen last, N futures of each clip [B, N, C, H, W]; after `reset` the last context frame.
+        noise: what the futures are drawn with; its `temperature` and `frozen` may be changed
+            between acts.
+        frames: what was seen last, N futures of each clip [B, N, C, H, W]; after `reset` the last
+            context frame.
 
     Example:
         >>> session = Session(model)                                               # doctest: +SKIP
@@ -63,7 +65,10 @@ class Session:
 
     @property
     def uncertainty(self) -> Tensor:
-        """How far the samples disagree: standard deviation over N, mean over channels [B, H, W]. Zero with one sample."""
+        """How far the samples disagree: standard deviation over N, mean over channels [B, H, W].
+
+        It is zero with one sample.
+        """
         return self.frames.std(1, correction=0).mean(1)
 
     @property
@@ -93,7 +98,7 @@ class Session:
         self._point, self.frames = point, frames
 
     def act(self, condition: Tensor) -> Tensor:
-        """Do `condition` [B, *A] and return N futures of each clip, [B, N, C, H, W], clamped to [0, 1].
+        """Do `condition` [B, *A] and return N futures of each clip [B, N, C, H, W] in [0, 1].
 
         A condition is numbers in raw units, or a label image: bytes or floats in [0, 1].
         """
@@ -109,10 +114,11 @@ class Session:
         return seen
 
     def fork(self, chosen: Sequence[int] | None = None, noise: Noise | None = None) -> Session:
-        """Return a second session at the same point, which goes its own way. The same acts see the same.
+        """Return a second session at the same point, which goes its own way.
 
-        With `chosen` it goes on from these samples of each clip: `fork([2, 2, 2], Noise(seeds, 3))` draws three new
-        futures of the third. `noise` has as many samples as are chosen.
+        The same acts see the same in both.
+        With `chosen` it goes on from these samples of each clip: `fork([2, 2, 2], Noise(seeds, 3))`
+        draws three new futures of the third. `noise` has as many samples as are chosen.
         """
         other = copy.copy(self)
         other.noise = copy.deepcopy(self.noise) if noise is None else noise
@@ -126,7 +132,7 @@ class Session:
 
 
 def step_batch(sessions: Sequence[Session], conditions: Sequence[Tensor]) -> list[Tensor]:
-    """`act` in several sessions of one model, each with its own condition [B, *A], in one step of the model.
+    """Act in several sessions of one model, each with its own condition [B, *A], in one step.
 
     Raises:
         ValueError: the sessions differ in their `batch_key`.
@@ -144,7 +150,11 @@ def step_batch(sessions: Sequence[Session], conditions: Sequence[Tensor]) -> lis
 
 @torch.no_grad()
 def _play(model: Model, point: Point, conditions: Tensor, noise: Noise) -> tuple[Point, Tensor]:
-    """Advance a point over conditions [B, S, *A] and feed its last frame back: the point after, [B, N, S, C, H, W]."""
+    """Advance a point over conditions [B, S, *A] and feed its last frame back.
+
+    Returns:
+        The point after, and what was seen [B, N, S, C, H, W] in [0, 1].
+    """
     embedded = model.embed(as_floats(conditions))
     made = advance(model, point, embedded, range(embedded.shape[1]), noise)
     previous = model.feedback.next_input(

@@ -1,9 +1,9 @@
-"""The states to come, guessed from the actions: a linear head beside a model that is conditioned on states.
+"""A linear head that predicts the next states, beside a model that is conditioned on states.
 
 Letters: T steps, A condition, K states among its numbers.
-Where a model is given the robot's state before each frame, whoever drives it has no such state to give, and must not take one
-from a recording. The head goes on from the last two conditions: the change of the state is an affine function of both, fitted
-by ridge regression to the training split.
+A model may be given the state of the robot before each frame. While driving there is no such state,
+and it must not be taken from a recording. The head continues from the last two conditions: the
+change of the state is an affine function of both, fitted by ridge regression to the training split.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ _RIDGE = 1e-4  # per row, on standardised numbers
 
 
 class StateHead:
-    """condition[t - 1], condition[t] -> the numbers of condition[t + 1] that are states.
+    """A map from condition[t - 1] and condition[t] to the states in condition[t + 1].
 
     Attributes:
-        indices: which numbers of a condition are states.
-        error: root of the mean squared error of each, one step ahead on held-out episodes, in deviations of that number.
+        indices: the numbers of a condition that are states.
+        error: root mean squared error of each, one step ahead on held-out episodes, in standard
+            deviations of that number.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class StateHead:
     def fit(
         cls, train: Iterable[Array], held_out: Iterable[Array], indices: Sequence[int]
     ) -> StateHead:
-        """From the conditions of whole episodes, each [T, A]."""
+        """Fit to the conditions of whole episodes, each [T, A]."""
         episodes = [np.asarray(rows, np.float64) for rows in train]
         everything = np.concatenate(episodes)
         std = everything.std(0)
@@ -60,7 +61,7 @@ class StateHead:
         return cls(indices, scale, weights, [round(float(e), 4) for e in error])
 
     def following(self, before: Array, now: Array) -> Array:
-        """The states of the next condition [K], from the last two conditions [A]."""
+        """Return the states of the next condition [K], from the last two conditions [A]."""
         inputs = self._inputs(before[None], now[None])
         chosen = list(self.indices)
         found: Array = now[chosen] + (inputs @ self._weights)[0] * self._std[chosen]
@@ -89,10 +90,10 @@ class StateHead:
 
 
 def load_head(folder: Path) -> StateHead | None:
-    """The head of a run, if it has one.
+    """Load the head of a run, if it has one.
 
     Raises:
-        InputError: not what was written.
+        InputError: the file was damaged or edited.
     """
     if not (folder / FILE).exists():
         return None

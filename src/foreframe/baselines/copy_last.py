@@ -1,4 +1,6 @@
-"""`copy_last`: the baseline for a world in which nothing moves. Every future frame is the last context frame.
+"""`copy_last`: the baseline for a world in which nothing moves.
+
+Every future frame is the last context frame.
 
 Letters: B batch, S steps, C channels, H height, W width.
 """

@@ -1,4 +1,6 @@
-"""`mean_frame`: the baseline that knows the scene and nothing else. Every future frame is the training data's mean picture.
+"""`mean_frame`: the baseline that knows the scene and nothing else.
+
+Every future frame is the training data's mean picture.
 
 Letters: B batch, S steps, C channels, H height, W width.
 """

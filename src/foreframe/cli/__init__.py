@@ -1,4 +1,4 @@
-"""The command line: every command is a Python function with the same arguments."""
+"""The command line: each command is a Python function with the same arguments."""
 
 from .entry import main
 

@@ -1,4 +1,7 @@
-"""The commands of the command line. A new one is a line here and what it says in `output`."""
+"""The commands of the command line; a new one is an entry here and a function in `output`.
+
+Summaries may hold placeholders such as `{worlds}` for the names that exist.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,23 @@ from . import output
 
 @dataclass(frozen=True)
 class Command:
-    """`function` ("module:name" under foreframe) is what the verb is; `tell` says what came of it.
+    """A Python function as a command.
 
-    `positionals` are the parameters that are given without a name; `flags` are switches of the command line alone.
+    Attributes:
+        name: the words that call it.
+        usage: its arguments, for the help.
+        summary: what it does, in one line.
+        function: "module:name" under foreframe.
+        report: prints the result.
+        positionals: parameters that are given without a name.
+        flags: switches of the command line alone, with their help.
     """
 
     name: str
     usage: str
     summary: str
     function: str
-    tell: Callable[[Any, output.Arguments], None]
+    report: Callable[[Any, output.Arguments], None]
     positionals: tuple[str, ...] = ()
     flags: Mapping[str, str] = field(default_factory=dict)
 
@@ -29,14 +39,14 @@ _TABLE = (
     Command(
         "demo",
         "[--out runs/demo]",
-        "the main job, in minutes: from no data to a page",
+        "make data, train, evaluate and write a page, in minutes",
         "demonstration:demo",
         output.demonstrated,
     ),
     Command(
         "data make",
         "WORLD OUT [--trajectories N] [--seed S] [--workers W]",
-        "make a clip store from an embedded world (push, push_keys, dance)",
+        "make a clip store from an embedded world ({worlds})",
         "data:make",
         output.made,
         ("world", "out"),
@@ -60,7 +70,7 @@ _TABLE = (
     Command(
         "data inspect",
         "STORE [--json]",
-        "what to know of a store before training on it",
+        "show what to know of a store before training on it",
         "data:inspect",
         output.inspected,
         ("store",),
@@ -77,7 +87,7 @@ _TABLE = (
     Command(
         "data preview",
         "STORE OUT.png|.gif|.webp",
-        "a contact sheet or an animation of a store",
+        "draw a contact sheet or an animation of a store",
         "reporting:preview",
         output.previewed,
         ("store", "out"),
@@ -109,18 +119,23 @@ _TABLE = (
     Command(
         "plot",
         "RUN... --out DIR",
-        "training curves and scores per frame",
+        "plot training curves and scores per frame",
         "reporting:plot",
         output.plotted,
         ("runs",),
     ),
     Command(
-        "report", "RUN", "one page that shows a run", "reporting:report", output.reported, ("run",)
+        "report",
+        "RUN",
+        "write one page that shows a run",
+        "reporting:report",
+        output.reported,
+        ("run",),
     ),
     Command(
         "play",
         "[RUN] [--data STORE] [--port 8765] [--no-browser]",
-        "steer a model in the browser; without RUN those that come with foreframe",
+        "steer a model in the browser; without RUN the pretrained ones",
         "serve:play",
         output.played,
         ("run",),
@@ -128,7 +143,7 @@ _TABLE = (
     Command(
         "publish",
         "RUN OUT --data STORE [--protocol P]",
-        "a model folder to hand on: rounded weights, clips, card",
+        "write a model folder to share: rounded weights, clips, card",
         "reporting:publish",
         output.published,
         ("run", "out"),
@@ -136,7 +151,7 @@ _TABLE = (
     Command(
         "experiment",
         "NAME --data STORE [--seeds 3] [--out DIR] [--any.field VALUE]",
-        "compare arms over seeds: annealing, forcing, learning-rate",
+        "compare arms over seeds: {experiments}",
         "experiments:experiment",
         output.compared,
         ("name",),
@@ -144,10 +159,10 @@ _TABLE = (
     Command(
         "info",
         "",
-        "versions and machine, for a bug report",
+        "print versions and machine, for a bug report",
         "runtime.hardware:info",
         output.informed,
     ),
 )
 
-COMMANDS = {verb.name: verb for verb in _TABLE}
+COMMANDS = {command.name: command for command in _TABLE}

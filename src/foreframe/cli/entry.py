@@ -1,60 +1,91 @@
-"""The command line. Every verb is a Python function with the same arguments; `--config FILE` gives them as YAML.
+"""The command line: run a command, and turn what goes wrong into a line and an exit status.
 
-Nothing heavy is imported before a verb is known, so `foreframe --help` answers at once.
+Nothing heavy is imported before a command is known, so `foreframe --help` answers at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 from ..errors import ForeframeError, InputError, unknown
+from ..plugins import with_names
 from .commands import COMMANDS, Command
 
-_USAGE = "usage: foreframe [--debug] VERB ...\n"
+_USAGE = "usage: foreframe [--debug] COMMAND ...\n"
+_HEAD = "See what the camera will see, given what you will do.\n\n"
+_FOOT = (
+    "\n\n`foreframe COMMAND --help` shows the options of a command; "
+    "--debug shows where an error came from.\n"
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and exit: 0 well, 1 failed, 2 something given cannot be used, 130 interrupted."""
+    """Run a command and exit: 0 done, 1 failed, 2 input that cannot be used, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     try:
-        _run(words)
+        with _plain_warnings():
+            _run(words)
     except ForeframeError as error:
         if debug:
             raise
-        print(f"foreframe: {error}", file=sys.stderr)
-        raise SystemExit(2 if isinstance(error, InputError) else 1) from None
+        _exit(str(error), 2 if isinstance(error, InputError) else 1)
     except KeyboardInterrupt:
-        signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        )  # only tidying up is left: the next one ends that without a word
-        print("foreframe: interrupted; the same command goes on where it was", file=sys.stderr)
-        raise SystemExit(130) from None
+        # Only tidying up is left: the next Ctrl-C ends that silently.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _exit("interrupted; the same command resumes", 130)
     except (MemoryError, RuntimeError) as error:
         if debug or not _of_memory(error):
             raise
-        print(
-            "foreframe: too little memory; take a smaller batch (--training.batch), fewer --samples or --workers, "
-            "or smaller pictures (--size); what was finished is kept",
-            file=sys.stderr,
+        _exit(
+            "too little memory; take a smaller batch (--training.batch), fewer --samples or "
+            "--workers, or smaller pictures (--size); what was finished is kept",
+            1,
         )
-        raise SystemExit(1) from None
     except OSError as error:
         if debug:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"foreframe: {where}{error.strerror or error}; what was finished is kept",
-            file=sys.stderr,
-        )
-        raise SystemExit(1) from None
+        _exit(f"{where}{error.strerror or error}; what was finished is kept", 1)
+
+
+def _exit(message: str, status: int) -> None:
+    print(f"foreframe: {message}", file=sys.stderr)
+    raise SystemExit(status) from None
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print each FutureWarning, such as that of an old name, as one line without its place."""
+    shown = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, FutureWarning):
+            print(f"foreframe: {message}", file=sys.stderr)
+        else:
+            shown(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", FutureWarning)
+        warnings.showwarning = show
+        yield
 
 
 def _of_memory(error: BaseException) -> bool:
-    """Whether memory is what was lacking: Python's own error, or those of torch on a CPU or a GPU."""
+    """Return whether memory was lacking: an error of Python, or of torch on a CPU or a GPU."""
     return (
         isinstance(error, MemoryError)
         or "can't allocate memory" in str(error)
@@ -71,18 +102,16 @@ def _run(words: list[str]) -> None:
 
         print(f"foreframe {__version__}")
         return
-    verb, rest = _find(words)
+    command, rest = _find(words)
     from .parsing import function_of, parse
 
-    arguments = parse(verb, rest)
-    result = function_of(verb)(
-        **{name: value for name, value in arguments.items() if name not in verb.flags}
-    )
-    verb.tell(result, arguments)
+    arguments = parse(command, rest)
+    given = {name: value for name, value in arguments.items() if name not in command.flags}
+    command.report(function_of(command)(**given), arguments)
 
 
 def _find(words: list[str]) -> tuple[Command, list[str]]:
-    """The verb that the words begin with: the longest name that fits."""
+    """Return the command that the words begin with, and the other words; the longest name wins."""
     for length in (2, 1):
         name = " ".join(words[:length])
         if name in COMMANDS:
@@ -92,16 +121,14 @@ def _find(words: list[str]) -> tuple[Command, list[str]]:
         print(_help(group), end="")
         raise SystemExit(0 if len(words) > 1 else 2)
     got = " ".join(words[:2]) if group else words[0]
-    raise unknown("verb", got, group or COMMANDS)
+    raise unknown("command", got, group or COMMANDS)
 
 
 def _help(names: Sequence[str] = ()) -> str:
     shown = {name: COMMANDS[name] for name in names} or COMMANDS
-    width = max(len(f"{name} {verb.usage}") for name, verb in shown.items())
-    lines = [f"  {f'{name} {verb.usage}':<{width}}  {verb.summary}" for name, verb in shown.items()]
-    head = "" if names else "See what the camera will see, given what you will do.\n\n"
-    return (
-        f"{_USAGE}\n{head}"
-        + "\n".join(lines)
-        + "\n\n`foreframe VERB --help` says the options of a verb; --debug shows where an error came from.\n"
-    )
+    width = max(len(f"{name} {command.usage}") for name, command in shown.items())
+    lines = [
+        f"  {f'{name} {command.usage}':<{width}}  {with_names(command.summary)}"
+        for name, command in shown.items()
+    ]
+    return f"{_USAGE}\n{'' if names else _HEAD}" + "\n".join(lines) + _FOOT

@@ -43,14 +43,10 @@ def made(store: Any, given: Arguments) -> None:
         print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
     for line in _size_warning(height, width):
         print(f"  NOTE: {line}")
-    lengths = [e.length for e in store.episodes if e.split == "train"]
     _next(
         f"foreframe data preview {store.path} {store.path}.png",
         _first_training(
-            store.path,
-            {column.role for column in store.columns.values()},
-            _shortest(store),
-            lengths,
+            store.path, {column.role for column in store.columns.values()}, store.longest_clip
         ),
     )
 
@@ -59,25 +55,15 @@ def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
     """What the import found, in words: from the manifest, or what earlier versions kept of it."""
     from ..data.sources.findings import Findings
 
-    found = notes.get("findings")
-    lines = Findings.from_json(found).lines() if found else list(source.get("chosen", ()))
+    kept = notes.get("findings")
+    lines = Findings.from_json(kept).lines() if kept else list(source.get("chosen", ()))
     if "files" in source:
-        lines.insert(0, f"files read: {source['files']['count']}")
+        lines.insert(0, f"files of the source: {source['files']['count']}")
     if source.get("size"):
         lines.append(
             f"pictures brought to {source['size'][0]}x{source['size'][1]} by area average, other aspects: {source['fit']}"
         )
     return [*lines, *(f"NOTE: {warning}" for warning in notes.get("warnings", ()))]
-
-
-def _shortest(store: Any) -> int | None:
-    """The longest clip that every split that is trained, validated and tested on has room for."""
-    longest = [
-        max(e.length - e.withheld for e in store.episodes if e.split == split)
-        for split in _SPLITS
-        if any(e.split == split for e in store.episodes)
-    ]
-    return min(longest, default=None)
 
 
 def _size_warning(height: int, width: int) -> list[str]:
@@ -91,19 +77,19 @@ def _size_warning(height: int, width: int) -> list[str]:
     ]
 
 
-def _first_training(
-    store: str | Path, roles: set[str], longest: int | None = None, train: list[int] | None = None
-) -> str:
+def _first_training(store: str | Path, roles: set[str], longest: int | None = None) -> str:
     """The command that trains on a store for the first time, with a horizon that its episodes have room for."""
     recipe = "pose-dance" if "label" in roles else "push-tiny"
     command = f"foreframe train {recipe} --data {store} --out runs/first"
     if longest is None:
         return command
-    from ..training import resolve
+    import yaml
 
-    clip = resolve(recipe).clip
-    if longest < clip.n_past + clip.horizon:
-        n_past = max(1, min(clip.n_past, longest // 2))
+    from ..plugins import RECIPES
+
+    clip = yaml.safe_load(RECIPES.text(recipe))["clip"]
+    if longest < clip["n_past"] + clip["horizon"]:
+        n_past = max(1, min(clip["n_past"], longest // 2))
         command += f" --clip.n_past {n_past} --clip.horizon {max(1, longest - n_past)}"
     if not roles & {"action", "state", "label"}:
         command += " --clip.conditions []"
@@ -159,7 +145,9 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
         print(f"  NOTE       {warning}")
     _next(
         _first_training(
-            found["store"], {condition["role"] for condition in found["conditions"].values()}
+            found["store"],
+            {condition["role"] for condition in found["conditions"].values()},
+            found["longest_clip"],
         )
     )
 

@@ -1,133 +1,207 @@
-"""From words to a function's arguments: types, defaults and help come from its signature and docstring."""
+"""From words to a function's arguments.
+
+Types, defaults and help come from the function's signature and docstring.
+"""
 
 from __future__ import annotations
 
 import collections.abc
 import importlib
 import inspect
+import re
+import textwrap
 import typing
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import InputError, unknown
+from ..plugins import with_names
 from .commands import Command
 
 
-def function_of(verb: Command) -> Callable[..., Any]:
-    """The Python function that a verb is."""
-    module, name = verb.function.split(":")
+def function_of(command: Command) -> Callable[..., Any]:
+    """Return the Python function that a command is."""
+    module, name = command.function.split(":")
     found: Callable[..., Any] = getattr(importlib.import_module(f"foreframe.{module}"), name)
     return found
 
 
-def parse(verb: Command, words: list[str]) -> dict[str, Any]:
-    """The arguments of the verb's function. Dotted options go into `changes`, if it takes them.
+def parse(command: Command, words: list[str]) -> dict[str, Any]:
+    """Return the arguments of a command's function.
+
+    If the function takes `changes`, dotted options and their shorthands go there.
 
     Raises:
-        InputError: an unknown option, naming the nearest; a value of the wrong type; something missing.
+        InputError: an unknown option, naming the nearest; a value of the wrong type; a missing
+            argument.
     """
-    from jsonargparse import ArgumentError, ArgumentParser
+    from jsonargparse import ArgumentError
 
-    function = function_of(verb)
-    parameters = inspect.signature(function).parameters
-    changes, words = _changes(words) if "changes" in parameters else ({}, words)
-    own_config = "config" in parameters
-    parser = ArgumentParser(
-        prog=f"foreframe {verb.name}", description=verb.summary, exit_on_error=False
-    )
-    if not own_config:
-        parser.add_argument("--config", action="config", help="a YAML file with these options")
-    parser.add_function_arguments(function, as_positional=False, skip={"changes"})
-    for flag, text in verb.flags.items():
-        parser.add_argument(f"--{flag}", type=bool, default=False, help=text)
-    if "-h" in words or "--help" in words:
-        print(_help(verb, parser))
+    function = function_of(command)
+    asks_help = "-h" in words or "--help" in words
+    configurable = "changes" in inspect.signature(function).parameters
+    changes, words = _take_changes(words) if configurable and not asks_help else ({}, words)
+    parser = _parser(command, function)
+    if asks_help:
+        print(_help(command, parser, configurable))
         raise SystemExit(0)
     try:
-        given = parser.parse_args(_spelt_out(verb, words, function)).as_dict()
+        given = parser.parse_args(_spelt_out(command, words, function)).as_dict()
     except (ArgumentError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"{verb.name}: {' '.join(str(error).split())}; `foreframe {verb.name} --help` says the options"
+            f"{command.name}: {' '.join(str(error).split())}; "
+            f"`foreframe {command.name} --help` shows the options"
         ) from None
-    given.pop("config", None) if not own_config else None
+    if "config" not in inspect.signature(function).parameters:
+        del given["config"]
     arguments = {
         key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
     }
     return arguments | ({"changes": changes} if changes else {})
 
 
-def _changes(words: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """`--any.field VALUE` and `--any.field=VALUE` as {"any.field": value}, and the other words."""
-    import yaml
+def _parser(command: Command, function: Callable[..., Any]) -> Any:
+    from jsonargparse import ArgumentParser
 
+    parameters = inspect.signature(function).parameters
+    parser = ArgumentParser(prog=f"foreframe {command.name}", exit_on_error=False)
+    if "config" not in parameters:
+        parser.add_argument("--config", action="config", help="a YAML file with these options")
+    variable = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
+    skip = {"changes", *(_shorthands() if variable else ())}
+    parser.add_function_arguments(function, as_positional=False, skip=skip)
+    for flag, text in command.flags.items():
+        parser.add_argument(f"--{flag}", type=bool, default=False, help=text)
+    return parser
+
+
+def _shorthands() -> dict[str, str]:
+    """Options that stand for a configuration field."""
+    from ..training.config import SHORTHANDS
+
+    return SHORTHANDS
+
+
+def _take_changes(words: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return `--any.field VALUE` and shorthands as {"any.field": value}, and the other words."""
     changes: dict[str, Any] = {}
     rest: list[str] = []
-    waiting = iter(words)
-    for word in waiting:
+    shorthands, waiting = _shorthands(), list(words)
+    while waiting:
+        word = waiting.pop(0)
         name, equals, value = word.removeprefix("--").partition("=")
-        if not word.startswith("--") or "." not in name:
+        short = name.replace("-", "_") in shorthands
+        if not word.startswith("--") or not (short or "." in name):
             rest.append(word)
             continue
-        text = value if equals else next(waiting, None)
-        if text is None:
+        field = shorthands[name.replace("-", "_")] if short else name
+        values = [value] if equals else _take_values(field if short else "", waiting)
+        if not values:
             raise InputError(f"--{name} has no value; expected --{name} VALUE")
-        try:
-            changes[name] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            changes[name] = text
+        many = short and field == "clip.conditions"
+        changes[field] = _yaml(_listed(values) if many else values[0])
     return changes, rest
 
 
-def _spelt_out(verb: Command, words: list[str], function: Callable[..., Any]) -> list[str]:
-    """Words as the parser wants them: positionals by name, flags with a value, lists in brackets."""
-    kinds = typing.get_type_hints(function) | dict.fromkeys(verb.flags, bool)
-    known = {
-        f"--{name.replace('_', '-')}": name for name in kinds if name not in ("return", "changes")
-    } | {"--config": "config"}
-    positionals, spelt = list(verb.positionals), []
-    waiting = list(words)
+def _take_values(shorthand: str, waiting: list[str]) -> list[str]:
+    """Take the words that are an option's value from `waiting`."""
+    if shorthand == "clip.conditions":
+        return _take(waiting)
+    if shorthand == "training.compile":
+        return [waiting.pop(0)] if waiting[:1] in (["true"], ["false"]) else ["true"]
+    return [waiting.pop(0)] if waiting else []
+
+
+def _yaml(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _spelt_out(command: Command, words: list[str], function: Callable[..., Any]) -> list[str]:
+    """Return words as the parser wants them: every value after `--name=`, lists in brackets."""
+    kinds = _kinds(command, function)
+    options = {f"--{name.replace('_', '-')}": name for name in kinds}
+    positionals, spelt, waiting = list(command.positionals), [], list(words)
     while waiting:
         word = waiting.pop(0)
         if not word.startswith("--"):
-            name = _next_positional(verb, positionals, word)
+            name = _next_positional(command, positionals, word)
             many = _is_tuple(kinds[name])
-            values = [word, *(_take(waiting) if many else [])]
-            spelt.append(f"--{name}={_listed(values) if many else word}")
+            spelt.append(f"--{name}={_listed([word, *_take(waiting)]) if many else word}")
             continue
         option, equals, value = word.partition("=")
-        if option.replace("_", "-") not in known:
-            raise unknown(f"option of {verb.name}", option, known)
-        name = known[option.replace("_", "-")]
+        option = option.replace("_", "-")
+        if option not in options:
+            raise unknown(
+                f"option of {command.name}", word.partition("=")[0], _known(options, function)
+            )
+        name = options[option]
         if name in positionals:
             positionals.remove(name)
-        kind = kinds.get(name, str)
-        if kind is bool and not equals:
-            values = [waiting.pop(0)] if waiting and waiting[0] in ("true", "false") else ["true"]
-        else:
-            values = [value] if equals else _take(waiting) if _is_tuple(kind) else waiting[:1]
-            del waiting[: 0 if equals or _is_tuple(kind) else 1]
+        values = [value] if equals else _values_of(kinds[name], waiting)
         if not values or (not equals and values[0].startswith("--")):
             raise InputError(f"{option} has no value; expected {option} VALUE")
-        spelt.append(f"--{name}={_listed(values) if _is_tuple(kind) else values[0]}")
-    parameters = inspect.signature(function).parameters
-    needed = [name for name in positionals if parameters[name].default is inspect.Parameter.empty]
-    if needed and not any(word.startswith("--config") for word in words):
-        raise InputError(
-            f"{verb.name} needs {needed[0].upper()}; expected: foreframe {verb.name} {verb.usage}"
-        )
+        spelt.append(f"--{name}={_listed(values) if _is_tuple(kinds[name]) else values[0]}")
+    _check_complete(command, function, positionals, words)
     return spelt
 
 
-def _next_positional(verb: Command, left: list[str], word: str) -> str:
+def _kinds(command: Command, function: Callable[..., Any]) -> dict[str, Any]:
+    """The type of every option."""
+    hints = typing.get_type_hints(function)
+    named = {
+        name: hints.get(name, str)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if name != "changes" and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+    return {"config": str} | named | dict.fromkeys(command.flags, bool)
+
+
+def _known(options: dict[str, str], function: Callable[..., Any]) -> list[str]:
+    """The options to suggest, shorthands among them."""
+    configurable = "changes" in inspect.signature(function).parameters
+    shorthands = _shorthands() if configurable else ()
+    return [*options, *(f"--{name.replace('_', '-')}" for name in shorthands)]
+
+
+def _values_of(kind: Any, waiting: list[str]) -> list[str]:
+    """Take the words that are the value of an option of this type from `waiting`."""
+    if kind is bool:
+        return [waiting.pop(0)] if waiting[:1] in (["true"], ["false"]) else ["true"]
+    if _is_tuple(kind):
+        return _take(waiting)
+    return [waiting.pop(0)] if waiting else []
+
+
+def _next_positional(command: Command, left: list[str], word: str) -> str:
     if not left:
-        raise InputError(f"{word!r} is one too many; expected: foreframe {verb.name} {verb.usage}")
+        raise InputError(
+            f"{word!r} is one too many; expected: foreframe {command.name} {command.usage}"
+        )
     return left.pop(0)
 
 
+def _check_complete(
+    command: Command, function: Callable[..., Any], left: list[str], words: list[str]
+) -> None:
+    """Raise an InputError if a positional argument without a default is left."""
+    parameters = inspect.signature(function).parameters
+    needed = [name for name in left if parameters[name].default is inspect.Parameter.empty]
+    if needed and not any(word.startswith("--config") for word in words):
+        raise InputError(
+            f"{command.name} needs {needed[0].upper()}; "
+            f"expected: foreframe {command.name} {command.usage}"
+        )
+
+
 def _take(waiting: list[str]) -> list[str]:
-    """The words up to the next option, taken away from `waiting`."""
+    """Take the words up to the next option from `waiting`."""
     end = next((i for i, word in enumerate(waiting) if word.startswith("--")), len(waiting))
     taken, waiting[:end] = waiting[:end], []
     return taken
@@ -140,7 +214,7 @@ def _is_tuple(kind: Any) -> bool:
 
 
 def _listed(values: list[str]) -> str:
-    """`64 64`, `64,64` and `[64, 64]` are the same list.
+    """Return `64 64`, `64,64` or `[64, 64]` as one list.
 
     >>> _listed(["64", "64"]), _listed(["action,state"])
     ('[64,64]', '[action,state]')
@@ -149,7 +223,32 @@ def _listed(values: list[str]) -> str:
     return joined if joined.startswith("[") else f"[{joined}]"
 
 
-def _help(verb: Command, parser: Any) -> str:
+def _help(command: Command, parser: Any, configurable: bool) -> str:
+    for action in parser._actions:
+        action.help = with_names(action.help) if action.help else action.help
+    parser.formatter_class = _formatter()
     text: str = parser.format_help()
     options = text[text.index("options:") :] if "options:" in text else text
-    return f"usage: foreframe {verb.name} {verb.usage}\n\n{verb.summary}\n\n{options.rstrip()}"
+    options = re.sub(r"--\w+", lambda found: found[0].replace("_", "-"), options)
+    parts = [
+        f"usage: foreframe {command.name} {command.usage}",
+        with_names(command.summary),
+        options.rstrip(),
+    ]
+    if configurable:
+        from ..training.documentation import help_text
+
+        parts.append(help_text())
+    return "\n\n".join(parts)
+
+
+def _formatter() -> type:
+    from jsonargparse import DefaultHelpFormatter
+
+    class WholeNames(DefaultHelpFormatter):  # type: ignore[misc]
+        """Wrap help texts at spaces only, so that names with dashes stay whole."""
+
+        def _split_lines(self, text: str, width: int) -> list[str]:
+            return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+    return WholeNames

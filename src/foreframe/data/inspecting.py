@@ -44,6 +44,7 @@ def inspect(store: str | Path) -> dict[str, Any]:
         "frames": sum(lengths),
         "withheld_frames": sum(e.withheld for e in opened.episodes),
         "frames_per_episode": [min(lengths), max(lengths)],
+        "longest_clip": opened.longest_clip,
         "frame": {"height": height, "width": width, "channels": channels},
         "frames_per_second": opened.frames_per_second,
         "conditions": {

@@ -72,11 +72,17 @@ class Mixture:
         )
 
     def windows(
-        self, split: str, length: int, conditions: Sequence[str], every: int = 1, apart: int = 0
+        self,
+        split: str,
+        length: int,
+        conditions: Sequence[str],
+        stride: int = 1,
+        detached_context: int = 0,
     ) -> MixedWindows:
         """The windows of a split of all stores."""
         parts = [
-            Windows(store, split, length, conditions, every, apart=apart) for store in self.stores
+            Windows(store, split, length, conditions, stride, detached_context=detached_context)
+            for store in self.stores
         ]
         return MixedWindows(tuple(parts), self.weights)
 

@@ -144,6 +144,14 @@ class ClipStore:
             )
         return episodes
 
+    @property
+    def longest_clip(self) -> int:
+        """How many frames a clip may have so that every split with episodes has room for one."""
+        return min(
+            max(e.seen for e in self.episodes if e.split == split)
+            for split in {e.split for e in self.episodes}
+        )
+
     def source_files(self) -> dict[str, list[int | str]]:
         """Fingerprints of the files that the store was made from; empty for stores written before they were kept."""
         file = self.path / SOURCE_FILES

@@ -25,11 +25,19 @@ _GOLDEN = (5**0.5 - 1) / 2  # its multiples fill [0, 1) evenly
 
 
 class Windows:
-    """Every window of `length` frames that starts at frame 0, `every`, 2 `every`, ... of an episode, numbered in order.
+    """All windows of a fixed length that begin at every `stride`-th frame of an episode, numbered.
 
-    Of each window the first `given` frames are there to see: all of them, unless less is asked for. With `apart` the first
-    so many frames, the context, are not those before the others but from another place of the same episode: where exactly
-    depends on the window's number alone, and the places are spread evenly over the episode.
+    Args:
+        store: the store to cut from.
+        split: name of the split.
+        length: frames of a window.
+        conditions: column names or roles that are known before each frame is seen.
+        stride: frames between the starts of two windows of an episode.
+        visible: frames of a window that have to be in the store; all of them unless given, fewer
+            where the rest is withheld.
+        detached_context: that many first frames, the context, are taken from another place of the
+            same episode. The place depends on the window's number alone, and the places are spread
+            evenly over the episode.
     """
 
     def __init__(
@@ -38,19 +46,16 @@ class Windows:
         split: str,
         length: int,
         conditions: Sequence[str],
-        every: int = 1,
-        given: int | None = None,
-        apart: int = 0,
+        stride: int = 1,
+        visible: int | None = None,
+        detached_context: int = 0,
     ) -> None:
-        self.store, self.split, self.length, self.every, self.apart = (
-            store,
-            split,
-            length,
-            every,
-            apart,
-        )
+        self.store, self.split, self.length = store, split, length
+        self.stride, self.detached_context = stride, detached_context
         self.columns = store.resolve(conditions)
-        spare = 0 if given is None else length - given  # frames of a window that may be withheld
+        spare = (
+            0 if visible is None else length - visible
+        )  # frames of a window that may be withheld
         room = [(e, min(e.length, e.seen + spare)) for e in store.of_split(split)]
         self.episodes = [e for e, frames in room if frames >= length]
         if not self.episodes:
@@ -59,7 +64,7 @@ class Windows:
                 f"clips of {length} frames were asked for (context + horizon), but the longest episode of split {split!r} "
                 f"in {store.path} has {longest}: ask for a shorter horizon"
             )
-        counts = [(frames - length) // every + 1 for _, frames in room if frames >= length]
+        counts = [(frames - length) // stride + 1 for _, frames in room if frames >= length]
         self._ends = list(itertools.accumulate(counts))
 
     def __len__(self) -> int:
@@ -69,7 +74,7 @@ class Windows:
         """The episode and the first frame in it of window `index`."""
         number = bisect.bisect_right(self._ends, index)
         first = index - (self._ends[number - 1] if number else 0)
-        return self.episodes[number], first * self.every
+        return self.episodes[number], first * self.stride
 
     def clips(self, indices: Sequence[int]) -> Batch:
         """Windows as a batch: frames uint8 [B, T, C, H, W] (channels last in memory), conditions [B, T, *A].
@@ -96,10 +101,11 @@ class Windows:
     def _spans(self, index: int) -> tuple[Episode, list[tuple[int, int]]]:
         """The episode of a window, and the pieces of it that the window is made of: first frame and length of each."""
         episode, first = self.place(index)
-        if not self.apart:
+        context = self.detached_context
+        if not context:
             return episode, [(first, self.length)]
-        elsewhere = int(index * _GOLDEN % 1 * (episode.seen - self.apart + 1))
-        return episode, [(elsewhere, self.apart), (first + self.apart, self.length - self.apart)]
+        elsewhere = int(index * _GOLDEN % 1 * (episode.seen - context + 1))
+        return episode, [(elsewhere, context), (first + context, self.length - context)]
 
     def conditions(self, episode: Episode, first: int, count: int) -> Array:
         """What is known before frames `first` ... of an episode are seen: [count, *A]."""

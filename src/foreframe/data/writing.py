@@ -55,6 +55,8 @@ class StoreWriter:
         self._files = {name: self._path(name).open("ab") for name in self.columns}
         self._pending: list[str] = []
         self._sure = time.monotonic()
+        journal = self.folder / _JOURNAL
+        self._journal_bytes = journal.stat().st_size if journal.exists() else 0
         self.warnings: list[str] = []
 
     def _path(self, name: str) -> Path:
@@ -163,9 +165,13 @@ class StoreWriter:
             file.flush()
             os.fsync(file.fileno())
         with (self.folder / _JOURNAL).open("a") as journal:
+            journal.truncate(
+                self._journal_bytes
+            )  # an interrupted call may have written its lines already
             journal.write("".join(self._pending))
             journal.flush()
             os.fsync(journal.fileno())
+        self._journal_bytes += sum(len(line.encode()) for line in self._pending)
         self._pending, self._sure = [], time.monotonic()
 
     def finish(self, notes: Mapping[str, Any], files: Mapping[str, Any] | None = None) -> ClipStore:
@@ -198,7 +204,7 @@ class StoreWriter:
             if column.role in ("action", "state"):
                 manifest["statistics"][name] = _measure(values[training])
             elif column.role == "frames":
-                np.save(self.folder / MEAN, _mean_picture(values, training))
+                np.save(self.folder / MEAN, _mean_picture(self._path(name), column, training))
                 manifest["mean_frame"] = digest_file(self.folder / MEAN)
         if files is not None:
             write_json(self.folder / SOURCE_FILES, files)
@@ -256,10 +262,12 @@ def _measure(values: Array) -> dict[str, list[float]]:
     return {key: [float(v) for v in value] for key, value in found.items()}
 
 
-def _mean_picture(frames: Array, training: Array) -> Array:
-    total = np.zeros(frames.shape[1:])
+def _mean_picture(file: Path, column: Column, training: Array) -> Array:
+    total = np.zeros(column.shape)
     for block in np.array_split(training, max(1, len(training) // 512)):
+        frames = np.memmap(file, column.dtype, "r").reshape(-1, *column.shape)
         total += frames[block].astype(np.float64).sum(0)
+        del frames  # what was mapped counts as memory of this process until it is let go
     return (total / max(len(training), 1) / 255).astype(np.float32)
 
 

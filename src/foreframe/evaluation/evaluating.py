@@ -136,7 +136,7 @@ def _used(task: Task) -> UsedProtocol:
         about=chosen.about,
         n_past=task.n_past,
         horizon=windows.length - task.n_past,
-        clip_starts="first frame" if chosen.every == 0 else f"every {windows.every} frames",
+        clip_starts="first frame" if chosen.every == 0 else f"every {windows.stride} frames",
         conditions=tuple(windows.columns),
         future_states_given=task.model.spec.uses_future_state,
     )

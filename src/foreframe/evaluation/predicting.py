@@ -1,6 +1,7 @@
 """Draw and reconstruct futures of clips, for scores and for pictures.
 
-Letters: B clips, N samples, T frames, S predicted frames, C channels, H height, W width, A condition.
+Letters: B clips, N samples, T frames, S predicted frames, C channels, H height, W width, A
+condition.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ def sample_futures(model: Model, clip: Batch, n_past: int, noise: Noise) -> Tens
 
 @torch.no_grad()
 def reconstruct(model: Model, clip: Batch, n_past: int, noise: Noise) -> tuple[Tensor, Rollout]:
-    """Predict with z from the posterior of the true future, own frames fed back: what a perfect z would give.
+    """Predict with z from the posterior of the true future, own frames fed back.
+
+    This is what a perfect z would give.
 
     Returns:
         Frames [B, S, C, H, W] in [0, 1], and the rollout.

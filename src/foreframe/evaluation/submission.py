@@ -23,7 +23,8 @@ def write_submission(
 ) -> Path:
     """Write a prior sample of every window.
 
-    The header is `id,0..CHW-1`; values are integers round(255 x) in C-H-W order; context frames are included.
+    The header is `id,0..CHW-1`; values are integers round(255 x) in C-H-W order; context frames are
+    included.
     """
     channels, height, width = model.spec.frame
     lines = [",".join(["id", *(str(i) for i in range(channels * height * width))])]

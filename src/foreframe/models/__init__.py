@@ -1,6 +1,7 @@
-"""Models: one file each, found by its name.
+"""Models: a file each, found by its name.
 
-A model's module holds one subclass of `Model`; the keyword arguments of its constructor, beside `spec`, are its options.
+A model's module holds one subclass of `Model`; the keyword arguments of its constructor, beside
+`spec`, are its options.
 """
 
 from ._weights import CONFIG, WEIGHTS, build, check_fits, describe, load, model_class, save

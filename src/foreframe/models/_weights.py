@@ -42,7 +42,10 @@ def model_class(name: str) -> type[Model]:
 
 
 def build(name: str, spec: ClipSpec, options: Mapping[str, Any]) -> Model:
-    """A model with fresh weights. Options it does not have name the nearest ones."""
+    """Build a model with fresh weights.
+
+    An unknown option is an error that names the nearest ones.
+    """
     kind = model_class(name)
     known = list(inspect.signature(kind).parameters)[1:]
     for option in options:
@@ -59,9 +62,10 @@ def save(
     notes: Mapping[str, Any],
     dtype: torch.dtype | None = None,
 ) -> None:
-    """Weights and what builds the model, in a folder that `load` takes. Each file is written whole or not at all.
+    """Write weights and what builds the model into a folder that `load` takes.
 
-    With a `dtype` weights are rounded to it; whoever loads them computes in float32 all the same.
+    Files are written atomically.
+    With a `dtype` weights are rounded to it; a loaded model computes in float32 all the same.
     """
     from safetensors.torch import save as to_bytes
 
@@ -85,7 +89,7 @@ def save(
 
 
 def describe(folder: str | Path) -> dict[str, Any]:
-    """What the weights in a run or model folder say of themselves: model, options, spec, notes.
+    """Read what the weights in a run or model folder are of: model, options, spec, notes.
 
     Raises:
         InputError: not a run, no weights yet, or not what was written.
@@ -110,7 +114,7 @@ def describe(folder: str | Path) -> dict[str, Any]:
 
 
 def load(folder: str | Path) -> Model:
-    """The model of a run folder, with its best weights, in evaluation mode.
+    """Load the model of a run folder, with its best weights, in evaluation mode.
 
     Raises:
         InputError: not a run; weights of another model, with what differs; not what was written.
@@ -147,7 +151,7 @@ def load(folder: str | Path) -> Model:
 
 
 def _digest_of(weights: Mapping[str, Tensor]) -> str:
-    """A digest of all tensors; safetensors has no checksum of its own."""
+    """Return a digest of all tensors; safetensors has no checksum."""
     state = hashlib.blake2b(digest_size=16)
     for key, value in sorted(weights.items()):
         state.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
@@ -156,7 +160,7 @@ def _digest_of(weights: Mapping[str, Tensor]) -> str:
 
 
 def check_fits(model: Model, weights: Mapping[str, Any], where: str) -> None:
-    """An error with the difference, if the weights are not this model's."""
+    """Raise InputError with the difference, if the weights are not of this model."""
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     got = {key: tuple(value.shape) for key, value in weights.items()}
     if expected != got:

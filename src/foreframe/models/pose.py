@@ -1,14 +1,19 @@
-"""`pose`: the published pose-conditioned model that dances from one frame: full resolution, no memory but the last frame.
+"""`pose`: the published pose-conditioned model that dances from one frame.
+
+It works at full resolution and remembers the last frame only.
 
 Letters: B batch, S steps, R rows (S * B), D channels, H height, W width, Z = 12 latent channels.
-1,585,620 parameters at the published sizes with a fixed prior. Every convolution works at full resolution; a label image
-says where the limbs are at each step. Corrected against the published code, without a parameter more: the generator is
-trained with z of the posterior, batch normalisation is in evaluation mode at test time, and own frames are clamped before
-they are fed back. `label_activation=True` puts a LeakyReLU where the published code has one of slope 1 by accident.
+1,585,620 parameters at the published sizes with a fixed prior.
+Every convolution works at full resolution; a label image says where the limbs are at each step.
+Corrected against the published code, with the same parameters: the generator is trained with z of
+the posterior, batch normalisation is in evaluation mode at test time, and own frames are clamped
+before they are fed back.
+`label_activation=True` puts a LeakyReLU where the published code has one of slope 1 by accident.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -16,18 +21,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..clips import ClipSpec
-from ..errors import InputError
 from ..gaussian import Gaussian
 from ..model import Features, Model, PixelFeedback, Step
 from ..nn.depthwise import DepthwiseBlock, PlainResidualBlock
 from ..nn.folding import fold_steps, unfold_steps
+from ..nn.latent import draw
+from ..nn.requirements import choose, require_labels
 from ..nn.step_batch_norm import StepBatchNorm
 
-_FRAME, _LABEL, _LATENT = (
-    128,
-    32,
-    12,
-)  # channels of a frame's code, a label's embedding, and the latent
+_FRAME, _LABEL, _LATENT = 128, 32, 12  # channels of a code, an embedded label and the latent
+_ACTIVATION_SLOPE = 0.2
 
 
 class Pose(Model):
@@ -37,7 +40,16 @@ class Pose(Model):
         spec: what clips look like; the label images have the size of the frames.
         prior: `fixed` N(0, I), or `learned` from the frame before and the label.
         output: `linear` as published, or `sigmoid`.
-        label_activation: whether activations that are accidentally the identity in the published code are LeakyReLU(0.2).
+        label_activation: whether activations that are accidentally the identity in the published
+            code are LeakyReLU(0.2).
+
+    Example:
+        >>> Pose(ClipSpec((3, 32, 64), (3, 32, 64))).latent_shapes
+        ((12, 32, 64),)
+
+    References:
+        Sohn et al. 2015 (Learning structured output representation using deep conditional
+        generative models) for the CVAE.
     """
 
     feedback = PixelFeedback()
@@ -51,23 +63,15 @@ class Pose(Model):
     ) -> None:
         super().__init__(spec)
         colours, height, width = spec.frame
-        if len(spec.condition) != 3 or spec.condition[1:] != (height, width):
-            raise InputError(
-                f"pose takes one label image of {height}x{width} a frame as its condition, "
-                f"got conditions of shape {list(spec.condition)}: choose a label column with --conditions"
-            )
+        require_labels("pose", spec)
         self.latent_shapes = ((_LATENT, height, width),)
-        activation = nn.LeakyReLU(0.2) if label_activation else nn.Identity()
+        activation = nn.LeakyReLU(_ACTIVATION_SLOPE) if label_activation else nn.Identity()
         self.frame_encoder = frame_encoder(colours)
         self.label_encoder = LabelEncoder(spec.condition[0], activation)
         self.posterior = GaussianPredictor(activation)
-        self.prior: nn.Module = (
-            GaussianPredictor(activation) if prior == "learned" else StandardPredictor()
-        )
+        self.prior: nn.Module = choose("prior", prior, PRIORS)(activation)
         self.fusion = fusion()
-        self.generator = nn.Sequential(
-            generator(colours), nn.Sigmoid() if output == "sigmoid" else nn.Identity()
-        )
+        self.generator = nn.Sequential(generator(colours), choose("output", output, OUTPUTS)())
 
     def encode(self, frames: Tensor, conditions: Tensor) -> Features:
         return Features(unfold_steps(self.frame_encoder(fold_steps(frames)), frames.shape[1]), ())
@@ -91,9 +95,8 @@ class Pose(Model):
         )
         prior = self.prior(previous, condition)
         posterior = None if target is None else self.posterior(target, condition)
-        z = (prior if posterior is None else posterior).sample(noise[0])
-        code = torch.cat([previous, z.to(previous.dtype)], 1)
-        return state, Step(code, None if posterior is None else (posterior,), (prior,))
+        latent = draw(prior, posterior, noise[0])
+        return state, latent.step(torch.cat([previous, latent.z.to(previous.dtype)], 1))
 
     def decode(self, code: Tensor, conditions: Tensor, skips: tuple[Tensor, ...]) -> Tensor:
         frame, z = code.split((_FRAME, _LATENT), 2)
@@ -102,7 +105,10 @@ class Pose(Model):
 
 
 class LabelEncoder(nn.Module):
-    """Label images to 32 channels; the only batch normalisation of the model, over each step alone."""
+    """Label images to 32 channels.
+
+    It has the only batch normalisation of the model, over each step separately.
+    """
 
     def __init__(self, colours: int, activation: nn.Module) -> None:
         super().__init__()
@@ -140,10 +146,20 @@ class GaussianPredictor(nn.Module):
 
 
 class StandardPredictor(nn.Module):
-    """N(0, I) with a predictor's signature."""
+    """N(0, I) with the signature of a predictor."""
+
+    def __init__(self, activation: nn.Module) -> None:
+        super().__init__()
 
     def forward(self, code: Tensor, label: Tensor) -> Gaussian:
         return Gaussian.standard(code[:, :_LATENT])
+
+
+PRIORS: Mapping[str, type[GaussianPredictor | StandardPredictor]] = {
+    "fixed": StandardPredictor,
+    "learned": GaussianPredictor,
+}
+OUTPUTS: Mapping[str, type[nn.Module]] = {"linear": nn.Identity, "sigmoid": nn.Sigmoid}
 
 
 def frame_encoder(colours: int) -> nn.Sequential:

@@ -1,11 +1,16 @@
-"""`pose_compact`: a small pose-conditioned model that remembers one frame and its pose, and never looks at its own pictures.
+"""`pose_compact`: a small pose-conditioned model that remembers a frame and its pose.
+
+It is not fed its own pictures.
 
 Letters: B batch, S steps, R rows (B * S), D channels, H height, W width, G code, Z latent.
-What a frame shows beside its pose - who dances, in what clothes, before which wall - comes from the context frame and the
-label it was seen with. The label of step t says where the limbs are; a latent state says what no label tells: cloth, hair,
-light. What a limb looks like is looked up where the context's label is like the label of step t. The decoder is a U-Net over all
-that, and composes: masks take new pixels, those that were looked up, or those of the context frame. As nothing is fed back,
-frame 629 is as good as frame 1.
+What a frame shows beside its pose (the dancer, clothes, the wall) comes from the context frame and
+its label.
+The label of step t says where the limbs are; a latent state says what labels do not: cloth, hair,
+light.
+What a limb looks like is looked up where the label of the context is like the label of step t.
+The decoder is a U-Net over all that. It composes pictures: masks choose between new pixels, those
+that were looked up, and those of the context frame. As nothing is fed back, frame 629 is as good as
+frame 1.
 """
 
 from __future__ import annotations
@@ -18,34 +23,44 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..clips import ClipSpec
-from ..errors import InputError
 from ..model import Features, LatentFeedback, Model, Step
 from ..nn.attention import LookUp
 from ..nn.folding import fold, unfold
-from ..nn.recurrent import GaussianLstm, LstmStack, LstmState
-from ..nn.residual import FilmBlock, ResidualBlock, group_norm
+from ..nn.latent_lstms import LatentLstms, LstmStates
+from ..nn.recurrent import GaussianLstm, LstmStack
+from ..nn.requirements import halved_size, require_labels
+from ..nn.residual import FilmBlock, ResidualEncoder
 
-_PATCH = 2  # pixels a side that enter as channels
+_PATCH = 2  # pixels per side that enter as channels
 _GLANCE = (2, 4, 8)  # channels, height and width of the label as the latent state sees it
 _MASK_BIAS = -2.0  # begin by keeping the context frame
 
 
 class State(NamedTuple):
+    """The code of the last context frame and the states of the LSTMs."""
+
     origin: Tensor
-    posterior: LstmState
-    prior: LstmState
-    predictor: LstmState
+    lstms: LstmStates
 
 
-class PoseCompact(Model):
-    """Label images to pictures of who was seen in the context.
+class PoseCompact(LatentLstms, Model):
+    """A model from label images to pictures of the person seen in the context.
 
     Args:
-        spec: what clips look like; the label images have the size of the frames, H and W are multiples of 16.
+        spec: what clips look like; the label images have the size of the frames, H and W are
+            multiples of 16.
         code: G, size of a frame's code.
         latent: Z.
         width: of every LSTM.
         channels: of the picture networks at 1/2, 1/4, 1/8 and 1/16 of the size.
+
+    Example:
+        >>> PoseCompact(ClipSpec((3, 32, 64), (3, 32, 64))).latent_shapes
+        ((8,),)
+
+    References:
+        Denton & Fergus 2018 (arXiv 1802.07687) for the recurrence;
+        Ronneberger et al. 2015 (arXiv 1505.04597) for the U-Net.
     """
 
     feedback = LatentFeedback()
@@ -59,13 +74,14 @@ class PoseCompact(Model):
         channels: tuple[int, int, int, int] = (32, 64, 96, 128),
     ) -> None:
         super().__init__(spec)
-        bottom = _bottom(spec, 2 ** len(channels))
+        bottom = halved_size("pose_compact", spec, len(channels))
+        require_labels("pose_compact", spec)
         self.latent_shapes = ((latent,),)
         label = channels[0]
         glance = _GLANCE[0] * _GLANCE[1] * _GLANCE[2]
         self.embedding = nn.Conv2d(_PATCH**2 * spec.condition[0], label, 3, padding=1)
         self.glance = nn.Conv2d(label, _GLANCE[0], 1)
-        self.encoder = Encoder(spec.frame[0], label, channels, code, bottom)
+        self.encoder = ResidualEncoder(_PATCH**2 * spec.frame[0] + label, channels, code, bottom)
         self.decoder = Decoder(spec.frame[0], label, channels, code)
         self.posterior = GaussianLstm(2 * code + glance, width, latent)
         self.prior = GaussianLstm(code + glance, width, latent)
@@ -73,19 +89,18 @@ class PoseCompact(Model):
         self.predictor_out = nn.Linear(width, code)
 
     def encode(self, frames: Tensor, conditions: Tensor) -> Features:
-        return self.encoder(frames, conditions)
+        """Skips: the frame itself, its label, then a picture per stage."""
+        steps, pixels = frames.shape[1], F.pixel_unshuffle(fold(frames), _PATCH)
+        code, pictures = self.encoder(torch.cat([pixels, fold(conditions).to(pixels.dtype)], 1))
+        skips = (frames, conditions, *(unfold(picture, steps) for picture in pictures))
+        return Features(unfold(code, steps), skips)
 
     def embed(self, conditions: Tensor) -> Tensor:
         labels = fold(conditions).to(self.embedding.weight.dtype)
         return unfold(self.embedding(F.pixel_unshuffle(labels, _PATCH)), conditions.shape[1])
 
     def initial(self, code: Tensor) -> State:
-        return State(
-            code,
-            self.posterior.initial(code),
-            self.prior.initial(code),
-            self.predictor.initial(code),
-        )
+        return State(code, self.initial_states(code))
 
     def step(
         self,
@@ -98,20 +113,10 @@ class PoseCompact(Model):
         origin = state.origin if previous is None else previous
         glance = F.adaptive_avg_pool2d(self.glance(condition), _GLANCE[1:]).flatten(1)
         known = torch.cat([origin, glance.to(origin.dtype)], 1)
-        prior, prior_state = self.prior(known, state.prior)
-        posterior, posterior_state = None, state.posterior
-        if target is not None:
-            posterior, posterior_state = self.posterior(
-                torch.cat([known, target], 1), state.posterior
-            )
-        z = (prior if posterior is None else posterior).sample(noise[0])
-        hidden, predictor_state = self.predictor(
-            torch.cat([known, z.to(known.dtype)], 1), state.predictor
-        )
-        after = State(origin, posterior_state, prior_state, predictor_state)
-        return after, Step(
-            self.predictor_out(hidden), None if posterior is None else (posterior,), (prior,)
-        )
+        seen = None if target is None else torch.cat([known, target], 1)
+        lstms, latent = self.infer(state.lstms, known, seen, noise[0])
+        lstms, hidden = self.predict(lstms, known, latent)
+        return State(origin, lstms), latent.step(self.predictor_out(hidden))
 
     def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return self.decoder.prepare_skips(skips)
@@ -120,41 +125,11 @@ class PoseCompact(Model):
         return self.decoder(code, conditions, skips)
 
 
-class Encoder(nn.Module):
-    """A frame and its label, then a residual block a stage with strided convolutions between."""
-
-    def __init__(
-        self,
-        colours: int,
-        label: int,
-        channels: tuple[int, ...],
-        code: int,
-        bottom: tuple[int, int],
-    ) -> None:
-        super().__init__()
-        self.enter = nn.Conv2d(_PATCH**2 * colours + label, channels[0], 3, padding=1)
-        self.blocks = nn.ModuleList(ResidualBlock(c) for c in channels)
-        self.downs = nn.ModuleList(
-            nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels)
-        )
-        self.norm = group_norm(channels[-1])
-        self.leave = nn.Linear(channels[-1] * bottom[0] * bottom[1], code)
-
-    def forward(self, frames: Tensor, labels: Tensor) -> Features:
-        """[B, S, C, H, W] with [B, S, D, H/2, W/2] -> code [B, S, G]; skips: the frame itself, its label, a picture a stage."""
-        steps = frames.shape[1]
-        pixels = F.pixel_unshuffle(fold(frames), _PATCH)
-        x = self.blocks[0](self.enter(torch.cat([pixels, fold(labels).to(pixels.dtype)], 1)))
-        skips = [frames, labels, unfold(x, steps)]
-        for down, block in zip(self.downs, self.blocks[1:], strict=True):
-            x = block(down(x))
-            skips.append(unfold(x, steps))
-        code = self.leave(F.silu(self.norm(x)).flatten(1))
-        return Features(unfold(code, steps), tuple(skips))
-
-
 class Decoder(nn.Module):
-    """A U-Net that takes a label down and a picture up; what the context shows is added at every stage, computed once a clip."""
+    """A U-Net that takes a label down and a picture up.
+
+    What the context shows is added at every stage.
+    """
 
     def __init__(self, colours: int, label: int, channels: tuple[int, ...], code: int) -> None:
         super().__init__()
@@ -171,7 +146,7 @@ class Decoder(nn.Module):
         self.leave = nn.Conv2d(channels[0], _PATCH**2 * (colours + 2), 3, padding=1)
 
     def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The context frame, keys of its label, and what each stage down makes of it."""
+        """Return the context frame, keys of its label, and what each stage down adds."""
         frame, label, *pictures = skips
         return (
             frame,
@@ -179,10 +154,10 @@ class Decoder(nn.Module):
             *(join(p) for join, p in zip(self.joins, pictures, strict=True)),
         )
 
-    def forward(self, code: Tensor, labels: Tensor, still: tuple[Tensor, ...]) -> Tensor:
-        """[B, S, G] and [B, S, D, H/2, W/2] with what `prepare_skips` made of the skips -> frames [B, S, C, H, W]."""
+    def forward(self, code: Tensor, labels: Tensor, prepared: tuple[Tensor, ...]) -> Tensor:
+        """[B, S, G] and [B, S, D, H/2, W/2] with prepared skips -> frames [B, S, C, H, W]."""
         steps, film = code.shape[1], fold(code)
-        frame, keys, *known = still
+        frame, keys, *known = prepared
         alike = self.look_up(labels, keys, F.pixel_unshuffle(frame, _PATCH))
         x = self.enter(torch.cat([fold(labels).to(code.dtype), alike.to(code.dtype)], 1))
         across = []
@@ -203,18 +178,3 @@ class Decoder(nn.Module):
         )
         layers = torch.stack([fold(kept), found, torch.sigmoid(painted[:, 2:])], 1)
         return unfold((masks * layers).sum(1), steps)
-
-
-def _bottom(spec: ClipSpec, factor: int) -> tuple[int, int]:
-    """Height and width at the smallest stage."""
-    _, height, width = spec.frame
-    if height % factor or width % factor:
-        raise InputError(
-            f"pose_compact halves pictures down to 1/{factor}: expected height and width in multiples of {factor}, got {height}x{width}"
-        )
-    if len(spec.condition) != 3 or spec.condition[1:] != (height, width):
-        raise InputError(
-            f"pose_compact takes one label image of {height}x{width} a frame as its condition, "
-            f"got conditions of shape {list(spec.condition)}: choose a label column with --conditions"
-        )
-    return height // factor, width // factor

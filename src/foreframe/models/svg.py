@@ -1,40 +1,46 @@
-"""`svg`: stochastic video generation with actions, as published: VGG pictures, vector LSTMs, own frames fed back.
+"""`svg`: stochastic video generation with actions, as published.
 
-Letters: B batch, S steps, R rows (S * B), D channels, H height, W width, A condition, G code, Z latent.
-Denton & Fergus 2018 (arXiv 1802.07687), with the condition given to the frame predictor. 22,241,539 parameters at the
-published sizes with seven conditions and a fixed prior. Corrected against the published code, without a parameter more:
-conditions are standardised, the skips come from the last context frame, and the posterior has seen the first frame.
-`skip_frame=-2` and `posterior_sees_first_frame=False` give the published behaviour back.
+It has VGG networks for pictures and vector LSTMs, and is fed its own frames.
+
+Letters: B batch, S steps, R rows (S * B), D channels, H height, W width, A condition, G code, Z
+latent.
+Denton & Fergus 2018 (arXiv 1802.07687), with the condition given to the frame predictor.
+22,241,539 parameters at the published sizes with seven conditions and a fixed prior.
+Corrected against the published code, with the same parameters: conditions are standardised, the
+skips come from the last context frame, and the posterior has seen the first frame.
+`skip_frame=-2` and `posterior_sees_first_frame=False` restore the published behaviour.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..clips import ClipSpec
-from ..errors import InputError
 from ..model import Features, Model, PixelFeedback, Step
 from ..nn.folding import fold_steps, unfold_steps
 from ..nn.full_kernel_conv import PictureToVector, VectorToPicture
-from ..nn.recurrent import FixedPrior, GaussianLstm, LstmStack, LstmState
+from ..nn.latent_lstms import LatentLstms, LstmStates
+from ..nn.recurrent import FixedPrior, GaussianLstm, LstmStack
+from ..nn.requirements import choose, halved_size, require_vectors
 from ..nn.standardise import Standardise
 from ..nn.step_batch_norm import StepBatchNorm
 from ..nn.upsampling import UpConv2d
 
-_STAGES = 4  # poolings: H and W are divided by 16
+_HALVINGS = 4  # poolings
 
 
-class State(NamedTuple):
-    posterior: LstmState
-    prior: LstmState
-    predictor: LstmState
+PRIORS: Mapping[str, type[FixedPrior | GaussianLstm]] = {
+    "fixed": FixedPrior,
+    "learned": GaussianLstm,
+}
 
 
-class Svg(Model):
+class Svg(LatentLstms, Model):
     """SVG with a fixed or a learned prior (SVG-FP, SVG-LP), conditioned on vectors.
 
     Args:
@@ -44,8 +50,17 @@ class Svg(Model):
         width: of every LSTM.
         channels: of the picture networks, from full size to 1/8 of it.
         prior: `fixed` N(0, I), or `learned` from the frame before.
-        skip_frame: -1 takes the skips from the last context frame, -2 from the one before it (as the published code does).
+        skip_frame: -1 takes the skips from the last context frame, -2 from the one before it (as
+            the published code does).
         posterior_sees_first_frame: whether the posterior's state begins with the first frame.
+
+    Example:
+        >>> spec = ClipSpec((3, 64, 64), (2,), names=("x", "y"), mean=(0.0,) * 2, std=(1.0,) * 2)
+        >>> Svg(spec, channels=(4, 4, 8, 8), prior="learned").latent_shapes
+        ((64,),)
+
+    References:
+        Denton & Fergus 2018 (arXiv 1802.07687).
     """
 
     feedback = PixelFeedback()
@@ -62,7 +77,8 @@ class Svg(Model):
         posterior_sees_first_frame: bool = True,
     ) -> None:
         super().__init__(spec)
-        bottom = _bottom(spec)
+        require_vectors("svg", spec)
+        bottom = halved_size("svg", spec, _HALVINGS)
         self.latent_shapes = ((latent,),)
         self.skip_frame = skip_frame
         self.posterior_sees_first_frame = posterior_sees_first_frame
@@ -72,7 +88,7 @@ class Svg(Model):
         self.predictor = LstmStack(code + latent + spec.condition[0], width, 2)
         self.predictor_out = nn.Sequential(nn.Linear(width, code), nn.BatchNorm1d(code), nn.Tanh())
         self.posterior = GaussianLstm(code, width, latent)
-        self.prior = GaussianLstm(code, width, latent) if prior == "learned" else FixedPrior(latent)
+        self.prior = choose("prior", prior, PRIORS)(code, width, latent)
         self.apply(_published_init)
 
     def encode(self, frames: Tensor, conditions: Tensor) -> Features:
@@ -81,34 +97,26 @@ class Svg(Model):
     def embed(self, conditions: Tensor) -> Tensor:
         return self.standardise(conditions)
 
-    def initial(self, code: Tensor) -> State:
-        posterior = self.posterior.initial(code)
-        if self.posterior_sees_first_frame:
-            _, posterior = self.posterior(code, posterior)
-        return State(posterior, self.prior.initial(code), self.predictor.initial(code))
+    def initial(self, code: Tensor) -> LstmStates:
+        states = self.initial_states(code)
+        if not self.posterior_sees_first_frame:
+            return states
+        return states._replace(posterior=self.posterior(code, states.posterior)[1])
 
     def step(
         self,
-        state: State,
+        state: LstmStates,
         previous: Tensor | None,
         condition: Tensor,
         target: Tensor | None,
         noise: tuple[Tensor, ...],
-    ) -> tuple[State, Step]:
+    ) -> tuple[LstmStates, Step]:
         assert previous is not None, (
             "svg has pixel feedback: the rollout always gives it the frame before"
         )
-        posterior, posterior_state = None, state.posterior
-        prior, prior_state = self.prior(previous, state.prior)
-        if target is not None:
-            posterior, posterior_state = self.posterior(target, state.posterior)
-        z = (prior if posterior is None else posterior).sample(noise[0])
-        inputs = torch.cat([previous, z.to(previous.dtype), condition.to(previous.dtype)], 1)
-        hidden, predictor_state = self.predictor(inputs, state.predictor)
-        after = State(posterior_state, prior_state, predictor_state)
-        return after, Step(
-            self.predictor_out(hidden), None if posterior is None else (posterior,), (prior,)
-        )
+        state, latent = self.infer(state, previous, target, noise[0])
+        state, hidden = self.predict(state, previous, latent, condition)
+        return state, latent.step(self.predictor_out(hidden))
 
     def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return self.decoder.prepare_skips(skips)
@@ -118,7 +126,10 @@ class Svg(Model):
 
 
 class VggLayer(nn.Module):
-    """Convolution, batch normalisation of each step, LeakyReLU(0.2): rows step after step [R, D, H, W] -> [R, D', H, W]."""
+    """Convolution, batch normalisation of each step, LeakyReLU(0.2).
+
+    Rows are step after step: [R, D, H, W] -> [R, D', H, W].
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -126,15 +137,15 @@ class VggLayer(nn.Module):
         self.norm = StepBatchNorm(outputs)
 
     def forward(self, x: Tensor, steps: int) -> Tensor:
-        return F.leaky_relu_(
-            self.norm(self.conv(x), steps), 0.2
-        )  # in place: nobody else needs the normalised rows
+        return F.leaky_relu_(self.norm(self.conv(x), steps), 0.2)
 
 
 class JoinLayer(nn.Module):
-    """A VGG layer over cat(up(x), skip), with the skip's half convolved once (`prepare_skips`) for all steps that share it.
+    """A VGG layer over cat(up(x), skip).
 
+    The half of the skip is convolved once (`prepare_skips`) for all steps that share it.
     conv(cat(x, s)) = conv_x(x) + conv_s(s): the published weights in two halves, the same function.
+    `moving` and `still` are the names that the two halves have in saved weights.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -143,14 +154,14 @@ class JoinLayer(nn.Module):
         self.still = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.norm = StepBatchNorm(outputs)
 
-    def forward(self, x: Tensor, steps: int, still: Tensor) -> Tensor:
+    def forward(self, x: Tensor, steps: int, prepared: Tensor) -> Tensor:
         """Rows [S * B, D, H, W] with the skip's half [B, D', 2 H, 2 W] -> [S * B, D', 2 H, 2 W]."""
-        joined = self.moving(x).unflatten(0, (steps, -1)) + still
+        joined = self.moving(x).unflatten(0, (steps, -1)) + prepared
         return F.leaky_relu_(self.norm(joined.flatten(0, 1), steps), 0.2)
 
 
 class Stage(nn.ModuleList):
-    """Layers one after the other."""
+    """Layers in a row."""
 
     def forward(self, x: Tensor, steps: int) -> Tensor:
         for layer in self:
@@ -159,7 +170,7 @@ class Stage(nn.ModuleList):
 
 
 class Encoder(nn.Module):
-    """VGG-like: stages of 2, 2, 3, 3 layers with pooling between, then one convolution over all that is left."""
+    """VGG-like: stages of 2, 2, 3, 3 layers with pooling between, then a convolution over the rest."""
 
     def __init__(
         self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]
@@ -175,7 +186,7 @@ class Encoder(nn.Module):
         self.norm = StepBatchNorm(code)
 
     def forward(self, frames: Tensor) -> Features:
-        """[B, S, C, H, W] -> code [B, S, G], one skip a stage."""
+        """[B, S, C, H, W] -> code [B, S, G], a skip per stage."""
         steps, x, skips = frames.shape[1], fold_steps(frames), []
         for stage in self.stages:
             x = stage(x, steps)
@@ -186,7 +197,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The encoder's mirror: up by nearest neighbour, joined with the skip of that size at each stage."""
+    """The mirror of the encoder: at each stage enlarged, and joined with the skip of that size."""
 
     def __init__(
         self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]
@@ -209,37 +220,26 @@ class Decoder(nn.Module):
         self.last = nn.ConvTranspose2d(a, colours, 3, padding=1)
 
     def prepare_skips(self, skips: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """The skips [B, D, H, W] as the joining layers take them, the smallest first."""
+        """Return the skips [B, D, H, W] as the joining layers take them, the smallest first."""
         return tuple(
             join.still(skip)  # type: ignore[operator]
             for join, skip in zip(self.joins, reversed(skips), strict=True)
         )
 
-    def forward(self, code: Tensor, still: tuple[Tensor, ...]) -> Tensor:
-        """[B, S, G] with what `prepare_skips` made of the skips -> frames [B, S, C, H, W] in (0, 1)."""
+    def forward(self, code: Tensor, prepared: tuple[Tensor, ...]) -> Tensor:
+        """[B, S, G] with prepared skips -> frames [B, S, C, H, W] in (0, 1)."""
         steps = code.shape[1]
         x = F.leaky_relu_(self.norm(self.first(fold_steps(code)), steps), 0.2)
-        for join, stage, background in zip(self.joins, self.stages, still, strict=True):
+        for join, stage, background in zip(self.joins, self.stages, prepared, strict=True):
             x = stage(join(x, steps, background), steps)
         return unfold_steps(torch.sigmoid(self.last(x)), steps)
 
 
-def _bottom(spec: ClipSpec) -> tuple[int, int]:
-    """Height and width after all poolings."""
-    (_, height, width), factor = spec.frame, 2**_STAGES
-    if height % factor or width % factor:
-        raise InputError(
-            f"svg halves pictures {_STAGES} times: expected height and width in multiples of {factor}, got {height}x{width}"
-        )
-    if len(spec.condition) != 1:
-        raise InputError(
-            f"svg takes conditions as vectors, got images {list(spec.condition)}: choose other --conditions"
-        )
-    return height // factor, width // factor
-
-
 def _published_init(module: nn.Module) -> None:
-    """N(0, 0.02) for weights, 0 for biases, N(1, 0.02) for normalisation; LSTM cells keep PyTorch's own."""
+    """Draw N(0, 0.02) for weights, 0 for biases, N(1, 0.02) for normalisation.
+
+    LSTM cells keep PyTorch's own.
+    """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
         if module.bias is not None:

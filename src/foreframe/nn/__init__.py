@@ -1,1 +1,1 @@
-"""Building blocks that models are made of."""
+"""Building blocks of models, and what models require of their clips."""

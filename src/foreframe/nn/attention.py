@@ -1,6 +1,7 @@
-"""Looking up in a remembered picture what stood where the label was alike.
+"""Look up in a remembered picture what was seen where the label was similar.
 
-Letters: B batch, S steps, R rows (B * S), D channels of a label, K of a key, V of what is looked up, H height, W width, P = H W places.
+Letters: B batch, S steps, R rows (B * S), D channels of a label, K of a key, V of what is looked
+up, H height, W width, P = H W places.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from torch.nn import functional as F
 
 from .folding import fold, unfold
 
-_REACH = 5  # a key sees so many places each way, twice
-_SHARP = 10.0  # to begin with; keys are of length 1
+_REACH = 5  # kernel size of both layers that make keys
+_SHARPNESS = 10.0  # initial; keys have length 1
 
 
 class LookUp(nn.Module):
-    """Attention from the places of one label to those of another: what was seen at a place whose surroundings are labelled alike.
+    """Attention from the places of a label to those of another.
 
-    A convolution can only take what stood at the same place; this finds the sleeve of a raised arm in a picture in which the arm hung
-    down. Both labels go through the same network, so likeness means something before anything is learned.
+    It finds what was seen at a place with similar labels around it.
+    A convolution can only take what stood at the same place; this finds the sleeve of a raised arm
+    in a picture in which the arm hung down. Both labels go through the same network, so similarity
+    is meaningful before training.
     Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2, with shared keys and queries.
     """
 
@@ -32,14 +35,20 @@ class LookUp(nn.Module):
             nn.SiLU(),
             nn.Conv2d(key, key, _REACH, padding=_REACH // 2),
         )
-        self.log_sharpness = nn.Parameter(torch.tensor(math.log(_SHARP)))
+        self.log_sharpness = nn.Parameter(torch.tensor(math.log(_SHARPNESS)))
 
     def keys(self, labels: Tensor) -> Tensor:
-        """Labels [R, D, H, W] to keys of length 1: [R, P, K]."""
+        """Map labels [R, D, H, W] to keys of length 1: [R, P, K]."""
         return F.normalize(self.like(labels).float(), dim=1).flatten(2).transpose(1, 2)
 
     def forward(self, labels: Tensor, keys: Tensor, seen: Tensor) -> Tensor:
-        """For labels [B, S, D, H, W] what was `seen` [B, V, H, W] where the `keys` [B, P, K] are like theirs: [R, V, H, W]."""
+        """Look up labels [B, S, D, H, W]: [R, V, H, W].
+
+        Args:
+            labels: where to look something up.
+            keys: of the label that something was seen with [B, P, K].
+            seen: what was seen [B, V, H, W].
+        """
         steps, (height, width) = labels.shape[1], labels.shape[3:]
         asked = (
             unfold(self.keys(fold(labels)), steps).flatten(1, 2) * self.log_sharpness.exp()

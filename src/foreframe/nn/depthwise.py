@@ -1,4 +1,6 @@
-"""Blocks that work at full resolution: plain residual ones, and depthwise ones with a gated feed-forward part.
+"""Blocks that work at full resolution.
+
+There are plain residual ones, and depthwise ones with a gated feed-forward part.
 
 Letters: R rows (batch, or batch and time), I and O channels, H height, W width.
 """
@@ -14,7 +16,10 @@ def _shortcut(inputs: int, outputs: int) -> nn.Module:
 
 
 class PlainResidualBlock(nn.Module):
-    """Two 3x3 convolutions, a LeakyReLU(0.01) after each, beside a shortcut: [R, I, H, W] -> [R, O, H, W]."""
+    """Two 3x3 convolutions, a LeakyReLU(0.01) after each, beside a shortcut.
+
+    [R, I, H, W] -> [R, O, H, W].
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -23,14 +28,15 @@ class PlainResidualBlock(nn.Module):
         self.shortcut = _shortcut(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = F.leaky_relu_(
-            self.conv1(x), 0.01
-        )  # in place: nobody else needs what a convolution gave
+        hidden = F.leaky_relu_(self.conv1(x), 0.01)
         return F.leaky_relu_(self.conv2(hidden), 0.01) + self.shortcut(x)
 
 
 class DepthwiseBlock(nn.Module):
-    """Pointwise, depthwise 3x3, pointwise, beside a shortcut; then a gated pointwise part: [R, I, H, W] -> [R, O, H, W]."""
+    """Pointwise, depthwise 3x3, pointwise, beside a shortcut; then a gated pointwise part.
+
+    [R, I, H, W] -> [R, O, H, W].
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -47,6 +53,9 @@ class DepthwiseBlock(nn.Module):
         return x + self.narrow(value * F.leaky_relu_(gate, 0.1))
 
     def _widened(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Both halves of `widen`, each whole in memory: halves of channels-last pictures would be strewn about."""
+        """Compute both halves of `widen`, each contiguous.
+
+        The two halves of a channels-last picture would not be.
+        """
         weights, biases = self.widen.weight.chunk(2), self.widen.bias.chunk(2)  # type: ignore[union-attr]
         return F.conv2d(x, weights[0], biases[0]), F.conv2d(x, weights[1], biases[1])

@@ -1,7 +1,8 @@
-"""Batch and time as one dimension, for layers that know of no time.
+"""Batch and time as a single dimension, for layers without time.
 
 Letters: B batch, S steps.
-Rows are clip after clip, or step after step: the second where a layer looks at all clips of one step, whose rows then lie together.
+Rows are clip after clip, or step after step: the second where a layer normalises over all clips of
+a step, whose rows are then adjacent.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ from torch import Tensor
 
 
 def fold(frames: Tensor) -> Tensor:
-    """[B, S, *] -> [B * S, *], clip after clip; pictures come out channels-last in memory, which convolutions like best."""
+    """[B, S, *] -> [B * S, *], clip after clip.
+
+    Pictures come out channels-last in memory, which convolutions like best.
+    """
     return _channels_last(frames.flatten(0, 1))
 
 

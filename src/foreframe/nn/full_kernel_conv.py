@@ -1,7 +1,8 @@
 """Convolutions as large as their picture: linear maps between a picture and a vector.
 
-A convolution library treats them as any other and puts a million weights in order for every call; a matrix product does not.
-The parameters, their names and the function are those of the convolution. Letters: R rows, D channels, H height, W width.
+A convolution library reorders a million weights for every call; a matrix product does not.
+The parameters, their names and the function are those of the convolution. Letters: R rows, D
+channels, H height, W width.
 """
 
 from __future__ import annotations

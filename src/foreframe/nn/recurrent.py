@@ -14,7 +14,7 @@ LstmState = tuple[tuple[Tensor, Tensor], ...]
 
 
 class LstmStack(nn.Module):
-    """Linear, then LSTM cells one over the other."""
+    """A linear layer, then a stack of LSTM cells."""
 
     def __init__(self, inputs: int, width: int, layers: int) -> None:
         super().__init__()
@@ -23,7 +23,7 @@ class LstmStack(nn.Module):
         self.cells = nn.ModuleList(nn.LSTMCell(width, width) for _ in range(layers))
 
     def initial(self, like: Tensor) -> LstmState:
-        """Zeros, for the batch, device and dtype of `like` [B, *]."""
+        """Return zeros, for the batch, device and dtype of `like` [B, *]."""
         zeros = like.new_zeros(like.shape[0], self.width)
         return tuple((zeros, zeros) for _ in self.cells)
 
@@ -56,9 +56,9 @@ class GaussianLstm(nn.Module):
 
 
 class FixedPrior(nn.Module):
-    """N(0, I) with a learned prior's signature, so that a model need not ask which one it has."""
+    """N(0, I) with the signature of a learned prior, so that a model need not ask which it has."""
 
-    def __init__(self, latent: int) -> None:
+    def __init__(self, inputs: int, width: int, latent: int) -> None:
         super().__init__()
         self.latent = latent
 
@@ -66,7 +66,7 @@ class FixedPrior(nn.Module):
         return ()
 
     def forward(self, inputs: Tensor, state: LstmState) -> tuple[Gaussian, LstmState]:
-        """A Gaussian over [B, Z]."""
+        """[B, I] -> N(0, I) over [B, Z]."""
         return Gaussian.standard(
             inputs.new_zeros(inputs.shape[0], self.latent, dtype=torch.float32)
         ), state

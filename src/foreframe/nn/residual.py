@@ -1,9 +1,12 @@
 """Residual convolution blocks, with and without a condition.
 
-Letters: R rows (batch, or batch and time), D channels, H height, W width, E embedded condition.
+Letters: R rows (batch, or batch and time), I and D channels, H height, W width, E embedded
+condition, G code.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,7 +15,10 @@ _CHANNELS_PER_GROUP = 8
 
 
 def group_norm(channels: int) -> nn.GroupNorm:
-    """GroupNorm with about 8 channels a group: the same in training and evaluation, at any batch size."""
+    """Return GroupNorm with about 8 channels per group.
+
+    It is the same in training and evaluation, at any batch size.
+    """
     groups = next(
         g for g in range(max(channels // _CHANNELS_PER_GROUP, 1), 0, -1) if channels % g == 0
     )
@@ -20,7 +26,10 @@ def group_norm(channels: int) -> nn.GroupNorm:
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x)))))); the last convolution begins at zero, so the block begins as identity."""
+    """x + conv(silu(norm(conv(silu(norm(x)))))).
+
+    The last convolution begins at zero, so the block begins as identity.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -34,6 +43,36 @@ class ResidualBlock(nn.Module):
         """[R, D, H, W] -> [R, D, H, W]."""
         hidden = self.conv1(F.silu(self.norm1(x)))
         return x + self.conv2(F.silu(self.norm2(hidden)))
+
+
+class ResidualEncoder(nn.Module):
+    """Pictures to codes, with a residual block per stage and strided convolutions between.
+
+    Args:
+        inputs: I, channels of the input.
+        channels: D of each stage.
+        code: G, size of the code.
+        bottom: height and width of the last stage.
+    """
+
+    def __init__(
+        self, inputs: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(inputs, channels[0], 3, padding=1)
+        self.blocks = nn.ModuleList(ResidualBlock(c) for c in channels)
+        self.downs = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=2, padding=1) for i, o in pairwise(channels)
+        )
+        self.norm = group_norm(channels[-1])
+        self.leave = nn.Linear(channels[-1] * bottom[0] * bottom[1], code)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """[R, I, H, W] -> code [R, G] and a picture per stage [R, D, H', W']."""
+        pictures = [self.blocks[0](self.enter(x))]
+        for down, block in zip(self.downs, self.blocks[1:], strict=True):
+            pictures.append(block(down(pictures[-1])))
+        return self.leave(F.silu(self.norm(pictures[-1])).flatten(1)), pictures
 
 
 class FilmBlock(ResidualBlock):

@@ -1,4 +1,4 @@
-"""Conditions of very unequal scales, made equal.
+"""Conditions of unequal scales, made equal.
 
 Letters: A condition.
 """
@@ -14,10 +14,12 @@ _BOUND = 5.0
 
 
 class Standardise(nn.Module):
-    """(x - mean) / std per column, with the training split's statistics; a constant column becomes 0, an image stays.
+    """(x - mean) / std per column, with the statistics of the training split.
 
-    Values are held within 5 deviations: a joint that hardly moved in training must not swamp the rest when it does move.
-    The numbers are part of the model's configuration, not of its weights.
+    A constant column becomes 0, an image stays.
+    Values are clamped to 5 deviations: a joint that hardly moved in training must not dominate when
+    it does move.
+    The statistics are part of the model's configuration, not of its weights.
     """
 
     mean: Tensor

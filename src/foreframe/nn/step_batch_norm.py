@@ -1,4 +1,4 @@
-"""Batch normalisation that knows about time.
+"""Batch normalisation per time step.
 
 Letters: B batch, S steps, D channels, H height, W width.
 """
@@ -11,10 +11,12 @@ from torch.nn import functional as F
 
 
 class StepBatchNorm(nn.BatchNorm2d):
-    """BatchNorm over rows that are step after step (see `fold_steps`), whose training statistics are those of each step alone.
+    """BatchNorm over rows that are step after step (see `fold_steps`).
 
-    A loop that calls a network once a frame normalises each frame over the batch; doing all steps in one call must not
-    change that function. Running statistics are updated step after step, as that loop would.
+    Training statistics are separate for each step.
+    A loop that calls a network once per frame normalises each frame over the batch; all steps in
+    one call compute the same.
+    Running statistics are updated step after step, as that loop would.
     """
 
     def forward(self, rows: Tensor, steps: int) -> Tensor:  # type: ignore[override]

@@ -1,4 +1,4 @@
-"""Pictures made larger, and convolved.
+"""Enlarge pictures and convolve them.
 
 Letters: R rows, D channels, H height, W width.
 """
@@ -9,15 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_NARROW, _MANY_PIXELS = 128, 2048  # where the transposed way is faster on a CPU
+_NARROW, _MANY_PIXELS = 128, 2048  # where the transposed convolution is faster on a CPU
 
 
 class UpConv2d(nn.Module):
     """Nearest neighbour, twice as large, then a 3x3 convolution: [R, D, H, W] -> [R, D', 2 H, 2 W].
 
-    Of the nine pixels under the kernel several are copies of one, so each result depends on 2x2 pixels of `x` alone. The same
-    function is a transposed convolution of stride 2 by 4x4 sums of the weights: four multiplications where there were nine, and no
-    enlarged picture in memory. It is taken where the pixels are many enough to pay for the sums.
+    Several of the nine pixels under the kernel are copies, so each result depends on 2x2 pixels of
+    `x`.
+    A transposed convolution of stride 2 by 4x4 sums of the weights is the same function: four
+    multiplications where there were nine, and no enlarged picture in memory. It is used where
+    enough pixels pay for the sums.
     """
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:

@@ -1,4 +1,7 @@
-"""Progress bars: what is done, how fast, how long still. On anything but a terminal, a line now and then."""
+"""Progress bars: what is done, at which rate, and the time left.
+
+Without a terminal a line is printed now and then.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,14 @@ _LINE_EVERY_S = 15.0
 
 @contextlib.contextmanager
 def progress(label: str, total: int, unit: str, start: int = 0) -> Iterator[Advance]:
-    """A bar over `total` units. Yields `advance(count, note="")`; the rate counts what was done since `start`."""
+    """Show progress over `total` units while the block runs; yields `advance(count, note="")`.
+
+    Args:
+        label: what is done, such as "training".
+        total: units to do.
+        unit: name of the units, such as "steps".
+        start: units that were done before; the rate leaves them out.
+    """
     if sys.stderr.isatty():
         with _bar(label, total, unit, start) as advance:
             yield advance

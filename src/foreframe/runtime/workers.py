@@ -1,8 +1,9 @@
-"""Work shared out to processes, its results in order.
+"""Map a function over items in worker processes, with the results in order.
 
-Every worker has a pipe of its own and nothing else in common with the others, so any of them can be ended at any moment:
-after an error, after an impatient Ctrl-C, or by a system that runs out of memory. Nobody waits for one that is gone, and
-none goes on when the process that began it is gone, even if that was killed.
+Each worker has its own pipe and shares nothing else, so any worker can end at any moment: after an
+error, after a second Ctrl-C, or when the system runs out of memory.
+A worker that is gone is never waited for, and no worker outlives its parent, even one that was
+killed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from ..errors import InputError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_AHEAD = 2  # results a worker may be ahead of the one that is waited for: bounds memory
+_AHEAD = 2  # results that a worker may be ahead of the next one in order: bounds memory
 
 
 def in_order(
@@ -29,16 +30,18 @@ def in_order(
     count: int,
     start: Literal["fork", "spawn"] = "fork",
 ) -> Generator[Result, None, None]:
-    """`function(item)` for each item, in order, worked out by `count` processes; in this one if it is 1.
+    """Yield `function(item)` for each item in order, computed by `count` processes.
 
-    Workers are ended by SIGTERM; a function that answers to it (training saves its state) is waited for.
+    With a count of 1 the function runs in this process.
+    Workers end by SIGTERM; a function that handles it (training saves its state) is waited for.
 
     Args:
-        function: what is to be done; at the top of a module if workers are spawned.
-        items: what it is done to.
-        count: of workers.
-        start: forked workers begin at once; spawned ones import everything anew, and may use torch, which must not be forked
-            once it has threads. Where nothing can be forked, all are spawned.
+        function: computes a result; at the top level of a module if workers are spawned.
+        items: what it is called with.
+        count: number of workers.
+        start: forked workers begin at once; spawned workers import everything again, and may use
+            torch, which must not be forked once it has threads. Where forking is impossible, all
+            workers are spawned.
 
     Raises:
         InputError: a worker died.
@@ -58,7 +61,7 @@ def in_order(
             worker.start()
             theirs.close()  # or the end of the worker would not be the end of its pipe
             pipes[ours] = worker
-        yield from _shared_out(list(pipes), items)
+        yield from _results(list(pipes), items)
     finally:
         for worker in pipes.values():
             worker.terminate()
@@ -67,7 +70,7 @@ def in_order(
             pipe.close()
 
 
-def _shared_out(pipes: list[Any], items: Sequence[Any]) -> Generator[Any, None, None]:
+def _results(pipes: list[Any], items: Sequence[Any]) -> Generator[Any, None, None]:
     idle: list[Any] = list(pipes)
     busy: list[Any] = []
     results: dict[int, Any] = {}
@@ -79,7 +82,7 @@ def _shared_out(pipes: list[Any], items: Sequence[Any]) -> Generator[Any, None, 
             busy.append(pipe)
             given += 1
         for pipe in list(wait(busy)):
-            number, result, error = _received(pipe)
+            number, result, error = _receive(pipe)
             if error is not None:
                 raise error
             results[number] = result
@@ -90,17 +93,18 @@ def _shared_out(pipes: list[Any], items: Sequence[Any]) -> Generator[Any, None, 
             wanted += 1
 
 
-def _received(pipe: Any) -> Any:
+def _receive(pipe: Any) -> Any:
     try:
         return pipe.recv()
     except (EOFError, OSError):
         raise InputError(
-            "a worker process died (out of memory?); what is finished is kept: repeat the command, with fewer --workers"
+            "a worker process died (out of memory?); what is finished is kept: "
+            "repeat the command, with fewer --workers"
         ) from None
 
 
 def _work(pipe: Any, function: Callable[[Any], Any]) -> None:
-    """A worker's life: until the parent is gone or ends it. The parent alone answers to Ctrl-C."""
+    """Work until the parent ends this process or is gone; only the parent handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -117,7 +121,7 @@ def _work(pipe: Any, function: Callable[[Any], Any]) -> None:
 
 
 def _end_with_parent() -> None:
-    """Wait until the parent is gone, and end this process as the parent would have done."""
+    """Wait until the parent is gone, then end this process as the parent would."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -1,7 +1,8 @@
 """Driving: a run as a simulator that people and agents act in.
 
-A `Simulator` is a model with clips to begin from; a `Drive` is one way through it, with a memory, an undo and a recording.
-The browser's page (`serve`) and the gymnasium environments (`env`) are two faces of it.
+A `Simulator` is a model with clips to begin from; a `Drive` is a path through it, with an undo and
+a recording.
+The page in the browser (`serve`) and the gymnasium environments (`env`) are built on both.
 """
 
 from .drive import Drive

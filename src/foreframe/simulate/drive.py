@@ -33,14 +33,17 @@ class _Moment(NamedTuple):
 
 
 class Drive:
-    """A session with an undo and a recording. `Simulator.begin` makes one and `Simulator.act` advances it.
+    """A session with an undo and a recording.
+
+    `Simulator.begin` makes one and `Simulator.act` advances it.
 
     Attributes:
         start: the clip that it began from.
         session: the model at the point that the drive has reached.
         step: the number of the frame that comes next, context included.
         latest: the conditions of the last two steps, each [*A].
-        pictures: the frames seen so far, uint8 [C, H, W] each: the context, then sample 0 of each step.
+        pictures: the frames seen so far, uint8 [C, H, W] each: the context, then sample 0 of each
+            step.
         conditions: the conditions so far, the context included, each [*A]; label images as bytes.
         on_track: whether all acts were those of the recording, so that its frames are the truth.
     """
@@ -56,7 +59,10 @@ class Drive:
 
     @property
     def truth(self) -> Tensor | None:
-        """The recorded frame of the last step, uint8 [C, H, W], while the drive repeats the acts of the recording."""
+        """The recorded frame of the last step, uint8 [C, H, W].
+
+        It is None once an act was not that of the recording.
+        """
         return (
             self.start.frames[self.step - 1]
             if self.on_track and self.step <= len(self.start)
@@ -65,7 +71,10 @@ class Drive:
 
     @property
     def psnr(self) -> float | None:
-        """PSNR in dB of sample 0 against the recording; None if there is no truth to compare with."""
+        """PSNR in dB of sample 0 against the recording.
+
+        It is None if there is no truth to compare with.
+        """
         if self.truth is None or self.step == self.n_past:
             return None
         return float(psnr(self.session.frames[0, 0].float().cpu(), to_float(self.truth)))
@@ -93,7 +102,10 @@ class Drive:
             self.conditions.append(condition)
 
     def undo(self, steps: int = 1) -> int:
-        """Go back `steps`, or as far as is remembered, and return how many. The same acts then see the same."""
+        """Go back `steps`, or as far as is remembered, and return how many.
+
+        The same acts then see the same.
+        """
         count = min(steps, len(self._moments))
         for _ in range(count):
             self.session, self.step, self.on_track, self.latest = self._moments.pop()
@@ -106,7 +118,10 @@ class Drive:
         self.session = self.session.fork(noise=self._fresh(old.samples))
 
     def choose(self, sample: int, samples: int | None = None) -> None:
-        """Go on from a single sample, with `samples` new futures of it (by default as many as before)."""
+        """Go on from a single sample, with `samples` new futures of it.
+
+        By default there are as many as before.
+        """
         count = samples or self.session.samples
         self.session = self.session.fork([sample] * count, self._fresh(count))
         if self.step > self.n_past and len(self.pictures) == self.step:

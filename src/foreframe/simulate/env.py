@@ -6,7 +6,8 @@ Letters: E environments, U steered numbers, C channels, H height, W width.
     env = gymnasium.make("foreframe/World-v0", run="runs/push", reward=foreframe.simulate.env.closer_to(goal))
 
 Observations are pictures uint8 [H, W, C].
-Actions are the steered numbers in raw units, bounded by the training split, or label images uint8 [H, W, C].
+Actions are the steered numbers in raw units, bounded by the training split, or label images uint8
+[H, W, C].
 An episode is truncated after `horizon` steps and never terminates.
 """
 
@@ -38,7 +39,9 @@ _RENDERED_FRAMES_PER_S = 10
 
 
 def closer_to(goal: Array) -> Reward:
-    """Reward coming closer to a goal picture, uint8 [H, W, C], by the decrease of the mean squared error.
+    """Reward coming closer to a goal picture, uint8 [H, W, C].
+
+    The reward is the decrease of the mean squared error.
 
     >>> goal = np.zeros((2, 2, 3), np.uint8)
     >>> closer_to(goal)(np.full_like(goal, 255), goal)
@@ -119,9 +122,11 @@ class World(gymnasium.Env[Array, Array]):
         Args:
             run: a run folder, or a simulator, which several worlds may share.
             data: a store of clips to begin from; by default the one that the run was trained on.
-            reward: computes the reward of a step from the pictures before and after it; see `closer_to`.
+            reward: computes the reward of a step from the pictures before and after it; see
+                `closer_to`.
             horizon: steps after which an episode is truncated.
-            samples: futures side by side; the first is observed, and `info["uncertainty"]` says how far they disagree.
+            samples: futures side by side; the first is observed, and `info["uncertainty"]` says how
+                far they disagree.
             render_mode: `rgb_array` or None.
 
         Raises:
@@ -170,7 +175,8 @@ class World(gymnasium.Env[Array, Array]):
 class VectorWorld(VectorEnv[Array, Array, Array]):
     """Many learned worlds that share each step of the model.
 
-    An environment whose episode was truncated begins a new one at its next step (`AutoresetMode.NEXT_STEP`).
+    An environment whose episode was truncated begins a new one at its next step
+    (`AutoresetMode.NEXT_STEP`).
     """
 
     metadata: dict[str, Any] = {**World.metadata, "autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012
@@ -220,7 +226,11 @@ class VectorWorld(VectorEnv[Array, Array, Array]):
         return self._observe()
 
     def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
-        """Act in each world: pictures [E, H, W, C], rewards [E], terminated [E], truncated [E], `info`."""
+        """Act in each world.
+
+        Returns:
+            Pictures [E, H, W, C], rewards [E], terminated [E], truncated [E] and `info`.
+        """
         if not self._drives:
             raise RuntimeError("the worlds have no episodes; call reset() first")
         over = [self._is_over(drive) for drive in self._drives]
@@ -259,7 +269,10 @@ def _begin(
 
 
 def register() -> None:
-    """Make `gymnasium.make("foreframe/World-v0", run=...)` and `make_vec` work. Importing this module calls it."""
+    """Make `gymnasium.make("foreframe/World-v0", run=...)` and `make_vec` work.
+
+    Importing this module calls it.
+    """
     if _NAME not in gymnasium.registry:
         gymnasium.register(
             _NAME, entry_point=f"{__name__}:World", vector_entry_point=f"{__name__}:VectorWorld"

@@ -1,6 +1,7 @@
 """A run as a simulator: its model, clips to begin from, and the numbers that are steered.
 
-Letters: B drives, N samples, C channels, H height, W width, A condition, U numbers that are steered.
+Letters: B drives, N samples, C channels, H height, W width, A condition, U numbers that are
+steered.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Simulator:
         starts: the clips to begin from.
         columns: the store's columns that the conditions are made of.
         head: predicts the next states, where the model is conditioned on states.
-        steered: the numbers of a condition that the driver chooses; all but those that the head predicts.
+        steered: the numbers of a condition that the driver chooses; all but those that the head
+            predicts.
         precision: what the model computes in.
         compiled: whether its parts went through torch.compile.
     """
@@ -67,12 +69,15 @@ class Simulator:
         Args:
             run: a run or model folder.
             data: a store of clips to begin from; by default the one that the run was trained on.
-            compiled: use torch.compile: faster acts, after up to a minute for each number of futures side by side.
-            precision: what the model computes in. bfloat16 is faster for large models on hardware that multiplies it
-                (`foreframe info`: CUDA from Ampere on, AMX), and differs from float32 in the last bits of a picture.
+            compiled: use torch.compile: faster acts, after up to a minute for each number of
+                futures side by side.
+            precision: what the model computes in. bfloat16 is faster for large models on hardware
+                that multiplies it (`foreframe info`: CUDA from Ampere on, AMX), and differs from
+                float32 in the last bits of a picture.
 
         Raises:
-            InputError: not a run; no clips; clips of another kind; no compiler; an unknown precision.
+            InputError: not a run; no clips; clips of another kind; no compiler; an unknown
+                precision.
         """
         if precision not in _DTYPES:
             raise unknown("precision", precision, _DTYPES)
@@ -122,14 +127,17 @@ class Simulator:
 
     @property
     def steering(self) -> Mapping[str, Any]:
-        """How a person steers it, if the world that the clips come from says so (see `data.worlds`)."""
+        """How a person steers it, if the world of the clips says so (see `data.worlds`)."""
         return getattr(self._world, "STEERING", {})
 
     def label(self, joints: Array) -> Tensor:
-        """Draw the label image of a skeleton with joints at these places in pixels [J, 2]: uint8 [C, H, W].
+        """Draw the label image of a skeleton with joints at these places in pixels [J, 2].
+
+        The image is uint8 [C, H, W].
 
         Raises:
-            InputError: the labels of this simulator are not skeletons, or have another number of joints.
+            InputError: the labels of this simulator are not skeletons, or have another number of
+                joints.
         """
         expected = len(self.steering.get("joints", ()))
         if not expected or joints.shape != (expected, 2) or not np.isfinite(joints).all():
@@ -186,7 +194,10 @@ class Simulator:
         return [drive.session.frames[0].float() for drive in drives]
 
     def replayed(self, drive: Drive) -> Array | Tensor | None:
-        """Return the recorded action for the next step of a drive; None after the end of the recording."""
+        """Return the recorded action for the next step of a drive.
+
+        It is None after the end of the recording.
+        """
         return self.recorded(drive.start, drive.step) if drive.step < len(drive.start) else None
 
     def recorded(self, start: Start, row: int) -> Array | Tensor:
@@ -203,10 +214,13 @@ class Simulator:
         return condition if self.by_pictures else condition.numpy()[self.steered]
 
     def checked(self, action: Array | Tensor) -> Tensor:
-        """Return an action as the tensor that a condition is made of: numbers as float32, label images as uint8.
+        """Return an action as the tensor that a condition is made of.
+
+        Numbers become float32, label images uint8.
 
         Raises:
-            InputError: it has another shape, or holds NaN or infinity; a label image of floats that are not in [0, 1].
+            InputError: it has another shape, or holds NaN or infinity; a label image of floats that
+                are not in [0, 1].
         """
         given = torch.as_tensor(action)
         expected = self.spec.condition if self.by_pictures else (len(self.steered),)
@@ -217,7 +231,10 @@ class Simulator:
         return label_bytes(given) if self.by_pictures else given.float()
 
     def _condition(self, drive: Drive, action: Array | Tensor) -> Tensor:
-        """Return the next condition [*A]: what the driver gives, and the states that the head predicts."""
+        """Return the next condition [*A].
+
+        It holds what the driver gives and the states that the head predicts.
+        """
         given = self.checked(action)
         if self.by_pictures or self.head is None:
             return given
@@ -276,7 +293,10 @@ def label_bytes(label: Tensor) -> Tensor:
 
 
 def _clips_of(run: Path) -> Path:
-    """Find the store whose clips drives begin from: the one beside the model, or the one it was trained on."""
+    """Find the store whose clips drives begin from.
+
+    It is the one beside the model, or the one it was trained on.
+    """
     places = [run / CLIPS, run / "data"]
     if (run / "environment.json").exists():
         trained_on = read_json(run / "environment.json", "where a run was trained").get("data")

@@ -31,8 +31,10 @@ class Start:
     Attributes:
         name: the name of the episode.
         frames: uint8 [T, C, H, W].
-        conditions: what a model is given at each step [T, *A]: numbers as float32, label images as uint8.
-        joints: where the joints of a skeleton are in the label of each frame, in pixels [T, J, 2]; None if not known.
+        conditions: what a model is given at each step [T, *A]: numbers as float32, label images as
+            uint8.
+        joints: where the joints of a skeleton are in the label of each frame, in pixels [T, J, 2];
+            None if not known.
     """
 
     name: str
@@ -53,7 +55,7 @@ def starts_of(store: ClipStore, spec: ClipSpec, n_past: int) -> list[Start]:
     for split in ("test", "validate", "train"):
         if not any(episode.split == split for episode in store.episodes):
             continue
-        windows = Windows(store, split, n_past, spec.columns, given=n_past)
+        windows = Windows(store, split, n_past, spec.columns, visible=n_past)
         spread = np.linspace(0, len(windows.episodes) - 1, min(_MOST_STARTS, len(windows.episodes)))
         return [_start(windows, windows.episodes[i]) for i in np.unique(spread.round().astype(int))]
     raise InputError(f"{store.path} has no episodes to begin from")

@@ -1,4 +1,4 @@
-"""A run's log, `metrics.jsonl`: one line per logged step, in order; nothing depends on the clock."""
+"""A run's log, `metrics.jsonl`: one line per logged step, in order, without wall-clock times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loop, on Lightning Fabric: devices, precision and synchronisation are its business."""
+"""The training loop; Lightning Fabric handles devices, precision and synchronisation."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class _Trainer:
         return Elbo(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
 
     def _batch(self, step: int) -> Iterator[tuple[Batch, list[int]]]:
-        """This process's share of the step's clips, in parts, with the seed of each clip's noise."""
+        """Yield this process's share of the step's clips in parts, with the seeds of their noise."""
         loop, world, rank = self.config.training, self.fabric.world_size, self.fabric.global_rank
         numbers = self.order.batch(step, loop.batch)
         share = loop.batch // world

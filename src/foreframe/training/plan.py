@@ -130,7 +130,9 @@ def plan_training(
     return TrainingPlan(
         config,
         stores.clip_spec(clip.conditions),
-        stores.windows("train", clip.length, clip.conditions, apart=clip.detached_context),
+        stores.windows(
+            "train", clip.length, clip.conditions, detached_context=clip.detached_context
+        ),
         _validation(stores, config),
         devices,
         min(config.training.steps, max_steps or config.training.steps),
@@ -168,8 +170,8 @@ def _validation(stores: Mixture, config: Config) -> MixedWindows | None:
             "validate",
             clip.length,
             clip.conditions,
-            every=clip.length,
-            apart=clip.detached_context,
+            stride=clip.length,
+            detached_context=clip.detached_context,
         )
     except InputError:
         return None

@@ -7,10 +7,9 @@ from .documentation import REQUIRED, FieldDoc, SectionDoc, sections
 _PAGE = """\
 # Configuration
 
-Every field that a recipe, a file of changes (`--config`) or the command line (`--training.steps 100`)
-can set, with its type, its default and its meaning.
-A recipe overrides the defaults, `--config` overrides the recipe, and the command line overrides both.
-`foreframe train --help` prints the same, and a run's `recipe.yaml` holds the values of that run.
+Each field that a recipe, a YAML file of changes or the command line can set, with its default.
+A recipe overrides the defaults, `--config FILE` the recipe, and `--training.steps 100` both.
+`foreframe train --help` prints the same, and a run's `recipe.yaml` explains the values of that run.
 
 This page is generated: `python -m foreframe.training.reference > docs/configuration.md`.
 """

@@ -169,7 +169,10 @@ def _names(state: TrainingState) -> dict[int, str]:
 
 
 def _optimiser_tensors(state: TrainingState) -> dict[str, Tensor]:
-    """Adam's moments and steps, by the name of their parameter; a sharded optimiser is gathered before."""
+    """Return Adam's moments and steps by the name of their parameter.
+
+    A sharded optimiser is gathered before.
+    """
     names = _names(state)
     parameters = [
         parameter for group in state.optimiser.param_groups for parameter in group["params"]

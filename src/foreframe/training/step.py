@@ -72,7 +72,7 @@ class ModelWithLoss(nn.Module):
 
     @torch.no_grad()
     def _predict(self, truth: Tensor, conditions: Tensor, noise: Noise) -> Tensor:
-        """Return the last frames that the model predicts, without gradient: [B, n_past, C, H, W]."""
+        """Return the last predicted frames, without gradient: [B, n_past, C, H, W]."""
         made = rollout(
             self.model,
             truth[:, : self.n_past],

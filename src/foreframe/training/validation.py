@@ -27,7 +27,7 @@ def validation_psnr(
     at_most: int,
     autocast: AbstractContextManager[None],
 ) -> float:
-    """Return the mean PSNR in dB of one prior sample per clip, over `at_most` clips evenly spread."""
+    """Return the mean PSNR in dB of one prior sample per clip, over at most `at_most` clips."""
     count = min(len(windows), at_most)
     chosen = [i * len(windows) // count for i in range(count)]
     device = next(model.parameters()).device

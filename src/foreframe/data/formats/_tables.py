@@ -24,7 +24,7 @@ Array = NDArray[Any]
 
 TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".npy", ".npz")
 UNNAMED = "action"  # what a table without names is taken for
-_NOTHING = ("", "nan", "na", "n/a", "null", "none", "-")
+_NOTHING = ("", "na", "n/a", "null", "none", "-")
 _SHOWN = 4
 
 
@@ -51,7 +51,7 @@ class Table:
     @property
     def length(self) -> int:
         """How many rows most columns have."""
-        lengths = [len(v) for v in (*self.numbers.values(), *self.words.values())]
+        lengths = [*map(len, self.numbers.values()), *map(len, self.words.values())]
         return max(sorted(set(lengths)), key=lengths.count) if lengths else 0
 
     def rows(self, chosen: Sequence[int] | Array) -> Table:
@@ -159,7 +159,7 @@ def _column(
     low = [cell.casefold() for cell in cells]
     if all(cell in ("true", "false") for cell in low):
         return np.array([cell == "true" for cell in low], np.int64)
-    if all(re.fullmatch(r"[+-]?\d{1,18}", cell) for cell in cells):
+    if all(re.fullmatch(r"[+-]?(\d{1,18}|[1-8]\d{18})", cell) for cell in cells):
         return np.array([int(cell) for cell in cells], np.int64)
     empty = [row for row, cell in enumerate(low) if cell in _NOTHING]
     held = [cell for cell, lowered in zip(cells, low, strict=True) if lowered not in _NOTHING]
@@ -182,7 +182,11 @@ def _kind(cells: Sequence[str]) -> str:
     low = [cell.casefold() for cell in cells]
     if all(cell in ("true", "false") for cell in low):
         return "boolean"
-    return "integer" if all(re.fullmatch(r"[+-]?\d{1,18}", cell) for cell in cells) else "real"
+    return (
+        "integer"
+        if all(re.fullmatch(r"[+-]?(\d{1,18}|[1-8]\d{18})", cell) for cell in cells)
+        else "real"
+    )
 
 
 def _clock(cells: Sequence[str]) -> Array | None:
@@ -271,11 +275,8 @@ def _array_kind(values: Array) -> str:
 
 def _npy(file: Path) -> Table:
     values = _archives.read_npy(file)
-    if values.dtype.names:
-        columns = {name: values[name] for name in values.dtype.names}
-    else:
-        columns = {unnamed(file): values}
-    return _arrays(file, columns)
+    names = values.dtype.names
+    return _arrays(file, {n: values[n] for n in names} if names else {unnamed(file): values})
 
 
 def _npz(file: Path) -> Table:

@@ -57,10 +57,8 @@ def look_at(file: Path) -> VideoHeader:
         durations = _durations_ms(file)
         period = _gif_period_ms(durations)
         counts = [max(1, round(d / period)) for d in durations] if period else []
-        if period:
-            times = np.arange(sum(counts)) * period / 1000
-        else:
-            times = np.concatenate([[0.0], np.cumsum(durations[:-1])]) / 1000
+        ends = np.cumsum([0.0, *durations[:-1]])
+        times = (np.arange(sum(counts)) * period if period else ends) / 1000
         return VideoHeader(times, _rate(times), period > 0, "", 1.0, False)
     av = _av()
     try:

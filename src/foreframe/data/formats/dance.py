@@ -23,6 +23,8 @@ from ...errors import InputError
 from ...runtime.files import atomic_folder, new_folder
 from ...runtime.progress import progress
 from ..pictures import number_of, read_picture, resized
+from ..sources.findings import Findings
+from ..sources.folders import is_leftover
 from ..sources.options import SourceOptions
 from ..sources.recording import Column, Recording
 from ..store import ClipStore
@@ -96,6 +98,13 @@ class Dance:
     notes: Sequence[str]
     frames_per_second: float | None = None
 
+    @property
+    def findings(self) -> Findings:
+        """What is read, and where recordings were cut."""
+        files = [f for take in self.sequences for f in (*take.pictures, *take.labels)]
+        found = Findings().reads(files).takes("label images", "label", "PNG").warn(*self.notes)
+        return found.decided("lag", 0, "the layout: a label image goes with its picture")
+
     @cached_property
     def columns(self) -> Mapping[str, Column]:
         shape = read_picture(self.sequences[0].labels[0]).shape
@@ -166,6 +175,8 @@ def _pairs(folder: Path, pictures: str, labels: str) -> tuple[Files, Files]:
 def _numbered(folder: Path) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for file in folder.glob("*.png"):
+        if is_leftover(file):
+            continue
         number = number_of(file)
         if number < 0 or number in found:
             raise InputError(

@@ -43,6 +43,7 @@ Array = NDArray[Any]
 
 GENERAL = True
 _SAMPLED = 24  # pictures whose headers are looked at
+_CAMERAS_AT_MOST = 16
 _LAG = "rows of a table lead on from their picture"
 
 
@@ -67,7 +68,11 @@ def open_recordings(path: Path, options: SourceOptions) -> Folders:
     shared = _shared(path, list(pictures))
     streams, findings = _streams(path, pictures, shared, options)
     scale, findings = _pixels(path, streams, options, findings)
-    planned = [_planned(path, stream, pictures, shared, options) for stream in streams]
+    inside: dict[Path, list[Path]] = {}
+    for folder in pictures:
+        for above in (p for p in folder.parents if p.is_relative_to(path)):
+            inside.setdefault(above, []).append(folder)
+    planned = [_planned(path, stream, pictures, shared, inside, options) for stream in streams]
     found, findings = _roles(path, planned, options, findings, every)
     spans, seconds, findings = _spans(path, planned, found, options, findings)
     lag = 1 if options.lag is None else options.lag
@@ -158,10 +163,10 @@ def _shared(root: Path, folders: Sequence[Path]) -> list[Table]:
     found = []
     above = {p for f in folders for p in (f, *f.parents) if p == root or p.is_relative_to(root)}
     beside = {p for a in above for p in a.iterdir() if p.is_dir() and p not in above}
-    for folder in sorted(above | beside, key=natural_key):
+    for folder in sorted((above | beside) - set(folders), key=natural_key):
         for file in tables_in(folder):
             table = fitting(file, ())
-            if table and (episode_column(table) or file_columns(table)) and folder not in folders:
+            if table and (episode_column(table) or file_columns(table)):
                 found.append(table)
     return found
 
@@ -230,7 +235,7 @@ def _pixels(
             low, high = min(s.low for s in samples), max(s.high for s in samples)
             raise InputError(
                 f"{deep[0]} is grey of {samples[0].dtype} from {low:g} to {high:g}, as maps of depth are; expected pictures of 8 "
-                f"bits: choose another --camera, or say --pixel-range, the numbers that are black and white (such as {low:g} {high:g}, or 0 65535)"
+                f"bits: choose another --camera, or say --pixel-range, the numbers that are black and white (such as {low:g} {high:g})"
             )
         scale = pixel_scale(samples, str(root), options.pixel_range)
         findings = findings.decided("pixel range", scale, scale.reason, "--pixel-range")
@@ -254,23 +259,14 @@ def _planned(
     stream: Stream,
     pictures: Mapping[Path, list[Path]],
     shared: Sequence[Table],
+    inside: Mapping[Path, Sequence[Path]],
     options: SourceOptions,
 ) -> tuple[Stream, Table | None]:
-    """A stream with its table."""
+    """A stream with its table; `inside` are the folders of pictures below each folder."""
     if options.no_actions and not options.states:
         return stream, None
     folder, count = stream.folder, len(stream.files)
-    parent = folder.parent
-    below = (
-        [f for f in pictures if f != folder and f.is_relative_to(parent)]
-        if folder != root
-        else [folder]
-    )
-    cameras = (
-        all(f.parent == parent for f in below)
-        and len({len(pictures[f]) for f in (folder, *below)}) == 1
-    )
-    alone = folder != root and (not below or (cameras and parent != root))
+    alone = folder != root and _is_alone(root, folder, pictures, inside)
     table = table_of(root, folder, (count, count - 1), options, alone)
     if table is None and stream.episode:
         table = table_of(root, folder / stream.episode, (count, count - 1), options, False)
@@ -295,6 +291,22 @@ def _planned(
         if len(pictures) == 1:
             return stream, several
     return stream, table
+
+
+def _is_alone(
+    root: Path,
+    folder: Path,
+    pictures: Mapping[Path, list[Path]],
+    inside: Mapping[Path, Sequence[Path]],
+) -> bool:
+    """Whether a folder's pictures, or those of cameras beside it, are the only ones below its parent."""
+    parent = folder.parent
+    below = inside.get(parent, ())
+    if len(below) < 2:
+        return True
+    if parent == root or len(below) > _CAMERAS_AT_MOST:
+        return False
+    return all(f.parent == parent for f in below) and len({len(pictures[f]) for f in below}) == 1
 
 
 def _roles(
@@ -472,6 +484,7 @@ def _labels(stream: Stream, chosen: Sequence[Path], labels: str | None) -> tuple
     drawn = {number_of(f): f for f in there.glob("*") if f.suffix.lower() in PICTURES}
     if not set(map(number_of, chosen)) <= set(drawn):
         raise InputError(
-            f"{there} has {len(drawn)} label images for the {len(chosen)} pictures of {stream.folder}; expected one each, of the same numbers"
+            f"{there} has {len(drawn)} label images for the {len(chosen)} pictures of {stream.folder}; expected one each, "
+            "of the same numbers"
         )
     return tuple(drawn[number_of(file)] for file in chosen)

@@ -131,7 +131,8 @@ class Archives:
             member = archive.member(self.frames_key)
             if len(member.shape) != len(self._shape):
                 raise InputError(
-                    f"{file}: {self.frames_key} has shape {list(member.shape)}; expected {len(self._shape)} axes as in {self.spans[0][0].name}"
+                    f"{file}: {self.frames_key} has shape {list(member.shape)}; expected {len(self._shape)} axes as in "
+                    f"{self.spans[0][0].name}"
                 )
             count = member.shape[0]
             for role, keys in self.keys.items():
@@ -188,7 +189,8 @@ def _look(
                 rows = archive.read(key)
                 seconds = seconds_of(rows, key) if tells_time(key, rows) else seconds
     short = lengths == {member.shape[0] - 1}
-    first = np.concatenate(flat, 1) if flat and not short else None
+    tells = bool(flat) and not short and any(a.any() for a in actions)  # all zeros tell nothing
+    first = np.concatenate(flat, 1) if tells else None
     return _Looked(member, np.zeros((0, 0)) if short else first, seconds)
 
 

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...runtime.files import atomic_folder, new_folder
 from ..pictures import number_of, read_picture
+from ..sources.findings import Findings
+from ..sources.folders import is_leftover, natural_key, split_of
 from ..sources.options import SourceOptions
 from ..sources.recording import Column, Recording, finite, names_of
 from ..store import SPLITS, ClipStore
@@ -27,28 +29,19 @@ from ._tables import read_numbers
 Array = NDArray[Any]
 
 _ACTIONS, _POSITIONS = "actions.csv", "endeffector_positions.csv"
-_SPLIT_NAMES = {
-    "train": "train",
-    "validate": "validate",
-    "val": "validate",
-    "validation": "validate",
-    "test": "test",
-}
 _GROUP = 256  # trajectories a group folder, as in BAIR's own files
 
 
 def recognises(path: Path) -> bool:
     return path.is_dir() and any(
-        next((path / split).glob(f"*/*/{_ACTIONS}"), None) is not None for split in _SPLIT_NAMES
+        next(folder.glob(f"*/*/{_ACTIONS}"), None) is not None for _, folder in _splits(path)
     )
 
 
 def open_recordings(path: Path, options: SourceOptions) -> Pushing:
     options.refuse(f"the pushing layout has one camera, {_ACTIONS} and {_POSITIONS}")
     episodes = [
-        (split, folder)
-        for name, split in _SPLIT_NAMES.items()
-        for folder in _episode_folders(path / name)
+        (split, folder) for split, inside in _splits(path) for folder in _episode_folders(inside)
     ]
     if not episodes:
         raise InputError(
@@ -64,7 +57,15 @@ class Pushing:
     root: Path
     episodes: tuple[tuple[str, Path], ...]
     frames_per_second: float | None = None
-    notes: Sequence[str] = ()
+
+    @cached_property
+    def findings(self) -> Findings:
+        """What is read: all that the layout knows of."""
+        files = [f for _, folder in self.episodes for f in folder.iterdir() if not is_leftover(f)]
+        found = Findings().reads(files)
+        for name, column in self.columns.items():
+            found = found.takes(name, column.role, "CSV", column.shape[0])
+        return found.decided("lag", 1, "the layout: a row leads from its picture to the next")
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -83,7 +84,7 @@ class Pushing:
 
     def read(self, index: int) -> Recording:
         split, folder = self.episodes[index]
-        pictures = sorted(folder.glob("*.png"), key=number_of)
+        pictures = sorted((f for f in folder.glob("*.png") if not is_leftover(f)), key=number_of)
         if [number_of(p) for p in pictures] != list(range(len(pictures))) or not pictures:
             raise InputError(
                 f"{folder} has pictures {[p.name for p in pictures[:4]]}...; expected 0.png to T-1.png without a gap"
@@ -121,6 +122,12 @@ def export(store: ClipStore, out: Path) -> int:
     return len(store.episodes)
 
 
+def _splits(root: Path) -> list[tuple[str, Path]]:
+    """The folders called by a split, in any case, with the split; train first."""
+    found = [(s, p) for p in root.iterdir() if p.is_dir() and (s := split_of(p.name))]
+    return sorted(found, key=lambda pair: (SPLITS.index(pair[0]), pair[1].name))
+
+
 def _place(name: str, split: str, number: int) -> Path:
     """Where an episode goes: where it came from, or into groups of 256."""
     if re.fullmatch(rf"{split}/[\w.-]+/\d+", name) and ".." not in name:
@@ -133,11 +140,7 @@ def _episode_folders(split: Path) -> list[Path]:
     found = [file.parent for file in split.glob(f"*/*/{_ACTIONS}")]
     return sorted(
         found,
-        key=lambda folder: (
-            [int(n) for n in re.findall(r"\d+", folder.parent.name)],
-            number_of(folder),
-            folder,
-        ),
+        key=lambda folder: (natural_key(folder.parent.name), natural_key(folder.name)),
     )
 
 

@@ -20,6 +20,7 @@ Array = NDArray[Any]
 SMALLEST = 9  # pixels of a side below which a picture is a misread axis
 _DEPTH = ("depth", "disparity", "range_image")
 _STACKED_AT_MOST = 30
+_STRIP = 4  # pixels of a side below which a picture is a strip
 _BLACK, _WHITE = 0.0, 255.0
 
 
@@ -78,6 +79,9 @@ def channel_layout(shape: Sequence[int], where: str, names: Sequence[str] = ()) 
         return _kind(shape, -1 if axis == 2 else 1, where, f"axes named {', '.join(names)}")
     last = shape[3] < SMALLEST and min(shape[1], shape[2]) >= SMALLEST
     first = shape[1] <= _STACKED_AT_MOST and shape[1] < min(shape[2], shape[3]) >= SMALLEST
+    if last == first:  # tiny pictures, of which one reading alone has colours
+        last = shape[3] in (1, 3, 4) and min(shape[1:3]) > _STRIP
+        first = shape[1] in (1, 3, 4, 6, 9) and min(shape[2:]) > _STRIP
     if last == first:
         raise InputError(
             f"{where} has shape {list(shape)}, in which no axis is clearly that of the channels; expected [T, H, W, 3], "

@@ -1,0 +1,116 @@
+"""An installed package adds models, metrics, baselines, schedules and recipes by name, and cannot do harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import foreframe
+from foreframe.data.store import ClipStore
+
+PACKAGE = Path(__file__).parent / "plugin_package"
+EXTENDING = Path(__file__).resolve().parents[1] / "docs" / "extending.md"
+TINY = ("--training.log_every", "1", "--training.validate_every", "4", "--training.save_every", "4")
+
+
+def install(target: Path, name: str, entry_points: dict[str, dict[str, str]]) -> None:
+    """Write what pip writes of a wheel's entry points: it needs neither a network nor a build backend."""
+    info = target / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    lines = []
+    for group, entries in entry_points.items():
+        lines += [f"[{group}]", *(f"{key} = {value}" for key, value in entries.items()), ""]
+    (info / "entry_points.txt").write_text("\n".join(lines))
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("site")
+    shutil.copytree(PACKAGE / "foreframe_example", target / "foreframe_example")
+    project = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
+    install(target, "foreframe_example", project["entry-points"])
+    return target
+
+
+def command(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    source = str(Path(foreframe.__file__).parents[1])
+    path = os.pathsep.join([str(site), source])
+    return subprocess.run(
+        [sys.executable, "-m", "foreframe", *words],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_package_is_trained_scored_and_drawn_by_name(
+    installed: Path, store: ClipStore, tmp_path: Path
+) -> None:
+    run, data = str(tmp_path / "run"), str(store.path)
+    for words in (
+        ("train", "nudge-first", "--data", data, "--out", run, *TINY),
+        ("eval", run, "--data", data, "--samples", "2"),
+        ("sample", run, "--data", data, "--samples", "2", "--clips", "0"),
+        ("report", run),
+    ):
+        done = command(installed, *words)
+        assert done.returncode == 0, done.stderr
+        if words[0] == "eval":
+            assert "brightness error" in done.stdout
+            assert "grey" in done.stdout
+    found = json.loads((tmp_path / "run" / "eval.json").read_text())
+    assert found["run"]["model"] == "nudge"
+    assert found["scores"]["brightness"]["mean"] >= 0
+    assert found["baselines"]["grey"]["psnr"]["mean"] > 0
+    assert "kind: late" in (tmp_path / "run" / "recipe.yaml").read_text()
+    assert list((tmp_path / "run" / "samples").glob("*.webp"))
+    assert "brightness error" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_broken_package_is_one_line(tmp_path: Path, store: ClipStore) -> None:
+    install(tmp_path, "broken", {"foreframe.models": {"cracked": "no_such_module"}})
+    done = command(
+        tmp_path,
+        *("train", "push-tiny", "--data", str(store.path), "--out", str(tmp_path / "run")),
+        *("--model.name", "cracked"),
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert (
+        "'cracked' is offered by the installed package no_such_module, which cannot be"
+        in done.stderr
+    )
+
+
+def test_a_package_cannot_take_over_a_name_of_ours(tmp_path: Path) -> None:
+    install(tmp_path, "thief", {"foreframe.models": {"compact": "no_such_module"}})
+    script = "from foreframe.plugins import MODELS; print(MODELS.module('compact').__name__)"
+    source = str(Path(foreframe.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), source])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "foreframe.models.compact"
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "pyproject.toml",
+        *(f"foreframe_example/{name}.py" for name in ("nudge", "brightness", "grey", "late")),
+        "foreframe_example/recipes/nudge-first.yaml",
+    ],
+)
+def test_the_page_shows_the_package_as_it_is(file: str) -> None:
+    assert (PACKAGE / file).read_text().strip() in EXTENDING.read_text()
