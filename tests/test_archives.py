@@ -527,3 +527,9 @@ def test_what_rlds_leaves_out_is_said(tmp_path: Path) -> None:
     assert any(line.startswith("left out: steps/action_mode") for line in chosen)
     assert any("--states extra would use it" in line for line in chosen)
     assert any(line.startswith("camera: image_1") for line in chosen)
+
+
+def test_left_overs_of_a_mac_beside_rlds_records_are_not_read(tmp_path: Path) -> None:
+    source = rlds_with(tmp_path / "src", {}, {}, {})
+    (source / "._toy-train.tfrecord-00000-of-00001").write_bytes(b"Mac OS X")
+    assert len(imported(source, tmp_path / "out", splits=(1, 0, 0)).episodes) == 1

@@ -20,6 +20,7 @@ from ...errors import InputError
 from ...runtime.files import read_json
 from ..pictures import decode_picture
 from ..sources.findings import Findings
+from ..sources.folders import is_leftover, split_of
 from ..sources.options import SourceOptions
 from ..sources.pixels import is_depth
 from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
@@ -31,13 +32,6 @@ Array = NDArray[Any]
 _OBSERVATION, _ACTION = "steps/observation/", "steps/action"
 _STATES = ("state", "proprio", "EEF_state", "robot_state")
 _NOT_ACTIONS = ("terminate_episode", "is_terminal")
-_SPLITS = {
-    "train": "train",
-    "val": "validate",
-    "validation": "validate",
-    "validate": "validate",
-    "test": "test",
-}
 _BLACK = 8  # a camera whose pictures are darker than this on average shows nothing
 
 
@@ -235,7 +229,8 @@ def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record
         files = sorted(
             f
             for f in root.iterdir()
-            if re.search(rf"-{re.escape(split)}\.tfrecord-\d+-of-\d+$", f.name)
+            if not is_leftover(f)
+            and re.search(rf"-{re.escape(split)}\.tfrecord-\d+-of-\d+$", f.name)
         )
         if len(files) < len(shards):
             notes.append(
@@ -246,9 +241,9 @@ def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record
             fault = fault or _too_few(file, len(found), shards)
             if fault and not skip_bad:
                 raise InputError(fault)
-            episodes += [(_SPLITS.get(split), record) for record in found]
+            episodes += [(split_of(split), record) for record in found]
             notes += [f"left out the rest of a file: {fault}"] if fault else []
-            splits_there.add(_SPLITS.get(split))
+            splits_there.add(split_of(split))
     if not episodes:
         raise InputError(
             f"{root} describes splits {', '.join(declared)} but holds no record of them; fetch the files"
