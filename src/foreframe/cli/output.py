@@ -125,8 +125,7 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     rate = found["frames_per_second"] or "unknown"
     print(f"{found['store']}  (content {found['content'][:12]}, {found['bytes'] / 1e6:.1f} MB)")
     source = found["source"]
-    print(f"  source     {source.get('path') or source.get('world', 'unknown')}", end="")
-    print(f" ({source['format']})" if "format" in source else "")
+    print(f"  source     {_source_in_words(source)}")
     for line in _found(source, found["notes"]):
         print(f"    {line}")
     print(f"  episodes   {counts}; {shortest} to {longest} frames each, {found['frames']} in all")
@@ -150,6 +149,13 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
             found["longest_clip"],
         )
     )
+
+
+def _source_in_words(source: dict[str, Any]) -> str:
+    if "world" in source:
+        return f"world {source['world']}, {source['trajectories']} trajectories, seed {source['seed']}"
+    form = f" ({source['format']})" if "format" in source else ""
+    return f"{source.get('path', 'unknown')}{form}"
 
 
 def _warnings(found: dict[str, Any]) -> list[str]:
@@ -180,7 +186,8 @@ def _warnings(found: dict[str, Any]) -> list[str]:
             warnings.append(
                 f"{quaternion[0]} ... {quaternion[-1]} of {name} change their sign while the turn stays: quaternions"
             )
-        if ids := condition.get("class_ids"):
+        ids = condition.get("class_ids") if "path" in found["source"] else ()
+        if ids:  # a world knows its own columns
             warnings.append(
                 f"{', '.join(ids)} of {name} look like class ids: import with --one-hot {' '.join(ids)}?"
             )
