@@ -1,10 +1,11 @@
-"""What a training step costs, from measured points: time and memory over batch, frames and picture size; and two processes beside one.
+"""What a training step costs, from measured points: time and memory over batch, frames and picture
+size; and two processes beside one.
 
     python benchmarks/cost.py [--quick] [--only NAME ...]
 
-For each model: seconds a step and the peak of its memory at a few points, and the least-squares fit seconds = fixed + per_frame *
-frames in the batch (a frame of that size). Weak scaling: clips a second of two processes with twice the batch over those of one.
-Writes into results/bench-cost.json.
+For each model: seconds a step and the peak of its memory at a few points, and the least-squares fit
+seconds = fixed + per_frame * frames in the batch (a frame of that size). Weak scaling: clips a
+second of two processes with twice the batch over those of one. Writes into results/bench-cost.json.
 """
 
 from __future__ import annotations
@@ -86,7 +87,9 @@ def cost(name: str, points: list[tuple[int, int]]) -> dict[str, Any]:
 
 
 def weak_scaling(steps: int, rounds: int) -> dict[str, Any]:
-    """Clips a second of one process at batch 4 and of two at batch 8, one after the other, so many times."""
+    """Clips a second of one process at batch 4 and of two at batch 8, one after the other, so many
+    times.
+    """
     found = []
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "store"

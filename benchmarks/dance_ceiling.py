@@ -2,10 +2,12 @@
 
     python benchmarks/dance_ceiling.py [--draws 32] [--every 42]
 
-The lamp wanders, and no label tells where to. For the test sequences of the default store (60 sequences, seed 0) frames are drawn again
-with the same dancer in the same pose, clothes and shadows, under lamps that walk on by chance from where the true one stood in the first
-frame. The mean of these pictures is the best guess of whoever knows everything but the lamp's walk; its mean squared error is corrected
-for the finite number of draws (K draws: times K / (K + 1)). Writes results/dance-ceiling.json.
+The lamp wanders, and no label tells where to. For the test sequences of the default store (60
+sequences, seed 0) frames are drawn again with the same dancer in the same pose, clothes and
+shadows, under lamps that walk on by chance from where the true one stood in the first frame. The
+mean of these pictures is the best guess of whoever knows everything but the lamp's walk; its mean
+squared error is corrected for the finite number of draws (K draws: times K / (K + 1)). Writes
+results/dance-ceiling.json.
 """
 
 from __future__ import annotations

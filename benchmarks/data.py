@@ -1,10 +1,12 @@
-"""How fast clips come off the disk, beside a PNG + CSV loader on the same trajectories, in one process.
+"""How fast clips come off the disk, beside a PNG + CSV loader on the same trajectories, in one
+process.
 
     python benchmarks/data.py [--quick] [--out results/bench-data.json]
 
-Yardstick: what public code for these tasks does. A clip's pictures are opened one by one with Pillow and made floats in
-[0, 1], its CSV files are read row by row, and everything is stacked. Ours gives the same numbers (asserted), as bytes: the
-conversion to floats on the device is timed with it. Rounds alternate; medians with the spread from the lowest to the highest.
+Yardstick: what public code for these tasks does. A clip's pictures are opened one by one with
+Pillow and made floats in [0, 1], its CSV files are read row by row, and everything is stacked. Ours
+gives the same numbers (asserted), as bytes: the conversion to floats on the device is timed with
+it. Rounds alternate; medians with the spread from the lowest to the highest.
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ LENGTH, BATCH = 12, 16
 
 
 def png_and_csv(folder: Path, first: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """A clip as public loaders read it: floats [T, C, H, W] and its conditions, action and position [T, 7]."""
+    """A clip as public loaders read it.
+
+    Floats [T, C, H, W] and its conditions, action and position [T, 7].
+    """
     frames, rows = [], {}
     for t in range(first, first + LENGTH):
         picture = np.asarray(Image.open(folder / f"{t}.png"), np.float32) / 255
@@ -92,7 +97,10 @@ def against_png_and_csv(root: Path, quick: bool) -> dict[str, Any]:
 
 
 def _assert_same(windows: Windows, folders: list[Path]) -> None:
-    """The two loaders give the same clip: our conditions are those rows one frame later (known before the frame is seen)."""
+    """The two loaders give the same clip.
+
+    Our conditions are those rows one frame later (known before the frame is seen).
+    """
     episode, first = windows.place(5)
     folder = folders[windows.episodes.index(episode)]
     frames, conditions = png_and_csv(folder, first)

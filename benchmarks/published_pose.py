@@ -1,9 +1,11 @@
-"""The yardstick for `pose`: its training step and rollout as published, one frame at a time. Not part of the library.
+"""The yardstick for `pose`: its training step and rollout as published, one frame at a time. Not
+part of the library.
 
 Letters: B clips, T frames, C channels, H height, W width, Z = 12 latent channels.
-Written from the description of the published system: in each step the frame before, the target and the label are encoded
-anew, and one frame is generated at full resolution from everything concatenated. Faults of the published code that change the
-function (the target replaced by the prediction, z of the prior in training) are left out, so that the same function is timed.
+Written from the description of the published system: in each step the frame before, the target and
+the label are encoded anew, and one frame is generated at full resolution from everything
+concatenated. Faults of the published code that change the function (the target replaced by the
+prediction, z of the prior in training) are left out, so that the same function is timed.
 """
 
 from __future__ import annotations
@@ -82,7 +84,9 @@ class PublishedPose(nn.Module):
     def loss(
         self, frames: Tensor, labels: Tensor, noise: Tensor, beta: float, forced: Container[int]
     ) -> Tensor:
-        """Sum over t = 1 ... T - 1 of MSE + beta KL, for frames and labels [B, T, 3, H, W], noise [T - 1, B, Z, H, W]."""
+        """Sum over t = 1 ... T - 1 of MSE + beta KL, for frames and labels [B, T, 3, H, W], noise
+        [T - 1, B, Z, H, W].
+        """
         total = frames.new_zeros(())
         own = None
         for t in range(1, frames.shape[1]):
@@ -96,7 +100,10 @@ class PublishedPose(nn.Module):
 
     @torch.no_grad()
     def future(self, frame: Tensor, labels: Tensor, noise: Tensor) -> Tensor:
-        """From one frame [B, 3, H, W] and labels [B, T, 3, H, W] the frames 1 ... T - 1: [B, T - 1, 3, H, W]."""
+        """From one frame [B, 3, H, W] and labels [B, T, 3, H, W] the frames 1 ... T - 1.
+
+        [B, T - 1, 3, H, W].
+        """
         made = []
         for t in range(1, labels.shape[1]):
             frame = self.generate(self.rgb(frame), self.label(labels[:, t]), noise[t - 1]).clamp(

@@ -1,9 +1,11 @@
-"""The yardstick for `svg`: its training step and sampler as published, one frame at a time. Not part of the library.
+"""The yardstick for `svg`: its training step and sampler as published, one frame at a time. Not
+part of the library.
 
 Letters: B clips, T frames, C channels, H height, W width, A condition, G code, Z latent.
-Written from the description of the published system: a Python loop over time, in which the frame before is encoded, the target
-is encoded to draw z, and one frame is decoded over a concatenation with the skips; four Adams; samples drawn one by one.
-`encode_once` keeps what the target's encoding gave for the next step, which is the easy half of what can be saved.
+Written from the description of the published system: a Python loop over time, in which the frame
+before is encoded, the target is encoded to draw z, and one frame is decoded over a concatenation
+with the skips; four Adams; samples drawn one by one. `encode_once` keeps what the target's encoding
+gave for the next step, which is the easy half of what can be saved.
 """
 
 from __future__ import annotations
@@ -139,7 +141,9 @@ class PublishedSvg(nn.Module):
     def loss(
         self, frames: Tensor, conditions: Tensor, noise: Tensor, beta: float, forced: Container[int]
     ) -> Tensor:
-        """Sum over t = 1 ... T - 1 of MSE + beta KL, for frames [B, T, C, H, W], conditions [B, T, A], noise [T - 1, B, Z]."""
+        """Sum over t = 1 ... T - 1 of MSE + beta KL, for frames [B, T, C, H, W], conditions [B, T,
+        A], noise [T - 1, B, Z].
+        """
         self.clear(len(frames))
         total = frames.new_zeros(())
         skips: Skips = []
@@ -163,7 +167,10 @@ class PublishedSvg(nn.Module):
 
     @torch.no_grad()
     def futures(self, frames: Tensor, conditions: Tensor, noises: Iterator[Tensor]) -> Tensor:
-        """One future a noise [T - 1, B, Z], drawn one after the other: [N, B, T - n_past, C, H, W]."""
+        """One future a noise [T - 1, B, Z], drawn one after the other.
+
+        [N, B, T - n_past, C, H, W].
+        """
         drawn = []
         for noise in noises:
             self.clear(len(frames))

@@ -2,7 +2,8 @@
 
     python benchmarks/soak.py [--only NAME ...]        # about half an hour on two cores
 
-Every promise is a function of tests/hardships.py, or the fuzzing of tests/test_fuzz.py: the tests do a few, this does the many.
+Every promise is a function of tests/hardships.py, or the fuzzing of tests/test_fuzz.py: the tests
+do a few, this does the many.
 """
 
 from __future__ import annotations

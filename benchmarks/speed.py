@@ -2,9 +2,10 @@
 
     python benchmarks/speed.py [--quick] [--only NAME ...] [--threads 1] [--device cpu] [--rounds 3]
 
-Yardsticks: `published_svg.py` and `published_pose.py`, which tests/test_yardsticks.py holds to the same loss, gradients and
-futures in float64. Rounds alternate between a yardstick and ours; ratios are of the same round, printed as their median with the
-lowest and highest. Writes results/bench-speed.json with versions and the machine.
+Yardsticks: `published_svg.py` and `published_pose.py`, which tests/test_yardsticks.py holds to the
+same loss, gradients and futures in float64. Rounds alternate between a yardstick and ours; ratios
+are of the same round, printed as their median with the lowest and highest. Writes
+results/bench-speed.json with versions and the machine.
 """
 
 from __future__ import annotations
@@ -206,7 +207,10 @@ MEMORY = {"svg-forced": (2.0, 3.0), "pose-forced": (2.0, 3.0)}
 
 
 def _clips(spec: ClipSpec, batch: int, steps: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Clips as the store gives them: bytes [B, T, C, H, W], channels last in memory, and conditions."""
+    """Clips as the store gives them.
+
+    Bytes [B, T, C, H, W], channels last in memory, and conditions.
+    """
     torch.manual_seed(0)
     _, height, width = spec.frame
     frames = torch.randint(0, 256, (batch, steps, height, width, 3), dtype=torch.uint8).movedim(
@@ -328,7 +332,10 @@ def peak_memory(name: str, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _peak(name: str, number: int, setting: Setting) -> float:
-    """MB that a step takes at its most, above what was there before it. Linux keeps the peak, and can be told to forget it."""
+    """MB that a step takes at its most, above what was there before it.
+
+    Linux keeps the peak, and can be told to forget it.
+    """
     work = ROWS[name].make(setting)[number]
     Path("/proc/self/clear_refs").write_text("5")
     before = _resident("VmRSS")

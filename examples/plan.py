@@ -1,9 +1,11 @@
-"""Plan in a learned world: find actions that bring the arm to where a goal picture shows it. The cross-entropy method, 40 lines.
+"""Plan in a learned world: find actions that bring the arm to where a goal picture shows it. The
+cross-entropy method, 40 lines.
 
     python examples/plan.py [RUN] [--start 0] [--horizon 10]
 
-Without RUN it plans in the shipped push model. The goal is a later picture of a recording, so the recorded actions are one
-way to get there; the planner is not told them. All candidates of an iteration take their steps together, as a VectorWorld.
+Without RUN it plans in the shipped push model. The goal is a later picture of a recording, so the
+recorded actions are one way to get there; the planner is not told them. All candidates of an
+iteration take their steps together, as a VectorWorld.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Processes that tests start: they take Ctrl-C whatever shell began the tests, and none is waited for without end."""
+"""Processes that tests start.
+
+They take Ctrl-C whatever shell began the tests, and none is waited for without end.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ PATIENCE_S = 240
 
 
 def heed_interrupts() -> None:
-    """Take SIGINT again: a shell that starts a job in the background has it ignored, and children inherit that."""
+    """Take SIGINT again: a shell that starts a job in the background has it ignored, and children
+    inherit that.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -21,7 +26,8 @@ def start(command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str], seconds: float = PATIENCE_S) -> str:
-    """Wait for a program to end, and return what it wrote to the pipe it has (output before errors).
+    """Wait for a program to end, and return what it wrote to the pipe it has (output before
+    errors).
 
     Raises:
         subprocess.TimeoutExpired: it took longer; it was killed.

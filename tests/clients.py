@@ -1,4 +1,7 @@
-"""Clients of the server: honest ones, ones that never read, ones that send rubbish; and crowds of them."""
+"""Clients of the server: honest ones, ones that never read, ones that send rubbish.
+
+And crowds of them.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ def get(
 
 @contextlib.contextmanager
 def played(log: Path, *words: str) -> Iterator[int]:
-    """`foreframe play` in a process of its own, at any free port; what it says besides its address goes to `log`."""
+    """`foreframe play` in a process of its own, at any free port.
+
+    What it says besides its address goes to `log`.
+    """
     command = [sys.executable, "-m", "foreframe", "play", *words, "--no-browser", "--port", "0"]
     with log.open("w") as errors:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
@@ -140,7 +146,9 @@ def malformed(rng: random.Random) -> str:
 async def crowd(
     port: int, simulator: str, honest: int, deaf: int, seconds: float, pace_hz: float = 10.0
 ) -> dict[str, Any]:
-    """`honest` clients that act at a pace and `deaf` ones that act without ever reading, side by side for a while."""
+    """`honest` clients that act at a pace and `deaf` ones that act without ever reading, side by
+    side for a while.
+    """
     until = time.monotonic() + seconds
     waits: list[float] = []
     errors: list[str] = []

@@ -1,4 +1,5 @@
-"""Small real things for tests: a store of moving squares, a push store, and a run trained on the squares.
+"""Small real things for tests: a store of moving squares, a push store, and a run trained on the
+squares.
 
 Letters: T frames, H height, W width.
 """
@@ -41,7 +42,10 @@ TINY = {
 
 @dataclass(frozen=True)
 class Squares:
-    """A bright square that goes where the actions say: (dy, dx) pixels lead from one frame to the next."""
+    """A bright square that goes where the actions say.
+
+    (dy, dx) pixels lead from one frame to the next.
+    """
 
     count: int = 10
     frames: int = 12

@@ -1,6 +1,8 @@
-"""Damage, drawn with a seed, and what the readers make of it: a clean error, or a store that is not silently wrong.
+"""Damage, drawn with a seed, and what the readers make of it: a clean error, or a store that is not
+silently wrong.
 
-Each case runs in a process of its own with a bound on memory and time: a crash, a hang or a hunger is a finding like a traceback.
+Each case runs in a process of its own with a bound on memory and time: a crash, a hang or a hunger
+is a finding like a traceback.
 """
 
 from __future__ import annotations
@@ -39,7 +41,10 @@ _WILD = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of case `number`: `ok`, `changed` (read, but not as written), `error` (a clean one), or a finding."""
+    """What became of case `number`.
+
+    `ok`, `changed` (read, but not as written), `error` (a clean one), or a finding.
+    """
 
     number: int
     file: str
@@ -137,7 +142,8 @@ def cases(
 ) -> Iterator[Outcome]:
     """Damage one file of `source` after the other, and read it.
 
-    `read(source, scratch)` reads everything and returns a digest of it; anything but an InputError is a finding.
+    `read(source, scratch)` reads everything and returns a digest of it; anything but an InputError
+    is a finding.
     """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "src"

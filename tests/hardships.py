@@ -1,9 +1,11 @@
-"""What happens to programs: kills, full disks, rotten bits, races. Each hardship returns figures; tests and soak ask for more or less.
+"""What happens to programs: kills, full disks, rotten bits, races. Each hardship returns figures;
+tests and soak ask for more or less.
 
-Processes are forked from one that has imported everything, so that a hundred deaths take seconds. Nothing here may use more
-than one thread before it forks.
+Processes are forked from one that has imported everything, so that a hundred deaths take seconds.
+Nothing here may use more than one thread before it forks.
 
-    python tests/hardships.py kills --count 50        # any function of this file by name; prints its figures as JSON
+    python tests/hardships.py kills --count 50        # any function of this file by name; prints
+    its figures as JSON
 """
 
 from __future__ import annotations
@@ -72,7 +74,10 @@ def _pose_store(out: Path) -> Path:
 
 
 def _jobs(root: Path) -> list[tuple[str, Path, dict[str, Any]]]:
-    """The same hardships for a model of vectors and one of pictures. Each is run once here, so that all is imported."""
+    """The same hardships for a model of vectors and one of pictures.
+
+    Each is run once here, so that all is imported.
+    """
     jobs = [
         ("push-tiny", squares_store(root / "squares").path, SMALL),
         ("pose-dance-short", _pose_store(root / "poses"), POSE),
@@ -152,7 +157,10 @@ def _saved(run: Path) -> int:
 
 
 def kills(count: int, seed: int = 0) -> Figures:
-    """Random SIGKILLs in training, until so many have hit. Every run must end as one that was never killed."""
+    """Random SIGKILLs in training, until so many have hit.
+
+    Every run must end as one that was never killed.
+    """
     chance = random.Random(seed)
     hits = runs = lost = different = disordered = 0
     repeated = [0]
@@ -197,7 +205,10 @@ def kills(count: int, seed: int = 0) -> Figures:
 
 @contextlib.contextmanager
 def _dying_at(boundary: int, counted: list[str]) -> Iterator[None]:
-    """Die of SIGKILL at I/O call number `boundary`; half of the bytes written count as a boundary of their own."""
+    """Die of SIGKILL at I/O call number `boundary`.
+
+    Half of the bytes written count as a boundary of their own.
+    """
     import safetensors.torch
 
     originals = (os.fsync, os.replace, os.mkdir, Path.write_bytes, safetensors.torch.save_file)
@@ -243,7 +254,10 @@ def _dying_at(boundary: int, counted: list[str]) -> Iterator[None]:
 
 
 def boundaries(most: int | None = None) -> Figures:
-    """A kill at every I/O call between two saved states, half-written files included; the run must end as if nothing was."""
+    """A kill at every I/O call between two saved states, half-written files included.
+
+    The run must end as if nothing was.
+    """
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         job = _jobs(root)[0]
@@ -295,7 +309,10 @@ def boundaries(most: int | None = None) -> Figures:
 
 
 def commit_order() -> Figures:
-    """In what order a commit asks for the disk: every file and the folder synced before the rename, the parent after it."""
+    """In what order a commit asks for the disk.
+
+    Every file and the folder synced before the rename, the parent after it.
+    """
     asked: list[tuple[str, str]] = []
     fsync, replace = os.fsync, os.replace
 
@@ -356,7 +373,10 @@ def signals(count: int, seed: int = 0) -> Figures:
 
 
 def full_disks(count: int) -> Figures:
-    """Files may not grow beyond a limit: one line, status 1, and what was saved before is whole and goes on."""
+    """Files may not grow beyond a limit.
+
+    One line, status 1, and what was saved before is whole and goes on.
+    """
     clean = lost = different = 0
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -498,7 +518,10 @@ def rotten_bits(count: int, seed: int = 0) -> Figures:
 
 
 def killed_builds(count: int, seed: int = 0) -> Figures:
-    """Random SIGKILLs while a store is built by two workers: it ends as one that was never killed."""
+    """Random SIGKILLs while a store is built by two workers.
+
+    It ends as one that was never killed.
+    """
     chance = random.Random(seed)
     hits = builds = different = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -524,7 +547,10 @@ def killed_builds(count: int, seed: int = 0) -> Figures:
 
 
 def killed_experiments(count: int, seed: int = 0) -> Figures:
-    """Random SIGKILLs of an experiment, every fifth with two workers: it ends in the figures of one that was never killed."""
+    """Random SIGKILLs of an experiment, every fifth with two workers.
+
+    It ends in the figures of one that was never killed.
+    """
     chance = random.Random(seed)
     hits = experiments = different = 0
     changes = {
@@ -654,7 +680,9 @@ def rude_messages(count: int) -> Figures:
 
 
 def crowded_server(seconds: int) -> Figures:
-    """50 clients that act ten times a second, alone and then beside 20 that act without ever reading."""
+    """50 clients that act ten times a second, alone and then beside 20 that act without ever
+    reading.
+    """
     import clients
 
     found: Figures = {"seconds": seconds}

@@ -1,8 +1,10 @@
 """Faults put into a copy of the code: each must be caught by the tests that are named beside it.
 
-    python tests/mutants.py [--only WORD ...] [--jobs 2]        # make mutants; fails if a fault survives
+    python tests/mutants.py [--only WORD ...] [--jobs 2]        # make mutants; fails if a fault
+    survives
 
-A fault is one change of the source. A change that no longer fits the source is an error, so that the table stays true.
+A fault is one change of the source. A change that no longer fits the source is an error, so that
+the table stays true.
 """
 
 from __future__ import annotations
@@ -212,7 +214,10 @@ def mutate(source: Path, mutant: Mutant) -> None:
 
 
 def tried(mutant: Mutant) -> tuple[str, float]:
-    """What the tests say of a fault: `caught`, `SURVIVED` or what went wrong; and the seconds it took."""
+    """What the tests say of a fault: `caught`, `SURVIVED` or what went wrong.
+
+    And the seconds it took.
+    """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         place = Path(folder)

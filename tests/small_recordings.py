@@ -1,6 +1,8 @@
-"""The same few episodes in every format, written as the format's own tools would: a contract for every importer.
+"""The same few episodes in every format, written as the format's own tools would: a contract for
+every importer.
 
-Each writer takes a new folder and returns what a person would name as SRC. Episode i has FRAMES + i frames of HxW.
+Each writer takes a new folder and returns what a person would name as SRC. Episode i has FRAMES + i
+frames of HxW.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Archives of whole data sets as people have them: what is taken, what is left out, and what is refused."""
+"""Archives of whole data sets as people have them.
+
+What is taken, what is left out, and what is refused.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,9 @@ def test_depth_is_never_the_default_camera_of_lerobot(
 def rlds_with(
     root: Path, step: dict[str, Any], values: dict[str, Any], observed: dict[str, Any]
 ) -> Path:
-    """An RLDS set of one episode with more features a step, and more observations, than the usual ones."""
+    """An RLDS set of one episode with more features a step, and more observations, than the usual
+    ones.
+    """
     small.rlds(root)
     content = json.loads((root / "features.json").read_text())
     steps = content["featuresDict"]["features"]["steps"]["sequence"]["feature"]["featuresDict"][
@@ -401,7 +406,10 @@ def test_sets_that_differ_are_named(tmp_path: Path) -> None:
 
 
 def hub_cache(root: Path, folder: Path) -> Path:
-    """A cache as the Hub's client makes it: every file of a revision is a link to a blob; returns the revision."""
+    """A cache as the Hub's client makes it: every file of a revision is a link to a blob.
+
+    Returns the revision.
+    """
     revision = root / "snapshots" / "abc123"
     (root / "blobs").mkdir(parents=True)
     for number, file in enumerate(sorted(f for f in folder.rglob("*") if f.is_file())):

@@ -1,4 +1,7 @@
-"""What is on the disk after a power cut: recorded calls, replayed with everything dropped that was not synced."""
+"""What is on the disk after a power cut.
+
+Recorded calls, replayed with everything dropped that was not synced.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +36,11 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[Call]:
 
 
 def survivors(calls: list[Call], until: int) -> tuple[dict[str, bool], set[str]]:
-    """After a power cut before call `until`: what may stand under its last name, with whether its content is safe; and the
-    renames that are certain, because their folder was synced.
+    """After a power cut before call `until`: what may stand under its last name, with whether its
+    content is safe; and the renames that are certain, because their folder was synced.
 
-    A rename may or may not be on the disk until its folder is synced: content must be safe in both cases.
+    A rename may or may not be on the disk until its folder is synced: content must be safe in both
+    cases.
     """
     synced: set[str] = set()
     named: dict[str, bool] = {}

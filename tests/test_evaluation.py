@@ -1,4 +1,6 @@
-"""Evaluation: every clip once, the same whatever the batch, and figures that say what they depend on."""
+"""Evaluation: every clip once, the same whatever the batch, and figures that say what they depend
+on.
+"""
 
 from __future__ import annotations
 
@@ -116,7 +118,10 @@ def test_samples_do_not_see_the_future_and_reconstructions_do(run: Path, store: 
 
 
 def test_protocols_are_pinned() -> None:
-    """A protocol that changes is another protocol: scores of fixed pictures, to the fourth digit."""
+    """A protocol that changes is another protocol.
+
+    Scores of fixed pictures, to the fourth digit.
+    """
     rng = np.random.default_rng(0)
     truth = torch.from_numpy(rng.random((2, 1, 4, 3, 32, 32)))
     made = (

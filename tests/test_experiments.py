@@ -54,7 +54,10 @@ def test_every_arm_and_seed_is_there(done: Path) -> None:
 
 
 def test_what_is_done_is_not_done_again(done: Path, store: ClipStore) -> None:
-    """A lost page comes back; a run whose scores were lost is scored again to the same figures; nothing is trained."""
+    """A lost page comes back; a run whose scores were lost is scored again to the same figures.
+
+    Nothing is trained.
+    """
     before = json.loads((done / "experiment.json").read_text())
     times = {file: file.stat().st_mtime_ns for file in done.rglob("*.safetensors")}
     (done / "index.html").unlink()

@@ -1,4 +1,7 @@
-"""Recordings in and out: round trips without loss, real samples, and errors that name the file and the row."""
+"""Recordings in and out.
+
+Round trips without loss, real samples, and errors that name the file and the row.
+"""
 
 from __future__ import annotations
 

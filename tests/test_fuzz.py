@@ -1,4 +1,5 @@
-"""Damaged recordings and stores: never a traceback, a crash or a hang, and nothing silently wrong that a checksum reveals.
+"""Damaged recordings and stores: never a traceback, a crash or a hang, and nothing silently wrong
+that a checksum reveals.
 
 FOREFRAME_FUZZ says how many cases in all (500 by default, as many for each reader).
 """
@@ -45,7 +46,10 @@ def test_damaged_stores(tmp_path: Path) -> None:
 
 
 def test_the_harness_finds_what_it_should(tmp_path: Path) -> None:
-    """The negative control: a reader that believes everything, one that crashes, one that is hungry."""
+    """The negative control.
+
+    A reader that believes everything, one that crashes, one that is hungry.
+    """
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "a.png").write_bytes(bytes(range(256)))
 

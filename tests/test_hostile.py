@@ -34,7 +34,8 @@ FORBIDDEN_ATTRIBUTES = {
     ("os", "system"),
 }
 FORBIDDEN_MODULES = {"pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle"}
-# Modules that are imported by name: each name is checked against the files of a folder of this package first.
+# Modules that are imported by name: each name is checked against the files of a folder of this
+# package first.
 BY_NAME = {"__init__.py", "cli/parsing.py", "plugins.py"}
 
 

@@ -1,4 +1,6 @@
-"""Folders of pictures: order, cameras, layouts, bit depth, orientation, transparency, links, splits."""
+"""Folders of pictures: order, cameras, layouts, bit depth, orientation, transparency, links,
+splits.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What an import says of a source, and that a source which changes, wraps or is short is not misread."""
+"""What an import says of a source, and that a source which changes, wraps or is short is not
+misread.
+"""
 
 from __future__ import annotations
 

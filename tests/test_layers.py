@@ -1,4 +1,5 @@
-"""The law of the house, read from the source: imports go one way, there are no circles, and one function loops over time.
+"""The law of the house, read from the source: imports go one way, there are no circles, and one
+function loops over time.
 
     python tests/test_layers.py        # rooms, arrows and circles, counted
 
@@ -18,7 +19,8 @@ import foreframe
 ROOT = Path(foreframe.__file__).parent
 PACKAGE = foreframe.__name__
 
-# Lower may not import higher. Rooms on one line are neighbours: they may use each other, but not in a circle.
+# Lower may not import higher. Rooms on one line are neighbours: they may use each other, but not in
+# a circle.
 FLOORS = [
     {"errors", "version", "plugins", "runtime", "clips", "gaussian", "noise", "schedules"},
     {
@@ -50,7 +52,8 @@ FORBIDDEN = {
     "metrics": {"data", "models", "model", "rollouts"},
     "viz": {"data", "models", "model", "rollouts"},
 }
-# Where steps of a model are made one after the other, and where tensors are walked through in a model's rooms.
+# Where steps of a model are made one after the other, and where tensors are walked through in a
+# model's rooms.
 LOOPS_OVER_TIME = {"rollouts.advance"}
 LOOPS_OVER_TENSORS = {"nn.step_batch_norm.StepBatchNorm.forward"}
 _MODEL_ROOMS = ("models", "baselines", "nn")
@@ -90,7 +93,10 @@ def public() -> Mapping[str, str]:
 
 
 def imports(name: str, source: str, is_package: bool) -> set[str]:
-    """The modules of the package that a module imports anywhere in it: relative, absolute, or by a string."""
+    """The modules of the package that a module imports anywhere in it.
+
+    Relative, absolute, or by a string.
+    """
     package = name.split(".") if is_package else name.split(".")[:-1]
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
@@ -115,7 +121,9 @@ def _imported_from(node: ast.ImportFrom, package: list[str]) -> set[str]:
 
 
 def _imported_by_a_string(node: ast.Call, package: list[str]) -> set[str]:
-    """`import_module("foreframe.x")`, `import_module(".x", __package__)`, `__import__`, with the fixed part of an f-string."""
+    """`import_module("foreframe.x")`, `import_module(".x", __package__)`, `__import__`, with the
+    fixed part of an f-string.
+    """
     called = (
         node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     )
@@ -210,7 +218,10 @@ def loops(function: ast.AST) -> Iterator[tuple[Loop, list[ast.AST]]]:
 
 
 def _makes_a_step(node: ast.AST, steppers: set[str]) -> bool:
-    """Whether a model's step is made in `node`: `model.step(state, previous, ...)`, or a function that makes one."""
+    """Whether a model's step is made in `node`.
+
+    `model.step(state, previous, ...)`, or a function that makes one.
+    """
     for call in ast.walk(node):
         if not isinstance(call, ast.Call):
             continue
@@ -242,7 +253,10 @@ def _turns(function: ast.AST, steppers: set[str]) -> Iterator[bool]:
 
 
 def loops_over_tensors(name: str, source: str) -> set[str]:
-    """The functions of a module that compute on tensors and loop over more than layers: over a count, or a tensor's parts."""
+    """The functions of a module that compute on tensors and loop over more than layers.
+
+    Over a count, or a tensor's parts.
+    """
     found = set()
     for full, function in functions(ast.parse(source), name):
         tensors = _tensor_names(function)
@@ -274,7 +288,10 @@ def _tensor_names(function: Function) -> set[str]:
 
 
 def _walks(iterable: ast.AST, tensors: set[str], assigned: Mapping[str, ast.AST]) -> bool:
-    """Whether going through `iterable` is going through a tensor or a count; what a name was given is looked up once."""
+    """Whether going through `iterable` is going through a tensor or a count.
+
+    What a name was given is looked up once.
+    """
     if isinstance(iterable, ast.Name) and iterable.id in assigned:
         iterable = assigned[iterable.id]
     for node in ast.walk(iterable):

@@ -59,7 +59,10 @@ def test_ssim_is_scikit_images_away_from_the_border(size: tuple[int, int]) -> No
 
 
 def test_ssim_is_torchmetrics_away_from_the_border() -> None:
-    """torchmetrics mirrors the picture outwards and keeps the border; inside it the maps are the same."""
+    """torchmetrics mirrors the picture outwards and keeps the border.
+
+    Inside it the maps are the same.
+    """
     noisy, clean = pictures()
     for n, c, got in zip(noisy, clean, ssim(noisy, clean)):
         _, full = structural_similarity_index_measure(

@@ -28,7 +28,10 @@ SOURCES: dict[str, Path] = {}
 
 @dataclass(frozen=True)
 class Place:
-    """Where a mistake is made: a store, a run, a free folder, and what of Python may be changed for a while."""
+    """Where a mistake is made.
+
+    A store, a run, a free folder, and what of Python may be changed for a while.
+    """
 
     store: Path
     run: Path

@@ -1,4 +1,6 @@
-"""NumPy archives: channels, scale and lag are those of the source, and nothing is unpacked that does not fit."""
+"""NumPy archives: channels, scale and lag are those of the source, and nothing is unpacked that
+does not fit.
+"""
 
 from __future__ import annotations
 

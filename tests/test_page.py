@@ -1,4 +1,7 @@
-"""The page in a real browser: steer with keys, see the picture change the way the arm should go, undo, keep, change the model."""
+"""The page in a real browser.
+
+Steer with keys, see the picture change the way the arm should go, undo, keep, change the model.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""An installed package adds models, metrics, baselines, schedules and recipes by name, and cannot do harm."""
+"""An installed package adds models, metrics, baselines, schedules and recipes by name, and cannot
+do harm.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ TINY = ("--training.log_every", "1", "--training.validate_every", "4", "--traini
 
 
 def install(target: Path, name: str, entry_points: dict[str, dict[str, str]]) -> None:
-    """Write what pip writes of a wheel's entry points: it needs neither a network nor a build backend."""
+    """Write what pip writes of a wheel's entry points.
+
+    It needs neither a network nor a build backend.
+    """
     info = target / f"{name}-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")

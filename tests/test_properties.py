@@ -1,4 +1,6 @@
-"""What must hold for any table, any configuration and any shapes, tried on many that nobody thought of."""
+"""What must hold for any table, any configuration and any shapes, tried on many that nobody thought
+of.
+"""
 
 from __future__ import annotations
 

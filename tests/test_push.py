@@ -27,7 +27,10 @@ def test_a_trajectory_depends_on_its_seed_and_number_alone(push_store: ClipStore
 
 
 def test_the_rhythm_is_bairs(push_store: ClipStore) -> None:
-    """Thirty frames; each command is held for two; moves are within 0.1 m, the rest are whole frames."""
+    """Thirty frames; each command is held for two.
+
+    Moves are within 0.1 m, the rest are whole frames.
+    """
     assert push_store.frames_per_second == pytest.approx(3)
     for episode in push_store.episodes:
         assert episode.length == 30

@@ -403,7 +403,10 @@ def test_a_record_that_is_no_example_is_named(tmp_path: Path) -> None:
 
 
 def test_real_bridge_episodes(samples: Path, tmp_path: Path) -> None:
-    """Cross-checked without the reader: a packed list of floats stands in the record byte for byte, and so does a JPEG."""
+    """Cross-checked without the reader.
+
+    A packed list of floats stands in the record byte for byte, and so does a JPEG.
+    """
     import io
 
     source = samples / "bridge_rlds"

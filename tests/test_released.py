@@ -1,4 +1,7 @@
-"""What earlier versions wrote is still loaded, resumed, evaluated, played and reported: one folder of `released/` per version."""
+"""What earlier versions wrote is still loaded, resumed, evaluated, played and reported.
+
+One folder of `released/` per version.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +72,10 @@ def test_a_run_goes_on_with_the_same_command(
 
 
 def test_options_that_a_run_did_not_know_have_their_defaults(place: Path) -> None:
-    """As a run of any earlier version has fewer keys; an option given now that is no default still counts."""
+    """As a run of any earlier version has fewer keys.
+
+    An option given now that is no default still counts.
+    """
     file = place / "run" / "identity.json"
     identity = json.loads(file.read_text())
     for section, option in (("clip", "pushforward"), ("training", "accumulate"), ("model", "fine")):

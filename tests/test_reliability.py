@@ -18,7 +18,10 @@ HERE = Path(__file__).parent
 
 
 def endure(hardship: str, count: int | None = None, source: Path | None = None) -> dict[str, Any]:
-    """In a process of its own, with one thread: what is forked must not have begun others. `source` is other code to try."""
+    """In a process of its own, with one thread: what is forked must not have begun others.
+
+    `source` is other code to try.
+    """
     command = [
         sys.executable,
         str(HERE / "hardships.py"),

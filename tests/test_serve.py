@@ -345,7 +345,9 @@ def test_what_happens_often_is_said_once_a_minute() -> None:
 
 
 def waits_of_the_honest(greedy: bool) -> float:
-    """Mean wait of a client whose acts take 6 ms, on a clock of its own, beside one whose acts take 27 ms."""
+    """Mean wait of a client whose acts take 6 ms, on a clock of its own, beside one whose acts take
+    27 ms.
+    """
     turns: Turns[str] = Turns()
     rng = random.Random(0)  # the pauses vary, so that no rhythm hides a wait
     cost = {"honest": 0.006, "greedy": 0.027}

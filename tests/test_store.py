@@ -52,7 +52,10 @@ def test_any_number_of_workers_writes_the_same_bytes(store: ClipStore, tmp_path:
 
 
 def test_a_stopped_build_goes_on_where_it_was(store: ClipStore, tmp_path: Path) -> None:
-    """Three episodes are there and half of a fourth; the rest is added and the bytes are those of one go."""
+    """Three episodes are there and half of a fourth.
+
+    The rest is added and the bytes are those of one go.
+    """
 
     class Stops(Squares):
         def read(self, index: int):  # type: ignore[no-untyped-def]
@@ -84,7 +87,9 @@ def test_a_stopped_build_goes_on_where_it_was(store: ClipStore, tmp_path: Path) 
 
 @pytest.fixture
 def building(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A store that two workers build under `tmp_path`, the leader of its own group, when it has kept two episodes."""
+    """A store that two workers build under `tmp_path`, the leader of its own group, when it has
+    kept two episodes.
+    """
     words = [
         sys.executable,
         "-m",
@@ -129,7 +134,10 @@ def no_process_is_left(group: int) -> bool:
 def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(
     building: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    """Two interrupts to the whole group, as a person does who presses twice: it ends at once, says so, and can go on."""
+    """Two interrupts to the whole group, as a person does who presses twice.
+
+    It ends at once, says so, and can go on.
+    """
     for _ in range(2):
         os.killpg(building.pid, signal.SIGINT)
         time.sleep(0.05)
@@ -218,7 +226,10 @@ def test_what_is_no_whole_store_is_an_error(
 
 
 def test_conditions_are_what_is_known_before_a_frame(store: ClipStore) -> None:
-    """Row t of a window that starts at s: the action that leads to frame s + t, and the position before it."""
+    """Row t of a window that starts at s.
+
+    The action that leads to frame s + t, and the position before it.
+    """
     windows = Windows(store, "train", 5, ("action", "state"))
     episode, first = windows.place(3)
     assert first == 3

@@ -1,4 +1,7 @@
-"""Tables beside pictures: dialects, kinds of columns, clocks, and which row goes with which picture."""
+"""Tables beside pictures.
+
+Dialects, kinds of columns, clocks, and which row goes with which picture.
+"""
 
 from __future__ import annotations
 

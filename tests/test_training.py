@@ -85,7 +85,10 @@ def in_another_process(
 def test_resumed_is_uninterrupted_bit_for_bit(
     store: ClipStore, tmp_path: Path, recipe: str
 ) -> None:
-    """Stopped after five of eight steps and resumed in a fresh process: weights, averages, optimiser and log are the same."""
+    """Stopped after five of eight steps and resumed in a fresh process.
+
+    Weights, averages, optimiser and log are the same.
+    """
     changes = RECIPES[recipe]
     foreframe.train(recipe, store.path, tmp_path / "whole", changes=changes)
     foreframe.train(recipe, store.path, tmp_path / "halves", changes=changes, max_steps=5)
@@ -109,7 +112,10 @@ def test_resumed_is_uninterrupted_bit_for_bit(
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["optimiser", "average", "model"])
 def test_each_part_of_the_state_counts(store: ClipStore, tmp_path: Path, part: str) -> None:
-    """The negative control: with one part of the saved state spoilt (and its digest made right), the end is another."""
+    """The negative control.
+
+    With one part of the saved state spoilt (and its digest made right), the end is another.
+    """
     from safetensors.torch import save_file
 
     from foreframe.runtime.digests import digest_file, read_json_with_digest, write_json_with_digest
@@ -204,7 +210,10 @@ def test_two_devices_are_one_with_the_same_global_batch(store: ClipStore, tmp_pa
 def test_a_sharded_optimiser_makes_the_same_steps_and_the_same_states(
     store: ClipStore, tmp_path: Path
 ) -> None:
-    """Each of two devices has half of the moments; the states are those of whole ones, and one device goes on from them."""
+    """Each of two devices has half of the moments.
+
+    The states are those of whole ones, and one device goes on from them.
+    """
     changes = RECIPES["push-tiny"]
     whole = in_another_process(store, "push-tiny", tmp_path / "whole", "--devices", "2")
     sharded = {**changes, "training.sharded": True}
@@ -271,7 +280,10 @@ def test_nan_is_skipped_said_and_ends_the_run_with_good_weights(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """From the seventh step on every loss is NaN: the state saved at step 4 stays finite and the error names it."""
+    """From the seventh step on every loss is NaN.
+
+    The state saved at step 4 stays finite and the error names it.
+    """
     from foreframe.training import step as step_module
 
     true_elbo, calls = step_module.elbo, []
@@ -316,7 +328,9 @@ def test_one_bad_step_is_skipped_and_counted(
 
 @pytest.mark.slow
 def test_it_learns(store: ClipStore, tmp_path: Path) -> None:
-    """On squares whose actions say where they go, eighty steps take three tenths off the squared error."""
+    """On squares whose actions say where they go, eighty steps take three tenths off the squared
+    error.
+    """
     changes = {
         **TINY,
         "training.steps": 80,
@@ -567,7 +581,9 @@ def test_pushforward_steps_are_drawn_over_the_orders_of_magnitude() -> None:
 
 
 def test_a_clip_goes_on_from_the_models_own_frames() -> None:
-    """Ahead by hand and by `ModelWithLoss` is the same loss, and no gradient flows through what was ahead."""
+    """Ahead by hand and by `ModelWithLoss` is the same loss, and no gradient flows through what was
+    ahead.
+    """
     from foreframe.clips import to_uint8
     from foreframe.noise import Noise
     from foreframe.objective import elbo

@@ -14,7 +14,8 @@ _TRAJECTORIES = 280
 
 
 def demo(out: str | Path = "runs/demo") -> evaluation.Evaluation:
-    """Make a robot-pushing data set, train a small model on it, score it against baselines, and write a page.
+    """Make a robot-pushing data set, train a small model on it, score it against baselines, and
+    write a page.
 
     The same call resumes where it was stopped; data and training that are done are not done again.
 

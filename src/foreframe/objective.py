@@ -5,11 +5,10 @@ a frame.
 
     log p(x | c) = E_q[log p(x | z, c)] - KL(q(z | x, c) || p(z | c)) + KL(q || p(z | x, c)),
 
-where the last term is at least 0, so the first two are the bound.
-Distortion D is the squared error summed over a frame, rate R is nats per frame.
-The field writes the loss as MSE + beta KL with the MSE a mean over pixels; that is (D + beta N R) / N.
-As a Gaussian likelihood, D / (2 sigma^2) + R, it has the pixel standard deviation
-sigma = sqrt(beta N / 2).
+where the last term is at least 0, so the first two are the bound. Distortion D is the squared error
+summed over a frame, rate R is nats per frame. The field writes the loss as MSE + beta KL with the
+MSE a mean over pixels; that is (D + beta N R) / N. As a Gaussian likelihood, D / (2 sigma^2) + R,
+it has the pixel standard deviation sigma = sqrt(beta N / 2).
 """
 
 from __future__ import annotations

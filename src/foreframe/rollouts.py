@@ -194,7 +194,8 @@ def reencode(model: Model, frame: Tensor, condition: Tensor) -> Tensor:
     The frame is clamped to [0, 1], as a real picture is.
     """
     frames, conditions = frame.clamp(0, 1)[:, None], condition[:, None]
-    # Batch statistics in training are those of all rows, so training encodes all of them in one call.
+    # Batch statistics in training are those of all rows, so training encodes all of them in one
+    # call.
     at_once = len(frame) if model.training else frames_at_once(frame)
     parts = zip(frames.split(at_once), conditions.split(at_once), strict=True)
     return torch.cat([model.encode(f, c).code for f, c in parts])[:, 0]

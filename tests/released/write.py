@@ -1,9 +1,11 @@
-"""Write what one version of foreframe leaves on a disk: a store, a run that stopped half way, its scores, a published model.
+"""Write what one version of foreframe leaves on a disk: a store, a run that stopped half way, its
+scores, a published model.
 
     PYTHONPATH=CHECKOUT/src python tests/released/write.py tests/released/VERSION
 
-Run it once for every release, with that release on PYTHONPATH, and add the folder: `tests/test_released.py` loads every folder
-for ever. It uses public functions only, so that old and new code can run it. Everything together stays below 300 kB.
+Run it once for every release, with that release on PYTHONPATH, and add the folder:
+`tests/test_released.py` loads every folder for ever. It uses public functions only, so that old and
+new code can run it. Everything together stays below 300 kB.
 """
 
 from __future__ import annotations

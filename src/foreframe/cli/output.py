@@ -78,7 +78,9 @@ def _size_warning(height: int, width: int) -> list[str]:
 
 
 def _first_training(store: str | Path, roles: set[str], longest: int | None = None) -> str:
-    """The command that trains on a store for the first time, with a horizon that its episodes have room for."""
+    """The command that trains on a store for the first time, with a horizon that its episodes have
+    room for.
+    """
     recipe = "pose-dance" if "label" in roles else "push-tiny"
     command = f"foreframe train {recipe} --data {store} --out runs/first"
     if longest is None:
@@ -153,7 +155,9 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
 
 def _source_in_words(source: dict[str, Any]) -> str:
     if "world" in source:
-        return f"world {source['world']}, {source['trajectories']} trajectories, seed {source['seed']}"
+        return (
+            f"world {source['world']}, {source['trajectories']} trajectories, seed {source['seed']}"
+        )
     form = f" ({source['format']})" if "format" in source else ""
     return f"{source.get('path', 'unknown')}{form}"
 

@@ -1,4 +1,5 @@
-"""Numbers that go round: angles that wrap, and quaternions whose sign flips though the turn is the same.
+"""Numbers that go round: angles that wrap, and quaternions whose sign flips though the turn is the
+same.
 
 Letters: T rows, K numbers.
 """
@@ -20,7 +21,8 @@ _UNIT = 1e-2
 
 
 def turns_of(episodes: Sequence[Array]) -> dict[int, float]:
-    """Return the full turn (2 pi or 360) of each number that jumps by nearly one between two rows: {number: turn}.
+    """Return the full turn (2 pi or 360) of each number that jumps by nearly one between two rows:
+    {number: turn}.
 
     >>> turns_of([np.array([[3.0], [3.1], [-3.1], [-3.0]])])
     {0: 6.283185307179586}
@@ -46,7 +48,8 @@ def turns_of(episodes: Sequence[Array]) -> dict[int, float]:
 
 
 def quaternions_of(episodes: Sequence[Array], names: Sequence[str] = ()) -> list[int]:
-    """Return where four neighbouring numbers are a unit quaternion in every row: the first number of each.
+    """Return where four neighbouring numbers are a unit quaternion in every row: the first number
+    of each.
 
     >>> quaternions_of([np.array([[1.0, 0, 0, 0], [-0.8, 0, 0.6, 0], [0.8, 0, 0.6, 0]])])
     [0]
@@ -74,14 +77,17 @@ def quaternions_of(episodes: Sequence[Array], names: Sequence[str] = ()) -> list
 
 
 def flips_of(rows: Array, quaternions: Sequence[int]) -> int:
-    """Return how often a quaternion changes its sign from one row to the next though it turns by little."""
+    """Return how often a quaternion changes its sign from one row to the next though it turns by
+    little.
+    """
     return sum(
         int(((rows[1:, q : q + 4] * rows[:-1, q : q + 4]).sum(1) < 0).sum()) for q in quaternions
     )
 
 
 def continuous(rows: Array, turns: Mapping[int, float], quaternions: Sequence[int]) -> Array:
-    """Return the rows without jumps: angles go on beyond a turn, quaternions keep the sign of the row before: [T, K].
+    """Return the rows without jumps: angles go on beyond a turn, quaternions keep the sign of the
+    row before: [T, K].
 
     >>> continuous(np.array([[3.1], [-3.1]]), {0: 2 * np.pi}, []).round(2).tolist()
     [[3.1], [3.18]]

@@ -1,4 +1,7 @@
-"""Any source of recordings -> a clip store: in parallel, in order, resumable, with a progress bar."""
+"""Any source of recordings -> a clip store.
+
+In parallel, in order, resumable, with a progress bar.
+"""
 
 from __future__ import annotations
 
@@ -39,10 +42,11 @@ def build(
 ) -> ClipStore:
     """Read every episode of `source` and write the store `out`.
 
-    `identity` says exactly what is built, for the manifest and for going on after a stop; `splits[i]` is where episode i
-    goes unless the recording says so itself; `frame_shape` is (H, W, C). With `skip_bad` an episode that cannot be read is
-    left out, and the store's notes say which and why. `shard` (k, n) takes every n-th episode from the k-th on. `files` are
-    the fingerprints of the source's files. A finished store of the same identity is returned as it is.
+    `identity` says exactly what is built, for the manifest and for going on after a stop;
+    `splits[i]` is where episode i goes unless the recording says so itself; `frame_shape` is (H, W,
+    C). With `skip_bad` an episode that cannot be read is left out, and the store's notes say which
+    and why. `shard` (k, n) takes every n-th episode from the k-th on. `files` are the fingerprints
+    of the source's files. A finished store of the same identity is returned as it is.
     """
     finished = finished_store(out, identity, files)
     if finished is not None:
@@ -91,7 +95,10 @@ def build(
 def finished_store(
     out: Path, identity: Mapping[str, Any], files: Mapping[str, Fingerprint] | None = None
 ) -> ClipStore | None:
-    """The store at `out` if it is this very one; an error if something else is there, or if its source has changed since."""
+    """The store at `out` if it is this very one.
+
+    An error if something else is there, or if its source has changed since.
+    """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return None
     if not (out / MANIFEST).is_file():
@@ -123,7 +130,10 @@ def _found(source: Source) -> dict[str, Any]:
 
 
 def _attempt(source: Source, whole: bool, index: int) -> Recording | InputError:
-    """An episode, or what is wrong with it; `whole`: with all its frames, to be sent to another process."""
+    """An episode, or what is wrong with it; `whole`.
+
+    With all its frames, to be sent to another process.
+    """
     try:
         recording = source.read(index)
         if whole:

@@ -17,8 +17,8 @@ def export(store: str | Path, out: str | Path, format: str = "pushing") -> int: 
         out: a new folder.
         format: pushing or dance.
 
-    Raises:
-        InputError: not a store; a format that cannot be written or cannot hold the store; `out` holds something else.
+    Raises: InputError: not a store; a format that cannot be written or cannot hold the store; `out`
+        holds something else.
     """
     module = FORMATS.module(format)
     if not hasattr(module, "export"):

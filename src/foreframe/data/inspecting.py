@@ -24,10 +24,12 @@ _BLACK = 8  # of 255: a picture that is darker on average shows nothing
 
 
 def inspect(store: str | Path) -> dict[str, Any]:
-    """Episodes, frames, size, rate, condition columns with their ranges, how much moves and why, and the size on disk.
+    """Episodes, frames, size, rate, condition columns with their ranges, how much moves and why,
+    and the size on disk.
 
-    `change_explained` is the correlation of the picture's change with what a condition says of it; `black_frames` and
-    `repeated_frames` are shares, `duplicates` are groups of episodes with the same pictures, each as split/name.
+    `change_explained` is the correlation of the picture's change with what a condition says of it;
+    `black_frames` and `repeated_frames` are shares, `duplicates` are groups of episodes with the
+    same pictures, each as split/name.
 
     Raises:
         InputError: `store` is not a clip store.
@@ -97,7 +99,10 @@ def _condition(store: ClipStore, name: str) -> dict[str, Any]:
 
 
 def _is_class(episodes: Sequence[Array], number: int) -> bool:
-    """Whether a number looks like a class id: whole numbers from 0 on, more than two, few, and each more than once."""
+    """Whether a number looks like a class id.
+
+    Whole numbers from 0 on, more than two, few, and each more than once.
+    """
     values = np.concatenate([rows[:, number] for rows in episodes])
     found, counts = np.unique(values, return_counts=True)
     whole = bool((found == np.round(found)).all() and found[0] == 0)
@@ -155,7 +160,9 @@ def _duplicates(store: ClipStore) -> list[list[str]]:
 
 
 def _copy_last(store: ClipStore, step: int) -> float | None:
-    """PSNR in dB of a frame against the one `step` before it, averaged over an even spread of places."""
+    """PSNR in dB of a frame against the one `step` before it, averaged over an even spread of
+    places.
+    """
     places = [e.start + first for e in store.episodes for first in range(e.seen - step)]
     if not places:
         return None

@@ -37,12 +37,10 @@ def make(
 ) -> ClipStore:
     """Make a store from an embedded world. The same command goes on where a stopped one was.
 
-    Args:
-        world: name of the world: push, push_keys or dance.
-        out: the new store's folder.
-        trajectories: how many episodes; by default 300 of push and 800 of push_keys (30 frames each), 60 of dance (630 frames).
-        seed: trajectory i depends on (seed, i) alone.
-        shard: K/N makes the K-th of N equal shares, for several machines; train on all with --data S1,S2,...
+    Args: world: name of the world: push, push_keys or dance. out: the new store's folder.
+        trajectories: how many episodes; by default 300 of push and 800 of push_keys (30 frames
+        each), 60 of dance (630 frames). seed: trajectory i depends on (seed, i) alone. shard: K/N
+        makes the K-th of N equal shares, for several machines; train on all with --data S1,S2,...
         workers: processes; one a core by default.
 
     Raises:
@@ -100,43 +98,50 @@ def import_recordings(
 ) -> ClipStore:
     """Turn recordings into a store. The same command goes on where a stopped one was.
 
-    Args:
-        src: the recordings: a folder or a file.
-        out: the new store's folder.
-        format: the format's name; recognised if not given.
-        size: height and width of the store's pictures and label images (area average); as they are if not given.
-        fit: what happens to another aspect: stretch, so that nothing is lost, or crop the middle.
-        stride: keep every so many frames; of the actions between two kept frames the last that can show is kept.
-        action_offset: frames, before the stride, after which an action shows in the picture; 1 if not given.
-        suggest_offset: find the offset where actions and pictures change together most, show the curve, and take it
+    Args: src: the recordings: a folder or a file. out: the new store's folder. format: the format's
+        name; recognised if not given. size: height and width of the store's pictures and label
+        images (area average); as they are if not given. fit: what happens to another aspect:
+        stretch, so that nothing is lost, or crop the middle. stride: keep every so many frames; of
+        the actions between two kept frames the last that can show is kept. action_offset: frames,
+        before the stride, after which an action shows in the picture; 1 if not given.
+        suggest_offset: find the offset where actions and pictures change together most, show the
+        curve, and take it
             unless action_offset is given.
         camera: the camera or image key, for sources with several.
         actions: the columns of actions, for sources with several.
         states: the columns of states, for sources with several.
         labels: the key, folder or name of label images, for sources that may have them.
-        actions_as: as they are given; as deltas, the difference from the kept row before; or absolute, their running sum.
-        splits: shares of the episodes for train, validate and test, where the source has no splits of its own.
-        split_list: a file that says the split of every episode by name, before anything else: JSON {split: [names]}, or CSV
-            rows of name,split.
+        actions_as: as they are given; as deltas, the difference from the kept row before; or
+            absolute, their running sum.
+        splits: shares of the episodes for train, validate and test, where the source has no splits
+            of its own.
+        split_list: a file that says the split of every episode by name, before anything else: JSON
+            {split: [names]}, or CSV rows of name,split.
         seed: draws the splits.
         max_episodes: take only the first so many.
-        max_gap_s: seconds between pictures from which on they belong to two episodes, for formats that know the time.
+        max_gap_s: seconds between pictures from which on they belong to two episodes, for formats
+            that know the time.
         skip_bad: leave out what is broken, count it and say why, instead of stopping.
-        shard: K/N imports the K-th of N equal shares, for several machines; train on all with --data S1,S2,...
+        shard: K/N imports the K-th of N equal shares, for several machines; train on all with
+            --data S1,S2,...
         workers: processes; one a core by default.
         layout: how files make episodes, where a folder can be read in several ways.
-        lag: 1 if row k of the actions leads on from frame k, 0 if it led to frame k; decided by all files if not given.
-        pixel_range: the numbers that are black and white, where the type of the pixels does not say it.
+        lag: 1 if row k of the actions leads on from frame k, 0 if it led to frame k; decided by all
+            files if not given.
+        pixel_range: the numbers that are black and white, where the type of the pixels does not say
+            it.
         actions_file: the table of conditions, where several are near.
         no_actions: go on without actions, whatever tables are near.
         one_hot: numbers that are class ids and become a number per class.
-        split_by: what falls into one split as a whole: session (the default where sessions are known), episode, or time,
-            which cuts every recording into a beginning to train on and an end to test.
+        split_by: what falls into one split as a whole: session (the default where sessions are
+            known), episode, or time, which cuts every recording into a beginning to train on and an
+            end to test.
         memory_gb: how much memory one episode may need; 8 if not given.
-        update: read a source again that has changed since the store was written; episodes keep their splits.
+        update: read a source again that has changed since the store was written; episodes keep
+            their splits.
 
-    Raises:
-        InputError: what cannot be read, naming file and offset or row; `out` holds something else. Nothing is left then.
+    Raises: InputError: what cannot be read, naming file and offset or row; `out` holds something
+        else. Nothing is left then.
     """
     src, out = Path(src), Path(out)
     for option, value in (
@@ -251,7 +256,10 @@ class _Import:
         )
 
     def again(self) -> ClipStore:
-        """Replace the store by one of what the source holds now; episodes that it had keep their split."""
+        """Replace the store by one of what the source holds now.
+
+        Episodes that it had keep their split.
+        """
         files = self._fingerprints()
         before = ClipStore(self.out)
         if before.source.get("files", {}).get("content") == content_of(files):
@@ -273,7 +281,10 @@ class _Import:
         return fingerprints(files_of(self.src, self.opened.findings), self.src, known)
 
     def _identity(self, episodes: int, files: Mapping[str, Fingerprint]) -> dict[str, Any]:
-        """What is built, exactly; only what was chosen of the options that came later, so that stores of before stay the same."""
+        """What is built, exactly.
+
+        Only what was chosen of the options that came later, so that stores of before stay the same.
+        """
         how, split = self.resampling, self.splitting
         later = {
             "lag": how.lag,

@@ -1,4 +1,5 @@
-"""One store or several as one: shards that machines made side by side, or recordings of several robots by weight.
+"""One store or several as one: shards that machines made side by side, or recordings of several
+robots by weight.
 
 Letters: S stores.
 """
@@ -26,7 +27,10 @@ _BLOCK = 1000  # draws within which every store gets its share exactly
 
 @dataclass(frozen=True)
 class Mixture:
-    """Stores that are trained on together. Without weights every window counts the same, whichever store it is in."""
+    """Stores that are trained on together.
+
+    Without weights every window counts the same, whichever store it is in.
+    """
 
     stores: tuple[ClipStore, ...]
     weights: tuple[float, ...] | None = None
@@ -39,7 +43,8 @@ class Mixture:
         return digest(repr(([store.content for store in self.stores], self.weights)).encode())
 
     def clip_spec(self, conditions: Sequence[str]) -> ClipSpec:
-        """What clips look like; statistics are those of the stores together, as often as each is drawn.
+        """What clips look like; statistics are those of the stores together, as often as each is
+        drawn.
 
         Raises:
             InputError: the stores differ in their frames or conditions.
@@ -123,9 +128,11 @@ class MixedWindows:
 
 
 class MixedOrder:
-    """An order over several stores in which each is drawn by its weight: a pure function of (seed, position).
+    """An order over several stores in which each is drawn by its weight: a pure function of (seed,
+    position).
 
-    In every block of a thousand positions each store has its share, shuffled; within a store the order is its own `Order`.
+    In every block of a thousand positions each store has its share, shuffled; within a store the
+    order is its own `Order`.
     """
 
     def __init__(
@@ -162,10 +169,11 @@ class MixedOrder:
 
 
 def open_stores(data: str | Path) -> Mixture:
-    """The store or stores that `data` names: `A`, `A,B` (every clip counts the same), or `A:0.7,B:0.3`.
+    """The store or stores that `data` names: `A`, `A,B` (every clip counts the same), or
+    `A:0.7,B:0.3`.
 
-    Raises:
-        InputError: a store that is none, a weight that is no positive number, or weights on some stores alone.
+    Raises: InputError: a store that is none, a weight that is no positive number, or weights on
+        some stores alone.
     """
     if Path(data).exists() or "," not in str(data):
         return Mixture((ClipStore(data),))

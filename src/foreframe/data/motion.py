@@ -22,7 +22,10 @@ _LARGEST = 1e12
 
 
 def changes_of(frames: Iterable[Array], at_most: int) -> Array:
-    """How much each of the first pictures differs from the one before it, in levels of 255; the first as the second: [T]."""
+    """How much each of the first pictures differs from the one before it, in levels of 255.
+
+    The first as the second: [T].
+    """
     found: list[float] = []
     before: Array | None = None
     for number, picture in enumerate(frames):
@@ -37,17 +40,20 @@ def changes_of(frames: Iterable[Array], at_most: int) -> Array:
 
 
 def pair(values: Array, changes: Array) -> Pair:
-    """Value, size and change of each number of a condition beside the picture's change, all a little smoothed."""
+    """Value, size and change of each number of a condition beside the picture's change, all a
+    little smoothed.
+    """
     sizes = np.abs(values - np.median(values, 0))
     moves = np.abs(np.diff(values, axis=0, prepend=values[:1]))
     return _smooth(np.concatenate([values, sizes, moves], 1)), _smooth(changes[:, None])[:, 0]
 
 
 def explained(pairs: Sequence[Pair], offset: int) -> float | None:
-    """The correlation of the picture's change into frame t + offset with what the conditions of frame t say of it.
+    """The correlation of the picture's change into frame t + offset with what the conditions of
+    frame t say of it.
 
-    A linear regression over all episodes; with few rows for many numbers these count together. None if there are numbers
-    that no regression can bear.
+    A linear regression over all episodes; with few rows for many numbers these count together. None
+    if there are numbers that no regression can bear.
     """
     done = np.concatenate([doings[: len(changes) - offset] for doings, changes in pairs])
     late = np.concatenate([changes[offset:] for _, changes in pairs])

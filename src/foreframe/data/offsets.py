@@ -23,10 +23,9 @@ _TRIALS, _CHANCE = 60, 0.05
 class Suggestion:
     """What was found of each offset.
 
-    Attributes:
-        correlations: that of an offset of o frames at o - 1.
-        frames: of recordings that were looked at.
-        chance: the peak above the middle of the curve that actions of other places reach in 1 of 20 trials.
+    Attributes: correlations: that of an offset of o frames at o - 1. frames: of recordings that
+        were looked at. chance: the peak above the middle of the curve that actions of other places
+        reach in 1 of 20 trials.
     """
 
     correlations: tuple[float, ...]
@@ -40,12 +39,16 @@ class Suggestion:
 
     @property
     def is_flat(self) -> bool:
-        """Whether actions that belong to other pictures give as clear a peak, so that the curve tells nothing."""
+        """Whether actions that belong to other pictures give as clear a peak, so that the curve
+        tells nothing.
+        """
         return len(self.correlations) > 1 and self.peak <= self.chance
 
     @property
     def best(self) -> int:
-        """The offset with the strongest correlation, of those as strong to within 0.01 the smallest; 1 if it cannot be told."""
+        """The offset with the strongest correlation, of those as strong to within 0.01 the
+        smallest; 1 if it cannot be told.
+        """
         if self.frames < _ENOUGH or self.is_flat:
             return 1
         return (
@@ -73,14 +76,16 @@ class Suggestion:
 
 
 def suggest(source: Source) -> Suggestion:
-    """The correlation of actions with what changes in the picture 1, 2, ... frames later, over the first episodes.
+    """The correlation of actions with what changes in the picture 1, 2, ... frames later, over the
+    first episodes.
 
-    Actions may be positions to go to, whose change moves the picture, or movements, whose size does. So for each offset the
-    picture's change is explained by the values, sizes and changes of all numbers of the action together (a linear regression),
-    and the correlation is that of the explained with the true change.
+    Actions may be positions to go to, whose change moves the picture, or movements, whose size
+    does. So for each offset the picture's change is explained by the values, sizes and changes of
+    all numbers of the action together (a linear regression), and the correlation is that of the
+    explained with the true change.
 
-    Raises:
-        InputError: no actions, actions that already stand where they show, or episodes too short to tell.
+    Raises: InputError: no actions, actions that already stand where they show, or episodes too
+        short to tell.
     """
     column = source.columns.get("action")
     if column is None or not column.lag:
@@ -108,7 +113,8 @@ def suggest(source: Source) -> Suggestion:
 
 
 def _by_chance(pairs: Sequence[Pair], longest: int) -> float:
-    """The peak that curves reach when every episode's actions are turned round to other pictures of it (a permutation test).
+    """The peak that curves reach when every episode's actions are turned round to other pictures of
+    it (a permutation test).
 
     Turning keeps what is alike between neighbouring rows, which shuffled rows would lose.
     """

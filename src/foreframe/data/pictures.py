@@ -65,7 +65,8 @@ def look_at(file: Path) -> PictureHeader:
 
 
 def read_picture(file: Path, scale: PixelScale | None = None) -> Array:
-    """Return a picture file as a viewer shows it, uint8 RGB [H, W, 3]; a PNG's checksums are verified first.
+    """Return a picture file as a viewer shows it, uint8 RGB [H, W, 3]; a PNG's checksums are
+    verified first.
 
     Grey is repeated, transparent pixels lie on black. Grey of more than 8 bits needs a `scale`.
     """
@@ -159,7 +160,8 @@ def _unreadable(file: Path, error: Exception) -> InputError:
 
 
 def as_pictures(frames: Array, where: str, scale: PixelScale | None = None) -> Array:
-    """Return uint8 [T, H, W, 3] from [T, H, W, C], [T, C, H, W], [T, 3 K, H, W] (the last one current) or [T, H, W].
+    """Return uint8 [T, H, W, 3] from [T, H, W, C], [T, C, H, W], [T, 3 K, H, W] (the last one
+    current) or [T, H, W].
 
     The `scale` is that of the source; without one it is found from these pictures alone.
     """
@@ -171,7 +173,8 @@ def as_pictures(frames: Array, where: str, scale: PixelScale | None = None) -> A
 
 
 def number_of(path: Path) -> int:
-    """Return the number that a file or folder is called by, whatever stands before it; -1 if there is none.
+    """Return the number that a file or folder is called by, whatever stands before it; -1 if there
+    is none.
 
     >>> number_of(Path("frame12.png")), number_of(Path("7")), number_of(Path("cover.png"))
     (12, 7, -1)
@@ -183,7 +186,8 @@ def number_of(path: Path) -> int:
 def resized(picture: Array, size: tuple[int, int], crop: bool) -> Array:
     """Return `picture` uint8 [H, W, C] at (height, width) `size`.
 
-    `crop` keeps the aspect and cuts what is too much, equally on both sides; otherwise the picture is stretched.
+    `crop` keeps the aspect and cuts what is too much, equally on both sides; otherwise the picture
+    is stretched.
 
     >>> resized(np.zeros((48, 64, 3), np.uint8), (16, 16), crop=True).shape
     (16, 16, 3)

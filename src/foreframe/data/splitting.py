@@ -1,4 +1,7 @@
-"""Which split every episode falls into: as the source says, as a list says, or drawn by sessions, or by time."""
+"""Which split every episode falls into.
+
+As the source says, as a list says, or drawn by sessions, or by time.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,11 @@ _PART = 12  # frames that validate and test get of a short recording, if a quart
 class SplitOptions:
     """How episodes are shared out.
 
-    Attributes:
-        shares: of the episodes, for train, validate and test, where the source has no splits.
-        listed: the split of every episode by name, before anything else; None if there is no list.
-        seed: draws the splits.
-        by: what falls into one split as a whole; None: sessions where they are known, else episodes.
-        kept: splits of episodes by name that an earlier import drew.
+    Attributes: shares: of the episodes, for train, validate and test, where the source has no
+        splits. listed: the split of every episode by name, before anything else; None if there is
+        no list. seed: draws the splits. by: what falls into one split as a whole; None: sessions
+        where they are known, else episodes. kept: splits of episodes by name that an earlier import
+        drew.
     """
 
     shares: tuple[float, float, float] = SHARES
@@ -48,7 +50,8 @@ class SplitOptions:
 
 
 def assign_splits(count: int, seed: int, shares: Sequence[float] = SHARES) -> list[str]:
-    """A split for each of `count` episodes, drawn with a seed. With three or more episodes no split with a share is empty.
+    """A split for each of `count` episodes, drawn with a seed. With three or more episodes no split
+    with a share is empty.
 
     >>> assign_splits(4, 0).count("train"), assign_splits(1, 0)
     (2, ['train'])
@@ -71,10 +74,11 @@ def assign_splits(count: int, seed: int, shares: Sequence[float] = SHARES) -> li
 
 
 def shared_out(source: Source, options: SplitOptions) -> tuple[Source, list[str]]:
-    """Return the source, cut by time where that is the only way to a test split, and a split for each of its episodes.
+    """Return the source, cut by time where that is the only way to a test split, and a split for
+    each of its episodes.
 
-    Raises:
-        InputError: `--split-by session` of a source that knows no sessions; a recording too short to be cut.
+    Raises: InputError: `--split-by session` of a source that knows no sessions; a recording too
+        short to be cut.
     """
     drawn = assign_splits(len(source), options.seed, options.shares)
     first = _first_readable(source)
@@ -101,7 +105,10 @@ def shared_out(source: Source, options: SplitOptions) -> tuple[Source, list[str]
 
 @dataclass(frozen=True)
 class CutByTime:
-    """Every recording of a source as three episodes: its beginning to train on, then validate, its end to test."""
+    """Every recording of a source as three episodes.
+
+    Its beginning to train on, then validate, its end to test.
+    """
 
     source: Source
     shares: tuple[float, float, float]
@@ -148,7 +155,10 @@ class CutByTime:
 
 
 def _between(frames: Iterable[Array], begin: int, end: int, length: int) -> Iterator[Array]:
-    """Frames begin ... end - 1; at the end of the recording the rest is taken too, so that a wrong count is seen."""
+    """Frames begin ... end - 1.
+
+    At the end of the recording the rest is taken too, so that a wrong count is seen.
+    """
     yield from itertools.islice(frames, begin, None if end == length else end)
 
 
@@ -182,7 +192,10 @@ def _can_be_cut(source: Source) -> bool:
 
 
 def _length(recording: Recording) -> int:
-    """How many frames there are; frames that can be read once only are kept for the next reading."""
+    """How many frames there are.
+
+    Frames that can be read once only are kept for the next reading.
+    """
     rows = next((len(rows) for rows in recording.values.values()), None)
     if rows is not None:
         return rows

@@ -1,8 +1,9 @@
 """The clip store: memory-mapped columns beside a JSON manifest.
 
 Letters: N frames of all episodes end to end, H height, W width, C channels.
-A store is a folder: `manifest.json`, one raw array per column in `columns/` (`frames` is uint8 [N, H, W, C]; conditions
-and the truth of a world are further columns), and `mean_frame.npy`. A window of an episode is one contiguous slice.
+A store is a folder: `manifest.json`, one raw array per column in `columns/` (`frames` is uint8 [N,
+H, W, C]; conditions and the truth of a world are further columns), and `mean_frame.npy`. A window
+of an episode is one contiguous slice.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ _DTYPES = ("uint8", "float32", "float64", "int32", "int64", "bool")
 
 @dataclass(frozen=True)
 class Episode:
-    """`length` frames from frame `start` of the columns on; `digests` are those of its slice of each column.
+    """`length` frames from frame `start` of the columns on; `digests` are those of its slice of
+    each column.
 
     The last `withheld` frames are black: nobody here has them, only their conditions.
     """
@@ -56,10 +58,11 @@ class Episode:
 
 
 class ClipStore:
-    """A store opened for reading. Columns are mapped when first asked for, and in each process anew.
+    """A store opened for reading. Columns are mapped when first asked for, and in each process
+    anew.
 
-    Attributes:
-        written_now: whether the call that returned this store wrote it; otherwise it was there already.
+    Attributes: written_now: whether the call that returned this store wrote it; otherwise it was
+        there already.
     """
 
     written_now = False
@@ -153,7 +156,10 @@ class ClipStore:
         )
 
     def source_files(self) -> dict[str, list[int | str]]:
-        """Fingerprints of the files that the store was made from; empty for stores written before they were kept."""
+        """Fingerprints of the files that the store was made from.
+
+        Empty for stores written before they were kept.
+        """
         file = self.path / SOURCE_FILES
         found: dict[str, list[int | str]] = (
             read_json(file, "the list of a store's source files") if file.is_file() else {}
@@ -182,7 +188,10 @@ class ClipStore:
         return digest("\n".join(parts).encode())
 
     def clip_spec(self, conditions: Sequence[str]) -> ClipSpec:
-        """What clips with these condition columns look like. `state` and `action` also stand for every column of that role."""
+        """What clips with these condition columns look like.
+
+        `state` and `action` also stand for every column of that role.
+        """
         height, width, channels = self.frame_shape
         names = self.resolve(conditions)
         columns = [self.columns[name] for name in names]

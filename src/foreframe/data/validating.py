@@ -15,9 +15,8 @@ from .store import ClipStore, Episode
 def validate(store: str | Path) -> dict[str, Any]:
     """Read every episode of every column and compare its digest with the manifest's.
 
-    Returns:
-        `store`, `content`, `episodes` and `bytes` that were read, and `damaged`: which episode's which column is not what
-        was written, or holds numbers that are not finite.
+    Returns: `store`, `content`, `episodes` and `bytes` that were read, and `damaged`: which
+        episode's which column is not what was written, or holds numbers that are not finite.
 
     Raises:
         InputError: not a store, or a column of another size than its manifest says.

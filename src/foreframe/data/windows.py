@@ -1,4 +1,5 @@
-"""Windows: clips of a fixed length cut from the episodes of a split, and the order in which training sees them.
+"""Windows: clips of a fixed length cut from the episodes of a split, and the order in which
+training sees them.
 
 Letters: B batch, T frames, C channels, H height, W width, A condition.
 """
@@ -77,7 +78,8 @@ class Windows:
         return self.episodes[number], first * self.stride
 
     def clips(self, indices: Sequence[int]) -> Batch:
-        """Windows as a batch: frames uint8 [B, T, C, H, W] (channels last in memory), conditions [B, T, *A].
+        """Windows as a batch: frames uint8 [B, T, C, H, W] (channels last in memory), conditions
+        [B, T, *A].
 
         Conditions are numbers as float32, or label images as uint8.
         """
@@ -99,7 +101,10 @@ class Windows:
         )
 
     def _spans(self, index: int) -> tuple[Episode, list[tuple[int, int]]]:
-        """The episode of a window, and the pieces of it that the window is made of: first frame and length of each."""
+        """The episode of a window, and the pieces of it that the window is made of.
+
+        First frame and length of each.
+        """
         episode, first = self.place(index)
         context = self.detached_context
         if not context:
@@ -124,7 +129,10 @@ class Windows:
         )
 
     def _known(self, name: str, column: Column, episode: Episode, first: int, count: int) -> Array:
-        """Row t is what is known before frame first + t is seen; zeros where the recording had not begun."""
+        """Row t is what is known before frame first + t is seen.
+
+        Zeros where the recording had not begun.
+        """
         begin = first - column.lag
         rows = self.store.column(name)[
             episode.start + max(begin, 0) : episode.start + max(begin + count, 0)
@@ -138,10 +146,12 @@ class Windows:
 
 
 class Order:
-    """The order of training: a fresh shuffle of all windows each epoch, as a pure function of (seed, position).
+    """The order of training: a fresh shuffle of all windows each epoch, as a pure function of
+    (seed, position).
 
-    Position p of the whole run is item p % n of epoch p // n, so a resumed run, any number of workers and any number of
-    devices see the same clips. Up to position `until` only a `share` of the windows is used, drawn once.
+    Position p of the whole run is item p % n of epoch p // n, so a resumed run, any number of
+    workers and any number of devices see the same clips. Up to position `until` only a `share` of
+    the windows is used, drawn once.
     """
 
     def __init__(self, count: int, seed: int, share: float = 1.0, until: int = 0) -> None:

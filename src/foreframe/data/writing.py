@@ -1,7 +1,9 @@
-"""Writing a clip store: episode after episode, each whole or absent, so that a stopped build goes on where it was.
+"""Writing a clip store: episode after episode, each whole or absent, so that a stopped build goes
+on where it was.
 
-While it grows, the store is `OUT.partial`: columns are appended to, then a line in `episodes.jsonl` says that the
-episode is there. What the columns hold beyond the last line is cut off when the build goes on.
+While it grows, the store is `OUT.partial`: columns are appended to, then a line in `episodes.jsonl`
+says that the episode is there. What the columns hold beyond the last line is cut off when the build
+goes on.
 """
 
 from __future__ import annotations
@@ -36,7 +38,10 @@ _PENDING, _PENDING_S = 200, 2.0  # episodes and seconds after which what is writ
 
 
 class StoreWriter:
-    """Appends recordings to a growing store. `source` says exactly what is built: only the same build goes on."""
+    """Appends recordings to a growing store. `source` says exactly what is built.
+
+    Only the same build goes on.
+    """
 
     def __init__(
         self,
@@ -88,8 +93,8 @@ class StoreWriter:
     def append(self, recording: Recording, split: str) -> None:
         """Add an episode, its frames chunk by chunk; it counts once its line is in the journal.
 
-        Raises:
-            InputError: columns of different lengths or shapes, or what reading the frames raises; nothing is added then.
+        Raises: InputError: columns of different lengths or shapes, or what reading the frames
+            raises; nothing is added then.
         """
         start = self.episodes[-1]["start"] + self.episodes[-1]["length"] if self.episodes else 0
         try:
@@ -127,7 +132,10 @@ class StoreWriter:
         self.warnings += recording.warnings
 
     def _write_frames(self, recording: Recording) -> tuple[int, str]:
-        """Append the frames, black ones where they are withheld; returns how many and their digest."""
+        """Append the frames, black ones where they are withheld.
+
+        Returns how many and their digest.
+        """
         column, file = self.columns["frames"], self._files["frames"]
         state, count = hashlib.blake2b(digest_size=16), 0
         black = itertools.repeat(np.zeros(column.shape, column.dtype), recording.withheld)

@@ -1,4 +1,7 @@
-"""Scores that are done stay done: an evaluation that is stopped goes on at the first batch that is missing."""
+"""Scores that are done stay done.
+
+An evaluation that is stopped goes on at the first batch that is missing.
+"""
 
 from __future__ import annotations
 

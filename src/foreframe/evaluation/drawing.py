@@ -1,4 +1,5 @@
-"""Futures as pictures: truth, reconstruction, the best sample, three samples, and where the samples disagree.
+"""Futures as pictures: truth, reconstruction, the best sample, three samples, and where the samples
+disagree.
 
 Where the conditions are label images they are shown, and the prediction's error beside them.
 
@@ -48,21 +49,16 @@ def sample(
 ) -> list[Path]:
     """Draw futures of clips: for each an animation and a strip of frames (.png).
 
-    Columns: truth | approximate posterior | best of the samples | three samples | their per-pixel standard deviation.
-    Where the conditions are label images: truth | pose | prediction | error | posterior | standard deviation; without the
-    last two if the protocol scores no reconstructions (`lab-pose`: whole sequences). Green borders are given frames, red
-    ones are predicted.
+    Columns: truth | approximate posterior | best of the samples | three samples | their per-pixel
+    standard deviation. Where the conditions are label images: truth | pose | prediction | error |
+    posterior | standard deviation; without the last two if the protocol scores no reconstructions
+    (`lab-pose`: whole sequences). Green borders are given frames, red ones are predicted.
 
-    Args:
-        run: a run folder.
-        data: a clip store.
-        out: folder for the pictures; `samples/` in the run by default.
-        clips: numbers of the split's clips, as `eval` counts them; an even spread of six by default.
-        samples: futures drawn for each clip.
-        split: train, validate or test.
-        protocol: of the clips: {protocols}.
-        seed: of the noise.
-        format: of the animations: webp (every colour), gif or mp4 (needs PyAV).
+    Args: run: a run folder. data: a clip store. out: folder for the pictures; `samples/` in the run
+        by default. clips: numbers of the split's clips, as `eval` counts them; an even spread of
+        six by default. samples: futures drawn for each clip. split: train, validate or test.
+        protocol: of the clips: {protocols}. seed: of the noise. format: of the animations: webp
+        (every colour), gif or mp4 (needs PyAV).
 
     Raises:
         InputError: not a run, not a store, a clip that does not exist.

@@ -42,26 +42,22 @@ def evaluate(
     out: str | Path | None = None,
     submission: str | Path | None = None,
 ) -> Evaluation:
-    """Score a run on every clip of a split, beside its baselines on the same clips, and draw the scores per frame.
+    """Score a run on every clip of a split, beside its baselines on the same clips, and draw the
+    scores per frame.
 
     Every metric that is found is scored: {metrics}. The same call resumes where it was stopped.
 
-    Args:
-        run: a run folder.
-        data: a clip store.
-        split: train, validate or test.
-        protocol: {protocols}.
-        samples: futures drawn for each clip; the protocol's number by default.
-        seed: of the noise.
-        out: where to write the JSON; in the run by default, `eval.json` or, by another protocol, `eval-PROTOCOL.json`.
-        submission: where to write predictions as the pose coursework wants them (CSV), for withheld sequences too.
+    Args: run: a run folder. data: a clip store. split: train, validate or test. protocol:
+        {protocols}. samples: futures drawn for each clip; the protocol's number by default. seed:
+        of the noise. out: where to write the JSON; in the run by default, `eval.json` or, by
+        another protocol, `eval-PROTOCOL.json`. submission: where to write predictions as the pose
+        coursework wants them (CSV), for withheld sequences too.
 
-    Returns:
-        The scores, which `eval.json` holds too. Where the split's frames are withheld only the submission is written,
-        and `clips` is 0.
+    Returns: The scores, which `eval.json` holds too. Where the split's frames are withheld only the
+        submission is written, and `clips` is 0.
 
-    Raises:
-        InputError: not a run, not a store, clips of another kind than the run was trained on; the split's frames are
+    Raises: InputError: not a run, not a store, clips of another kind than the run was trained on;
+        the split's frames are
             withheld and no submission is asked for.
     """
     described, store, chosen = models.describe(run), ClipStore(data), find_protocol(protocol)

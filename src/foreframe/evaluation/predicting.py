@@ -20,7 +20,10 @@ _STEPS_AT_ONCE = 64  # per call: bounds the memory of a long future
 
 @torch.no_grad()
 def sample_futures(model: Model, clip: Batch, n_past: int, noise: Noise) -> Tensor:
-    """Sample futures from the context alone, with z from the prior: [B, N, S, C, H, W] in [0, 1]."""
+    """Sample futures from the context alone, with z from the prior.
+
+    [B, N, S, C, H, W] in [0, 1].
+    """
     session = Session(model)
     session.reset(clip.frames[:, :n_past], clip.conditions[:, :n_past], noise)
     parts = [

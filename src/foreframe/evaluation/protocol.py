@@ -12,16 +12,16 @@ from ..plugins import PROTOCOLS
 class Protocol:
     """Everything that a score depends on beside the model, the data and the seed.
 
-    Attributes:
-        name: the name of its file, with dashes.
-        n_past: context frames; None: as the run was trained.
-        horizon: frames to predict and score (the context is never scored); None: as the run was trained.
-        every: frames between the starts of clips in an episode; 0: one clip, at the first frame; None: clips end to end.
-        samples: futures drawn from the prior for each clip.
-        metrics: those that come first in tables, each in the variant that this protocol means; the first is the
+    Attributes: name: the name of its file, with dashes. n_past: context frames; None: as the run
+        was trained. horizon: frames to predict and score (the context is never scored); None: as
+        the run was trained. every: frames between the starts of clips in an episode; 0: one clip,
+        at the first frame; None: clips end to end. samples: futures drawn from the prior for each
+        clip. metrics: those that come first in tables, each in the variant that this protocol
+        means; the first is the
             headline. Every other metric that is found follows them.
         about: one line, printed beside the scores.
-        controls: whether reconstructions and other conditions are scored too; off where one rollout takes a minute.
+        controls: whether reconstructions and other conditions are scored too; off where one rollout
+            takes a minute.
     """
 
     name: str
@@ -44,7 +44,10 @@ class Protocol:
         return [*self.metrics, *(metric for metric in metrics() if metric.name not in own)]
 
     def ranking(self) -> Metric:
-        """Return the metric that ranks samples: the first that judges each sample and has a better direction."""
+        """Return the metric that ranks samples.
+
+        The first that judges each sample and has a better direction.
+        """
         return next(metric for metric in self.all_metrics() if metric.ranks)
 
 

@@ -164,23 +164,15 @@ class Row:
 class Evaluation:
     """The scores of a run and of its baselines, with everything that they depend on.
 
-    Attributes:
-        protocol: how it was measured.
-        data: on what.
-        split: of the data.
-        clips: how many were scored; 0 where all frames are withheld and predictions alone were written.
-        samples: futures drawn for each clip.
-        seed: of the noise.
-        run: what was scored.
-        scores: of the model, mean over samples.
-        best_of: of the best sample of each clip, by each metric itself.
-        baselines: scores of each baseline, and of the posterior's reconstructions.
-        controls: scores of the model with other conditions.
-        latent: how much the latent is used.
-        above: by baseline and metric, the model's score minus the baseline's, clip by clip.
-        per_clip: the scores of each clip.
-        environment: versions and machine.
-        submission: the file with the predictions, if one was asked for.
+    Attributes: protocol: how it was measured. data: on what. split: of the data. clips: how many
+        were scored; 0 where all frames are withheld and predictions alone were written. samples:
+        futures drawn for each clip. seed: of the noise. run: what was scored. scores: of the model,
+        mean over samples. best_of: of the best sample of each clip, by each metric itself.
+        baselines: scores of each baseline, and of the posterior's reconstructions. controls: scores
+        of the model with other conditions. latent: how much the latent is used. above: by baseline
+        and metric, the model's score minus the baseline's, clip by clip. per_clip: the scores of
+        each clip. environment: versions and machine. submission: the file with the predictions, if
+        one was asked for.
 
     Example:
         >>> evaluation = foreframe.evaluate("runs/push", data="data/push")  # doctest: +SKIP
@@ -288,7 +280,10 @@ def read_evaluation(file: Path) -> Evaluation:
 
 
 def known_metric(name: str) -> Metric:
-    """Return the metric of a name in results; one that is no longer installed is shown by its name."""
+    """Return the metric of a name in results.
+
+    One that is no longer installed is shown by its name.
+    """
     if name in METRICS.names():
         return find_metric(name)
 
@@ -316,7 +311,10 @@ def _figures(values: Mapping[str, Any]) -> dict[str, Figure]:
 
 
 def _above(values: Mapping[str, Any], headline: str) -> dict[str, dict[str, Interval]]:
-    """Differences from baselines; until 0.2 they were of the headline alone, under `above_BASELINE`."""
+    """Differences from baselines.
+
+    Until 0.2 they were of the headline alone, under `above_BASELINE`.
+    """
     if "above" not in values:
         prefix = "above_"
         old = {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}

@@ -1,7 +1,7 @@
 """The scores of a model and its baselines on every clip of a split.
 
-Letters: B clips of a batch, M clips in all, N samples, S predicted frames, J parts of a figure, C channels, H height,
-W width, R steps of all clips, Z latent.
+Letters: B clips of a batch, M clips in all, N samples, S predicted frames, J parts of a figure, C
+channels, H height, W width, R steps of all clips, Z latent.
 """
 
 from __future__ import annotations
@@ -75,7 +75,10 @@ class Found:
 
 @dataclass(frozen=True)
 class Tally:
-    """What was measured of every clip, by what was scored and the metric's name: values [M, N, S] or [M, N, S, J]."""
+    """What was measured of every clip, by what was scored and the metric's name.
+
+    Values [M, N, S] or [M, N, S, J].
+    """
 
     batches: Sequence[Mapping[str, Array]]
 
@@ -156,7 +159,10 @@ def _deviation(futures: Tensor) -> Tensor:
 
 
 def _controls(conditions: Tensor, windows: Windows, indices: list[int]) -> dict[str, Tensor]:
-    """Conditions of another clip (half the split away), and their mean: a model that uses them gets worse with both."""
+    """Conditions of another clip (half the split away), and their mean.
+
+    A model that uses them gets worse with both.
+    """
     if conditions.shape[2:].numel() == 0 or len(windows) < 2:
         return {}
     away = [(i + len(windows) // 2) % len(windows) for i in indices]
@@ -168,7 +174,10 @@ def _controls(conditions: Tensor, windows: Windows, indices: list[int]) -> dict[
 
 
 def _nats(made: Rollout, n_past: int) -> Tensor:
-    """The KL of each future step by latent dimension, from a rollout that saw its clips whole: [R, Z]."""
+    """The KL of each future step by latent dimension, from a rollout that saw its clips whole.
+
+    [R, Z].
+    """
     rows = []
     for posterior, prior in list(zip(made.posteriors, made.priors, strict=True))[n_past - 1 :]:
         levels = [
@@ -204,7 +213,10 @@ def _scores(tally: Tally, scored: str, metrics: Sequence[Metric]) -> dict[str, F
 
 
 def figure(metric: Metric, values: Array) -> Figure:
-    """Return the figure of values [M, N, S] or [M, N, S, J]: mean over clips with its interval, and per frame."""
+    """Return the figure of values [M, N, S] or [M, N, S, J].
+
+    Mean over clips with its interval, and per frame.
+    """
     found = _rounded(mean_interval(values.mean((1, 2)), metric), metric)
     frames = metric.figure(values.mean((0, 1)))
     return Figure(found.mean, found.low, found.high, tuple(_round(v, metric) for v in frames))
@@ -218,7 +230,10 @@ def _best(metric: Metric, values: Array) -> Array:
 
 
 def _above(tally: Tally, baseline: str, metrics: Sequence[Metric]) -> dict[str, Interval]:
-    """The model's score minus a baseline's, clip by clip; metrics that combine parts have no score of a clip alone."""
+    """The model's score minus a baseline's, clip by clip.
+
+    Metrics that combine parts have no score of a clip alone.
+    """
     found = {}
     for metric in metrics:
         if metric.combine is None:
@@ -238,7 +253,10 @@ def _per_clip(windows: Windows, tally: Tally, metrics: Sequence[Metric]) -> tupl
 
 
 def _latent(task: Task, tally: Tally, single: Sequence[Metric]) -> Latent:
-    """How much the latent is used; of the deviation of samples alone where there are no controls."""
+    """How much the latent is used.
+
+    Of the deviation of samples alone where there are no controls.
+    """
     deviation = round(float(tally.of(_DEVIATION).mean()), _LEAST_DIGITS + 2)
     if not task.protocol.controls:
         return Latent(deviation)

@@ -1,7 +1,7 @@
 """Metrics: how well sampled futures fit what happened. One file each, found by its name.
 
-The module of a metric holds `METRIC`, a frozen `Metric`: what it is called, its unit, and a function of tensors.
-It knows nothing of models, stores or protocols.
+The module of a metric holds `METRIC`, a frozen `Metric`: what it is called, its unit, and a
+function of tensors. It knows nothing of models, stores or protocols.
 """
 
 from ._finding import find_metric, metrics

@@ -1,6 +1,7 @@
 """What a metric is.
 
-Letters: B clips, N samples, S predicted frames, K context frames, C channels, H height, W width, J parts of a figure.
+Letters: B clips, N samples, S predicted frames, K context frames, C channels, H height, W width, J
+    parts of a figure.
 """
 
 from __future__ import annotations
@@ -20,17 +21,16 @@ Score = Callable[[Tensor, Tensor, Tensor], Tensor]
 class Metric:
     """A score of sampled futures.
 
-    Attributes:
-        name: its key in results: the name of its file.
-        title: its name in tables and plots.
-        unit: such as `dB`; empty for a pure number.
-        higher_is_better: the direction of improvement; None where neither is, as for a ratio that should be 1.
-        digits: decimals that tables show.
-        function: samples [B, N, S, C, H, W], truth [B, S, C, H, W] and context [B, K, C, H, W], all in [0, 1], to
+    Attributes: name: its key in results: the name of its file. title: its name in tables and plots.
+        unit: such as `dB`; empty for a pure number. higher_is_better: the direction of improvement;
+        None where neither is, as for a ratio that should be 1. digits: decimals that tables show.
+        function: samples [B, N, S, C, H, W], truth [B, S, C, H, W] and context [B, K, C, H, W], all
+        in [0, 1], to
             values [B, N, S], one for each frame of each sample.
         joint: the samples of a clip are judged together, as a distribution: values are [B, 1, S].
-        combine: for a figure that is not a mean over frames and clips, such as a ratio of two means: `function` gives
-            values with one more dimension [..., J], and `combine` turns their means [..., J] into the figure [...].
+        combine: for a figure that is not a mean over frames and clips, such as a ratio of two
+            means: `function` gives values with one more dimension [..., J], and `combine` turns
+            their means [..., J] into the figure [...].
 
     Example:
         >>> import torch
@@ -65,5 +65,8 @@ class Metric:
         return not self.joint and self.higher_is_better is not None
 
     def figure(self, means: Array) -> Array:
-        """Return the figure of means over frames or clips: [...], or [..., J] where parts are combined, to [...]."""
+        """Return the figure of means over frames or clips.
+
+        [...], or [..., J] where parts are combined, to [...].
+        """
         return means if self.combine is None else self.combine(means)

@@ -1,6 +1,7 @@
 """`psnr`: peak signal-to-noise ratio, in dB, of pictures with values in [0, 1].
 
-Letters: B clips, N samples, S predicted frames, C channels, H height, W width; * any leading dimensions.
+Letters: B clips, N samples, S predicted frames, C channels, H height, W width; * any leading
+    dimensions.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def psnr(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 def psnr_of_channels(predicted: Tensor, truth: Tensor) -> Tensor:
-    """Return the mean over colour channels of each channel's PSNR, as SVG's and the coursework's evaluators do.
+    """Return the mean over colour channels of each channel's PSNR, as SVG's and the coursework's
+    evaluators do.
 
     Shapes: [*, C, H, W] -> [*].
     """

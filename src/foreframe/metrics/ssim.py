@@ -1,6 +1,7 @@
 """`ssim`: structural similarity.
 
-Letters: B clips, N samples, S predicted frames, C channels, H height, W width; * any leading dimensions.
+Letters: B clips, N samples, S predicted frames, C channels, H height, W width; * any leading
+    dimensions.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ _C1, _C2 = 0.01**2, 0.03**2  # for values in [0, 1]
 
 
 def ssim(predicted: Tensor, truth: Tensor) -> Tensor:
-    """Return the SSIM of each picture: Gaussian window of 11 pixels, sigma 1.5, valid positions, L = 1, mean over channels.
+    """Return the SSIM of each picture: Gaussian window of 11 pixels, sigma 1.5, valid positions, L
+    = 1, mean over channels.
 
-    The same as scikit-image with `gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1` away from
-    the borders. Shapes: [*, C, H, W] -> [*].
+    The same as scikit-image with `gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+    data_range=1` away from the borders. Shapes: [*, C, H, W] -> [*].
 
     Raises:
         InputError: pictures smaller than the window.
 
-    References:
-        Wang et al. 2004, Image quality assessment: from error visibility to structural similarity, equation 13.
+    References: Wang et al. 2004, Image quality assessment: from error visibility to structural
+        similarity, equation 13.
     """
     if min(predicted.shape[-2:]) < _WINDOW:
         raise InputError(
@@ -42,13 +44,19 @@ def ssim(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 def _blur(rows: Tensor) -> Tensor:
-    """Return the window's weighted mean at each valid position: [R, H, W] -> [R, H - 10, W - 10]."""
+    """Return the window's weighted mean at each valid position.
+
+    [R, H, W] -> [R, H - 10, W - 10].
+    """
     height, width = rows.shape[-2:]
     return _window(height, rows).T @ (rows @ _window(width, rows))
 
 
 def _window(size: int, like: Tensor) -> Tensor:
-    """Return a column for each valid position, with the Gaussian's weights around it: [size, size - 10]."""
+    """Return a column for each valid position, with the Gaussian's weights around it.
+
+    [size, size - 10].
+    """
     valid = size - _WINDOW + 1
     offsets = (
         torch.arange(size, device=like.device)[:, None]

@@ -1,4 +1,7 @@
-"""Models that come with foreframe, one folder each: weights, card, and clips to begin from. `foreframe publish` makes such folders."""
+"""Models that come with foreframe, one folder each: weights, card, and clips to begin from.
+
+`foreframe publish` makes such folders.
+"""
 
 from ._folders import folder, names
 

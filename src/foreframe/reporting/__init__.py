@@ -1,4 +1,6 @@
-"""Reports: plots, the page of a run, comparisons, previews of a store, and model folders to hand on."""
+"""Reports: plots, the page of a run, comparisons, previews of a store, and model folders to hand
+on.
+"""
 
 from .page import plot, report
 from .previewing import preview

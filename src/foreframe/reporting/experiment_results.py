@@ -93,7 +93,10 @@ class ExperimentResult:
 def summarise(
     scores: Mapping[str, Sequence[Evaluation]],
 ) -> tuple[tuple[Column, ...], dict[str, dict[str, ArmFigure]]]:
-    """Return the columns, and each arm's figures, of the scores of each arm's seeds. The first arm is the reference."""
+    """Return the columns, and each arm's figures, of the scores of each arm's seeds.
+
+    The first arm is the reference.
+    """
     found = {arm: [figures_of(one) for one in seeds] for arm, seeds in scores.items()}
     flat = [figures for seeds in found.values() for figures in seeds]
     columns = [
@@ -136,7 +139,10 @@ def figures_of(evaluation: Evaluation) -> dict[str, float]:
 
 
 def _columns(evaluation: Evaluation) -> list[Column]:
-    """The columns of the table: all metrics, and what else there is of the headline metric and the latent."""
+    """The columns of the table.
+
+    All metrics, and what else there is of the headline metric and the latent.
+    """
     first, *others = evaluation.metrics()
     unit = f" ({first.unit})" if first.unit else ""
     return [

@@ -20,7 +20,8 @@ _MIME = {".webp": "image/webp", ".png": "image/png", ".svg": "image/svg+xml", ".
 
 
 def plot(runs: Sequence[str | Path], out: str | Path) -> list[Path]:
-    """Draw the training curves of runs over each other, and their scores per frame where they were evaluated.
+    """Draw the training curves of runs over each other, and their scores per frame where they were
+    evaluated.
 
     Args:
         runs: run folders.
@@ -60,7 +61,8 @@ def _draw_several(evaluated: Mapping[str, Evaluation], path: Path) -> Path:
 
 
 def report(run: str | Path) -> Path:
-    """Write `report.html` in a run: one self-contained page with pictures, scores, curves, data and settings.
+    """Write `report.html` in a run: one self-contained page with pictures, scores, curves, data and
+    settings.
 
     It shows what is there: `eval.json` of `foreframe eval`, the pictures of `foreframe sample`.
 

@@ -1,4 +1,6 @@
-"""A look at a store: a contact sheet, or an animation with the conditions drawn beside the pictures."""
+"""A look at a store: a contact sheet, or an animation with the conditions drawn beside the
+pictures.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,11 @@ _BARS_AT_MOST = 14
 
 
 def preview(store: str | Path, out: str | Path, split: str | None = None) -> Path:
-    """Draw up to eight episodes, evenly chosen: a contact sheet (.png), or an animation (.gif, .webp).
+    """Draw up to eight episodes, evenly chosen: a contact sheet (.png), or an animation (.gif,
+    .webp).
 
-    In an animation the conditions are under each picture: label images as they are, and a bar for each number, from the
-    lowest value of its column to the highest.
+    In an animation the conditions are under each picture: label images as they are, and a bar for
+    each number, from the lowest value of its column to the highest.
 
     Raises:
         InputError: not a store; an ending that is none of these.
@@ -51,7 +54,10 @@ def preview(store: str | Path, out: str | Path, split: str | None = None) -> Pat
 
 
 def _with_conditions(store: ClipStore, episode: Episode, shown: int) -> Array:
-    """The first frames of an episode with its labels and one bar a condition column below: [T, H', W, 3]."""
+    """The first frames of an episode with its labels and one bar a condition column below.
+
+    [T, H', W, 3].
+    """
     rows = slice(episode.start, episode.start + shown)
     labels = [name for name, column in store.columns.items() if column.role == "label"]
     drawn = [store.column(name)[rows] for name in ("frames", *labels)]

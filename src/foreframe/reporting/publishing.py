@@ -1,4 +1,6 @@
-"""Publish a run: rounded weights, a few clips to start from, and a card with the scores of exactly these weights."""
+"""Publish a run: rounded weights, a few clips to start from, and a card with the scores of exactly
+these weights.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ def publish(
     protocol: str = "foreframe",
     samples: int | None = None,
 ) -> Path:
-    """Write a model folder that others can load, evaluate and drive: weights in half precision, clips, scores, card.
+    """Write a model folder that others can load, evaluate and drive: weights in half precision,
+    clips, scores, card.
 
     The scores on the card are those of the rounded weights.
 

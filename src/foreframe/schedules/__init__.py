@@ -1,8 +1,9 @@
 """Schedules: pure functions of the optimiser step, one file each.
 
-A schedule is any callable from a step to a float, so that a resumed run is at the same point because the step is.
-In a configuration it is a mapping whose `kind` is the name of a file here, or of an installed plug-in:
-`{kind: cyclical, cycles: 4}`; a bare number is a constant.
+A schedule is any callable from a step to a float, so that a resumed run is at the same point
+because the step is.
+In a configuration it is a mapping whose `kind` is the name of a file here, or of an installed
+plug-in: `{kind: cyclical, cycles: 4}`; a bare number is a constant.
 
 The module of a schedule defines one class, whose keyword arguments are its options.
 An option `total_steps` is the length of the run unless it is given.

@@ -9,7 +9,8 @@ from ._schedule import check_finite, check_least, check_share
 
 @dataclass(frozen=True)
 class Cyclical:
-    """`cycles` periods over `total_steps`; in each a ramp from 0 to `value` over the `ramp` share, then `value`.
+    """`cycles` periods over `total_steps`; in each a ramp from 0 to `value` over the `ramp` share,
+    then `value`.
 
     >>> [Cyclical(1.0, 100, 2, 0.5)(step) for step in (0, 25, 49, 50, 60)]
     [0.0, 1.0, 1.0, 0.0, 0.4]

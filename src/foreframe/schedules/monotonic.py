@@ -9,7 +9,8 @@ from ._schedule import check_finite, check_least, check_share
 
 @dataclass(frozen=True)
 class Monotonic:
-    """One ramp from 0 to `value` over the first `ramp` share of `total_steps`, then `value`: it never resets.
+    """One ramp from 0 to `value` over the first `ramp` share of `total_steps`, then `value`: it
+    never resets.
 
     >>> [Monotonic(1.0, 100, 0.5)(step) for step in (0, 25, 50, 99)]
     [0.0, 0.5, 1.0, 1.0]

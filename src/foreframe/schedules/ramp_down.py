@@ -9,7 +9,8 @@ from ._schedule import check_least
 
 @dataclass(frozen=True)
 class RampDown:
-    """1 up to the share `begin` of `total_steps`, 0 from the share `end` on, a straight line between.
+    """1 up to the share `begin` of `total_steps`, 0 from the share `end` on, a straight line
+    between.
 
     >>> [RampDown(100, 0.2, 0.7)(step) for step in (0, 20, 45, 70, 99)]
     [1.0, 1.0, 0.5, 0.0, 0.0]

@@ -10,7 +10,8 @@ from ._schedule import check_finite, check_least
 
 @dataclass(frozen=True)
 class WarmupCosine:
-    """From 0 to `peak` over `warmup_steps`, then a half cosine down to `floor * peak` at `total_steps`.
+    """From 0 to `peak` over `warmup_steps`, then a half cosine down to `floor * peak` at
+    `total_steps`.
 
     >>> [round(WarmupCosine(1.0, 110, 10, 0.0)(step), 3) for step in (0, 10, 60, 110)]
     [0.1, 1.0, 0.5, 0.0]

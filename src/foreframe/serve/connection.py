@@ -1,4 +1,5 @@
-"""One client's drive over a WebSocket: the newest act wins, pictures never queue up, and nobody is waited for.
+"""One client's drive over a WebSocket: the newest act wins, pictures never queue up, and nobody is
+waited for.
 
 Letters: N samples, C channels, H height, W width.
 """
@@ -184,7 +185,10 @@ def _text_of(message: Mapping[str, Any]) -> str:
 
 
 def _seen(drive: Drive) -> tuple[dict[str, Any], list[NDArray[np.uint8]]]:
-    """What a client is shown: N pictures, how far they disagree, and what was recorded, where the drive keeps to that."""
+    """What a client is shown.
+
+    N pictures, how far they disagree, and what was recorded, where the drive keeps to that.
+    """
     pictures = to_uint8(drive.session.frames[0]).movedim(1, -1).cpu()
     parts = [_coloured(pictures)]
     samples, truth = drive.session.samples, drive.truth

@@ -1,4 +1,5 @@
-"""Encode animations in processes aside: few at a time, each for a limited time, gone when their client goes.
+"""Encode animations in processes aside: few at a time, each for a limited time, gone when their
+client goes.
 
     python -m foreframe.serve.encoding SUFFIX FRAMES_PER_S GIVEN TITLE < frames.npy > animation
 
@@ -34,7 +35,8 @@ class Encoders:
         self._most = at_once + _MOST_WAITING
 
     async def encode(self, track: Track, suffix: str, frames_per_second: float) -> bytes:
-        """Return the content of an animation's file. When the caller is cancelled, the process ends.
+        """Return the content of an animation's file. When the caller is cancelled, the process
+        ends.
 
         Raises:
             InputError: too many encode already, it takes too long, or the suffix cannot be written.

@@ -1,4 +1,7 @@
-"""One thread that computes for all clients of a simulator. Clients that act while it is busy share its next steps."""
+"""One thread that computes for all clients of a simulator.
+
+Clients that act while it is busy share its next steps.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ class _Asked(NamedTuple):
 
 
 class Engine:
-    """The simulator's clients in turn. Everything that touches a drive runs in the thread, so nothing has to be locked."""
+    """The simulator's clients in turn.
+
+    Everything that touches a drive runs in the thread, so nothing has to be locked.
+    """
 
     def __init__(self, simulator: Simulator, thread: ThreadPoolExecutor) -> None:
         self.simulator, self.thread = simulator, thread

@@ -1,7 +1,7 @@
 """Decide who may talk to the server: pages of this machine, or clients that know the token.
 
-A page from anywhere can make a browser send requests to a server on the same machine.
-Browsers say in `Host` which name was asked and in `Origin` which page asks: both have to be this server's.
+A page from anywhere can make a browser send requests to a server on the same machine. Browsers say
+in `Host` which name was asked and in `Origin` which page asks: both have to be this server's.
 """
 
 from __future__ import annotations
@@ -103,7 +103,10 @@ class Knock:
 
 
 def cookie_name(port: int) -> str:
-    """Return the cookie's name: two servers on one machine share cookies, so the port tells them apart."""
+    """Return the cookie's name.
+
+    Two servers on one machine share cookies, so the port tells them apart.
+    """
     return f"foreframe-{port}"
 
 
@@ -161,7 +164,9 @@ class Guard:
         return any(secrets.compare_digest(g.encode(), (self.token or "").encode()) for g in given)
 
     def _enters_with_token(self, knock: Knock) -> bool:
-        """Whether a browser opens the page with the token in its address, which then goes into a cookie."""
+        """Whether a browser opens the page with the token in its address, which then goes into a
+        cookie.
+        """
         return (
             self.token is not None
             and knock.kind == "http"
@@ -178,7 +183,10 @@ class Guard:
 
 
 def _second_try(knock: Knock) -> list[tuple[bytes, bytes]]:
-    """Have a browser that followed a link ask again by itself: a strict cookie is not sent the first time."""
+    """Have a browser that followed a link ask again by itself.
+
+    A strict cookie is not sent the first time.
+    """
     linked = knock.kind == "http" and knock.is_navigation and knock.comes_from_elsewhere
     return [(b"refresh", b"0; url=/")] if linked and knock.path == "/" and not knock.query else []
 

@@ -1,6 +1,8 @@
-"""Sockets: how many there are, how long one may be silent, and what is said when there are too many.
+"""Sockets: how many there are, how long one may be silent, and what is said when there are too
+many.
 
-A connection that has sent no whole request is dropped after a while, or at once when its place is needed.
+A connection that has sent no whole request is dropped after a while, or at once when its place is
+needed.
 """
 
 from __future__ import annotations
@@ -68,7 +70,10 @@ rarely = Rarely(logging.getLogger("uvicorn.error").error)
 
 
 class HttpConnection(H11Protocol):
-    """One connection with deadlines: for a whole request to arrive, and for an answer to be taken."""
+    """One connection with deadlines.
+
+    For a whole request to arrive, and for an answer to be taken.
+    """
 
     most = _MOST_CONNECTIONS
     _deadline: asyncio.TimerHandle | None = None
@@ -101,7 +106,10 @@ class HttpConnection(H11Protocol):
 
     @property
     def waits_for_request(self) -> bool:
-        """Whether the client has the word: no whole request has arrived that is not answered yet."""
+        """Whether the client has the word.
+
+        No whole request has arrived that is not answered yet.
+        """
         cycle = self.cycle
         return cycle is None or cycle.response_complete or cycle.more_body
 
@@ -177,7 +185,10 @@ class HttpConnection(H11Protocol):
 
 
 class SocketConnection(WebSocketsSansIOProtocol):
-    """A WebSocket whose texts may be anything: what is not UTF-8 is passed on as bytes, and refused like any message."""
+    """A WebSocket whose texts may be anything.
+
+    What is not UTF-8 is passed on as bytes, and refused like any message.
+    """
 
     def send_receive_event_to_app(self) -> None:
         """Pass a message on."""
@@ -190,7 +201,10 @@ class SocketConnection(WebSocketsSansIOProtocol):
 
 
 class Server(uvicorn.Server):
-    """The server of one listening socket. It accepts a few connections at once, and never more than it has files for."""
+    """The server of one listening socket.
+
+    It accepts a few connections at once, and never more than it has files for.
+    """
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
@@ -222,7 +236,10 @@ def server(app: ASGIApp) -> Server:
 
 
 def most_connections() -> int:
-    """Return how many connections there may be: what the limit on open files leaves, at most 512."""
+    """Return how many connections there may be.
+
+    What the limit on open files leaves, at most 512.
+    """
     try:
         import resource
 
@@ -263,7 +280,8 @@ def listen(host: str, port: int) -> socket.socket:
 def reachable_name(host: str) -> str:
     """Return the name under which a browser reaches a server that listens on `host`.
 
-    For all addresses (0.0.0.0, ::) that is this machine's own address in its network, which other machines can use.
+    For all addresses (0.0.0.0, ::) that is this machine's own address in its network, which other
+    machines can use.
     """
     if host == "127.0.0.1":
         return "localhost"

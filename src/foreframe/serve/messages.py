@@ -1,4 +1,5 @@
-"""What a page may say, and what it is told: every message has a type, and what does not fit one is refused by name.
+"""What a page may say, and what it is told: every message has a type, and what does not fit one is
+refused by name.
 
 Letters: U steered numbers, J joints, N samples, C channels, H height, W width.
 """
@@ -33,7 +34,8 @@ class Begin:
 
 @dataclass(frozen=True)
 class Act:
-    """One act, given in one of three ways: the steered numbers, the places of a skeleton's joints, or a row of the recording.
+    """One act, given in one of three ways: the steered numbers, the places of a skeleton's joints,
+    or a row of the recording.
 
     `seen` is the number of the last picture that arrived: who falls behind is sent nothing new.
     """
@@ -137,7 +139,10 @@ def _number(value: Any) -> float:
 
 
 def _shown(value: Any) -> str:
-    """A short form of a value; of a list or an object only that it is one, as it may be nested without end."""
+    """A short form of a value.
+
+    Of a list or an object only that it is one, as it may be nested without end.
+    """
     return type(value).__name__ if isinstance(value, list | dict) else repr(str(value)[:40])
 
 
@@ -176,6 +181,8 @@ _READERS: dict[str, Any] = {
 
 
 def picture(head: dict[str, Any], parts: list[NDArray[np.uint8]]) -> bytes:
-    """A binary message: the length of a JSON head (4 bytes, big-endian), the head, then pictures as plain bytes."""
+    """A binary message: the length of a JSON head (4 bytes, big-endian), the head, then pictures as
+    plain bytes.
+    """
     text = json.dumps(head).encode()
     return b"".join([struct.pack(">I", len(text)), text, *(part.tobytes() for part in parts)])

@@ -1,4 +1,7 @@
-"""Serve a run on a page where a person steers it. Nothing leaves this machine, and no other page may talk to it."""
+"""Serve a run on a page where a person steers it.
+
+Nothing leaves this machine, and no other page may talk to it.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +30,18 @@ def play(
     compile: bool = False,  # noqa: A002 - the usual word
     precision: Precision = "float32",
 ) -> None:
-    """Open a page on which a person steers a model, until Ctrl-C. Without a run it plays the models that come with foreframe.
+    """Open a page on which a person steers a model, until Ctrl-C. Without a run it plays the models
+    that come with foreframe.
 
-    Args:
-        run: a run folder.
-        data: a store of clips to begin from; the one that the run was trained on if left out.
-        port: where to listen; 0 takes any that is free.
-        host: where to listen: 127.0.0.1 is this machine alone; for any other a token is made, which every client needs.
-        no_browser: print the address, open nothing.
-        out: the folder that saved drives go to.
-        compile: let torch.compile make the model first: faster acts, after up to a minute for each number of futures side by
+    Args: run: a run folder. data: a store of clips to begin from; the one that the run was trained
+        on if left out. port: where to listen; 0 takes any that is free. host: where to listen:
+        127.0.0.1 is this machine alone; for any other a token is made, which every client needs.
+        no_browser: print the address, open nothing. out: the folder that saved drives go to.
+        compile: let torch.compile make the model first: faster acts, after up to a minute for each
+        number of futures side by
             side. For one driver; with many, their numbers change all the time.
-        precision: float32, or bfloat16: faster for large models on hardware that multiplies it (`foreframe info`).
+        precision: float32, or bfloat16: faster for large models on hardware that multiplies it
+            (`foreframe info`).
 
     Raises:
         InputError: not a run; no clips to begin from; the port is in use.

@@ -39,7 +39,10 @@ _MIME = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 
 
 def app(simulators: Sequence[Simulator], drives: Path, token: str | None = None) -> ASGIApp:
-    """Return the whole server as an ASGI application. Drives that are saved go into the folder `drives`."""
+    """Return the whole server as an ASGI application.
+
+    Drives that are saved go into the folder `drives`.
+    """
     state = ServerState(simulators, drives)
     routes = [
         Route("/simulators", state.simulators),
@@ -77,7 +80,10 @@ class ServerState:
         remove_unfinished(drives)
 
     async def page(self, request: Request) -> Response:
-        """Answer with a file of the page; the names are known beforehand, so no request chooses a path."""
+        """Answer with a file of the page.
+
+        The names are known beforehand, so no request chooses a path.
+        """
         name = request.path_params.get("name", "index.html")
         if name not in self._page:
             return PlainTextResponse("there is no such page\n", 404)
@@ -103,7 +109,10 @@ class ServerState:
         return Response(content.getvalue(), media_type="image/png")
 
     async def track(self, request: Request) -> Response:
-        """Answer with a clip's recorded actions, or the places of its joints (unrounded: labels are drawn of them)."""
+        """Answer with a clip's recorded actions, or the places of its joints (unrounded.
+
+        Labels are drawn of them).
+        """
         simulator, number = self._start(request)
         start = simulator.starts[number]
         if start.joints is not None:

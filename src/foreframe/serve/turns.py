@@ -1,9 +1,10 @@
-"""Whose act is computed next: clients get equal shares of the computing time, whatever each of them asks for.
+"""Whose act is computed next: clients get equal shares of the computing time, whatever each of them
+asks for.
 
-Acts that can share one step of the model do (with at most so many futures together).
-Otherwise the client that has used the least time is next: fair queueing (Demers, Keshav & Shenker 1989).
-A step cannot be interrupted, so a client whose acts are much dearer than another's rests after each,
-for as long as the others' shares take: else every act of the others would wait for one of its steps.
+Acts that can share one step of the model do (with at most so many futures together). Otherwise the
+client that has used the least time is next: fair queueing (Demers, Keshav & Shenker 1989). A step
+cannot be interrupted, so a client whose acts are much dearer than another's rests after each, for
+as long as the others' shares take: else every act of the others would wait for one of its steps.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ Act = TypeVar("Act")
 MOST_FUTURES = 18  # in one step of the model
 _ACTIVE_S = 1.0  # a client that has not acted for so long has no share
 _DEAR = 2.0  # times the cheapest client's act
-# An act that comes at any time meets a step of S seconds in a share f of cases and waits S / 2 more on average:
-# f = 1.5 c / S keeps that below the c seconds that the cheapest act takes itself.
+# An act that comes at any time meets a step of S seconds in a share f of cases and waits S / 2 more
+# on average: f = 1.5 c / S keeps that below the c seconds that the cheapest act takes itself.
 _SHARE = 1.5
 
 
@@ -72,7 +73,10 @@ class Turns(Generic[Act]):
         self.waiting.append(asked)
 
     def take(self, now: float) -> list[Waiting[Act]]:
-        """Return the acts of the next step: the neediest client's, and those that can share it. Empty while all rest."""
+        """Return the acts of the next step: the neediest client's, and those that can share it.
+
+        Empty while all rest.
+        """
         ready = [w for w in self.waiting if self.accounts[w.client].rests_until <= now]
         if not ready:
             return []

@@ -2,8 +2,8 @@
 
 Letters: E environments, U steered numbers, C channels, H height, W width.
 
-    import gymnasium, foreframe.simulate.env
-    env = gymnasium.make("foreframe/World-v0", run="runs/push", reward=foreframe.simulate.env.closer_to(goal))
+    import gymnasium, foreframe.simulate.env env = gymnasium.make("foreframe/World-v0",
+    run="runs/push", reward=foreframe.simulate.env.closer_to(goal))
 
 Observations are pictures uint8 [H, W, C].
 Actions are the steered numbers in raw units, bounded by the training split, or label images uint8

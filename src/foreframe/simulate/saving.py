@@ -106,7 +106,8 @@ def animated(simulator: Simulator, drive: Drive, suffix: str, zoom: int = 4) -> 
 
 
 def save_clip(simulator: Simulator, drive: Drive, out: Path) -> ClipStore:
-    """Write what was done, with what was seen as its frames, as a store with one test episode: whole or not at all.
+    """Write what was done, with what was seen as its frames, as a store with one test episode:
+    whole or not at all.
 
     Raises:
         InputError: `out` holds something else.
@@ -119,7 +120,10 @@ def save_clip(simulator: Simulator, drive: Drive, out: Path) -> ClipStore:
 
 
 def save_numbered(record: DriveRecord, folder: Path) -> ClipStore:
-    """Write a drive into `folder` under a name that no other drive has: `push-1`, `push-2`, and so on."""
+    """Write a drive into `folder` under a name that no other drive has.
+
+    `push-1`, `push-2`, and so on.
+    """
     with _written(record, folder) as store:
         for number in itertools.count(1):
             out = folder / f"{record.name}-{number}"

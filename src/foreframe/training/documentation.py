@@ -125,7 +125,8 @@ def _commented(values: Mapping[str, Any], doc: SectionDoc, indent: str) -> Itera
 def _document(title: str, cls: type, prefix: str) -> SectionDoc:
     from docstring_parser import parse
 
-    found = parse(inspect.getdoc(cls) or "")
+    text = inspect.getdoc(cls) or ""
+    found, summary = parse(text), " ".join(text.partition("\n\n")[0].split())
     texts = {p.arg_name: " ".join((p.description or "").split()) for p in found.params}
     hints = typing.get_type_hints(cls) | typing.get_type_hints(
         inspect.getattr_static(cls, "__init__")
@@ -135,7 +136,7 @@ def _document(title: str, cls: type, prefix: str) -> SectionDoc:
         for name, p in inspect.signature(cls).parameters.items()
         if name != "spec"
     )
-    return SectionDoc(title, " ".join((found.short_description or "").split()), fields)
+    return SectionDoc(title, summary, fields)
 
 
 def _type(hint: Any) -> str:

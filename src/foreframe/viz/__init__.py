@@ -1,1 +1,4 @@
-"""Pictures of clips and curves of runs. They take arrays, and know nothing of models, stores or runs."""
+"""Pictures of clips and curves of runs.
+
+They take arrays, and know nothing of models, stores or runs.
+"""

@@ -1,4 +1,5 @@
-"""Animations and strips of clips: titled columns, green borders on given frames, red on predicted ones.
+"""Animations and strips of clips: titled columns, green borders on given frames, red on predicted
+ones.
 
 Letters: T frames, H height, W width, C channels, N samples.
 """
@@ -25,7 +26,10 @@ SUFFIXES = (".webp", ".gif", ".mp4", ".png")
 
 
 class Track(NamedTuple):
-    """A titled row of pictures uint8 [T, H, W, C]; `given` of them are context. No borders where `given` is None."""
+    """A titled row of pictures uint8 [T, H, W, C]; `given` of them are context.
+
+    No borders where `given` is None.
+    """
 
     title: str
     frames: Array
@@ -33,17 +37,24 @@ class Track(NamedTuple):
 
 
 def deviation(samples: Array) -> Array:
-    """Per-pixel standard deviation over N samples [N, T, H, W, C] uint8, as a picture [T, H, W, 3] (dark: they agree)."""
+    """Per-pixel standard deviation over N samples [N, T, H, W, C] uint8, as a picture [T, H, W, 3]
+    (dark: they agree).
+    """
     return _coloured((samples.astype(np.float32) / 255).std(0).mean(-1) / _FULL_DEVIATION)
 
 
 def error(truth: Array, prediction: Array) -> Array:
-    """Mean absolute error of each pixel [T, H, W, C] uint8, as a picture [T, H, W, 3] (dark: none)."""
+    """Mean absolute error of each pixel [T, H, W, C] uint8, as a picture [T, H, W, 3] (dark.
+
+    None).
+    """
     return _coloured(np.abs(truth.astype(np.float32) - prediction).mean(-1) / 255 / _FULL_ERROR)
 
 
 def animate(tracks: Sequence[Track], path: Path, frames_per_second: float, zoom: int = 2) -> Path:
-    """Write an animation with one column a track (.webp, .gif or .mp4), or the strip of all frames (.png)."""
+    """Write an animation with one column a track (.webp, .gif or .mp4), or the strip of all frames
+    (.png).
+    """
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path} ends in {path.suffix!r}; expected one of {', '.join(SUFFIXES)}")
     if path.suffix == ".png":
@@ -54,7 +65,10 @@ def animate(tracks: Sequence[Track], path: Path, frames_per_second: float, zoom:
 def animation(
     tracks: Sequence[Track], suffix: str, frames_per_second: float, zoom: int = 2
 ) -> bytes:
-    """The content of an animation's file: `.webp` (every colour), `.gif`, or `.mp4` (H.264, needs PyAV)."""
+    """The content of an animation's file.
+
+    `.webp` (every colour), `.gif`, or `.mp4` (H.264, needs PyAV).
+    """
     pictures = [_columns(tracks, t, zoom) for t in range(len(tracks[0].frames))]
     if suffix == ".mp4":
         return _film(pictures, frames_per_second)
@@ -75,7 +89,10 @@ def animation(
 
 
 def strip(tracks: Sequence[Track], zoom: int = 1) -> Array:
-    """Frames side by side, one row a track, titles at the left; of long clips an even spread of frames: [H', W', 3]."""
+    """Frames side by side, one row a track, titles at the left.
+
+    Of long clips an even spread of frames: [H', W', 3].
+    """
     count = len(tracks[0].frames)
     shown = np.unique(np.linspace(0, count - 1, min(count, _STRIP_FRAMES)).round().astype(int))
     margin = 12 + max(7 * len(track.title) for track in tracks)

@@ -79,7 +79,10 @@ class Line(NamedTuple):
 
 
 def per_frame(panels: Mapping[str, Sequence[Line]], n_past: int, path: Path) -> Path:
-    """Draw scores of each predicted frame, one panel per title; frame numbers count the `n_past` context frames."""
+    """Draw scores of each predicted frame, one panel per title.
+
+    Frame numbers count the `n_past` context frames.
+    """
     columns = min(len(panels), _PANELS_IN_A_ROW)
     rows = -(-len(panels) // columns)
     figure, axes = _figure(rows, columns, (4.8 * columns, 3.2 * rows))

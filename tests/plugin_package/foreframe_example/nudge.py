@@ -1,4 +1,5 @@
-"""`nudge`: the last context frame, changed a little. Vector conditions, one latent, no skip connections.
+"""`nudge`: the last context frame, changed a little. Vector conditions, one latent, no skip
+connections.
 
 Letters: B batch, S steps, C channels, H height, W width, A condition, E embedded condition.
 """

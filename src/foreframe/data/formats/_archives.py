@@ -1,4 +1,7 @@
-"""NumPy files by their headers: what an array needs is known, and refused, before anything is unpacked."""
+"""NumPy files by their headers.
+
+What an array needs is known, and refused, before anything is unpacked.
+"""
 
 from __future__ import annotations
 

@@ -36,7 +36,10 @@ class ArrayPictures:
     def of(
         cls, samples: Iterable[Array], where: str, chosen: tuple[float, float] | None = None
     ) -> ArrayPictures:
-        """Decide by a few pictures [T, ...] from all over a source; `chosen` is what a person says of the scale."""
+        """Decide by a few pictures [T, ...] from all over a source.
+
+        `chosen` is what a person says of the scale.
+        """
         found = list(samples)
         scale = pixel_scale([PixelSample.of(sample) for sample in found], where, chosen)
         return cls(channel_layout(found[0].shape, where), scale)

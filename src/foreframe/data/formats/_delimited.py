@@ -1,7 +1,8 @@
 """Delimited text as people save it: CSV of any dialect, with or without a header.
 
-Excel writes a byte-order mark, semicolons and decimal commas; NumPy comments its header out; loggers leave spaces behind
-their commas. What a file is written in is told from the whole of it, and two ways to read its numbers are an error.
+Excel writes a byte-order mark, semicolons and decimal commas; NumPy comments its header out;
+loggers leave spaces behind their commas. What a file is written in is told from the whole of it,
+and two ways to read its numbers are an error.
 """
 
 from __future__ import annotations
@@ -204,7 +205,10 @@ def _header(
 
 
 def _all_words(rows: list[list[str]]) -> bool:
-    """Whether a first row of words is followed by rows that look just like it: file names, all of them."""
+    """Whether a first row of words is followed by rows that look just like it.
+
+    File names, all of them.
+    """
     return all("." in cell[1:] and "/" in cell for row in rows for cell in row)
 
 

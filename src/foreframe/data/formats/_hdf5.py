@@ -27,7 +27,10 @@ def files_of(path: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def opened(file: Path) -> Iterator[Any]:
-    """The file's root group; anything that goes wrong inside the block is an error that names the file."""
+    """The file's root group.
+
+    Anything that goes wrong inside the block is an error that names the file.
+    """
     try:
         import h5py
     except ImportError:

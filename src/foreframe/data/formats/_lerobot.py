@@ -1,4 +1,5 @@
-"""What LeRobotDatasets of both versions have in common: their description, columns, tables and times.
+"""What LeRobotDatasets of both versions have in common: their description, columns, tables and
+times.
 
 Letters: R rows of an episode.
 """
@@ -114,7 +115,10 @@ def chosen(path: Path, info: Mapping[str, Any], options: SourceOptions) -> tuple
 
 
 def _shows_depth(name: str, feature: Mapping[str, Any]) -> bool:
-    """Whether a camera's pixels are distances: by its name, its description, or its only channel."""
+    """Whether a camera's pixels are distances.
+
+    By its name, its description, or its only channel.
+    """
     described = feature.get("info") or feature.get("video_info") or {}
     shape = [int(n) for n in feature.get("shape") or ()]
     lone = len(shape) == 3 and 1 in (shape[0], shape[-1])
@@ -153,7 +157,10 @@ def _flat(names: Any) -> Iterator[str]:
 
 
 def inside(root: Path, pattern: str, facts: Mapping[str, Any]) -> Path:
-    """Return the file that a path pattern names; links are followed, names that lead out of the data set are refused."""
+    """Return the file that a path pattern names.
+
+    Links are followed, names that lead out of the data set are refused.
+    """
     where = f"{root / _INFO}: path pattern {pattern!r}"
     try:
         for _, name, width, conversion in string.Formatter().parse(pattern):
@@ -231,14 +238,20 @@ def _times(table: Any, rate: float, file: Path) -> Array:
 def shown(
     video: Path, rows: Rows, rate: float, where: str, start_s: float = 0.0
 ) -> Iterable[Array]:
-    """Return the picture of each row: that of its time in the video, `start_s` later than in the table."""
+    """Return the picture of each row.
+
+    That of its time in the video, `start_s` later than in the table.
+    """
     return pictures_at(video, rows.times_s + start_s, 1 / rate, where)
 
 
 def found_in(
     info: Mapping[str, Any], keys: Keys, camera: str, listed: int, there: int, video: Path | None
 ) -> Findings:
-    """Return what was found: columns taken and left out, the camera, the rate, episodes that are not here."""
+    """Return what was found.
+
+    Columns taken and left out, the camera, the rate, episodes that are not here.
+    """
     found, features = Findings(), info["features"]
     for role, names in keys.items():
         for name in names:
@@ -277,7 +290,10 @@ def _rate_found(found: Findings, rows: float, video: Path | None) -> Findings:
 
 
 def sets_under(path: Path) -> list[Path]:
-    """Return the data sets of a folder that is none: one or two folders down, or the current one of a Hub cache."""
+    """Return the data sets of a folder that is none.
+
+    One or two folders down, or the current one of a Hub cache.
+    """
     if version(path) or not path.is_dir():
         return []
     if (path / "snapshots").is_dir():

@@ -1,4 +1,5 @@
-"""Which row of a table goes with which picture: by names of files, by numbers, by time, or one by one.
+"""Which row of a table goes with which picture: by names of files, by numbers, by time, or one by
+one.
 
 Letters: T pictures, R rows.
 """
@@ -89,7 +90,8 @@ def last_number(name: str) -> int:
 
 
 def by_time(picture_s: Array, table: Table, where: Path) -> Pairing:
-    """Return the pairing of the rows nearest in time; both clocks start with their recording if they differ.
+    """Return the pairing of the rows nearest in time; both clocks start with their recording if
+    they differ.
 
     Raises:
         InputError: recordings of different lengths, rows that go back in time.

@@ -1,4 +1,5 @@
-"""Where the table of an episode is: inside its folder, beside it, above it, or in a folder that mirrors it.
+"""Where the table of an episode is: inside its folder, beside it, above it, or in a folder that
+mirrors it.
 
 run_0/0.png ...  run_0/log.csv            inside
 run_0/0.png ...  run_0.csv                beside, of the same name
@@ -42,12 +43,10 @@ def table_of(
 ) -> Table | None:
     """Return the table of an episode, or None.
 
-    Args:
-        root: the source, above which nothing is looked for.
-        place: the folder of its pictures, or its video.
-        lengths: how many rows would fit; a JSON, text or NumPy file without a column of such a length is no table.
-        options: of the source.
-        alone: whether its pictures are the only ones below the folder that holds `place`.
+    Args: root: the source, above which nothing is looked for. place: the folder of its pictures, or
+        its video. lengths: how many rows would fit; a JSON, text or NumPy file without a column of
+        such a length is no table. options: of the source. alone: whether its pictures are the only
+        ones below the folder that holds `place`.
     """
     for files in _candidates(root, place, alone):
         if options.actions_file:
@@ -59,7 +58,10 @@ def table_of(
 
 
 def fitting(file: Path, lengths: Sequence[int]) -> Table | None:
-    """Return the table that a file holds, or None if it is something else: settings, notes, calibration."""
+    """Return the table that a file holds, or None if it is something else.
+
+    Settings, notes, calibration.
+    """
     loose = file.suffix.lower() in _LOOSE
     try:
         table = read(file)
@@ -85,7 +87,9 @@ def tables_in(folder: Path) -> list[Path]:
 
 
 def shared_rows(table: Table, place: Path, names: Sequence[str]) -> Table | None:
-    """Return the rows of a table of several episodes that belong to `place`, or None if there are none."""
+    """Return the rows of a table of several episodes that belong to `place`, or None if there are
+    none.
+    """
     rows: list[int] = []
     for column in file_columns(table):
         words = [word.strip().replace("\\", "/") for word in table.words[column]]
@@ -116,7 +120,10 @@ def _of_episode(table: Table, place: Path, rows: Sequence[int]) -> list[int]:
 
 
 def _candidates(root: Path, place: Path, alone: bool) -> Iterator[list[Path]]:
-    """The files that may be tables, the nearest first; those further away are looked for only if they are needed."""
+    """The files that may be tables, the nearest first.
+
+    Those further away are looked for only if they are needed.
+    """
     if place.is_dir():
         yield tables_in(place)
     stem = place.name if place.is_dir() else place.stem

@@ -1,7 +1,9 @@
-"""What the names of pictures and folders say: which files follow each other, which are other cameras, which other episodes.
+"""What the names of pictures and folders say: which files follow each other, which are other
+cameras, which other episodes.
 
-A name is words and numbers. Files whose words are the same are a stream; a number after a word such as "cam" tells cameras
-apart, one after "ep" episodes, and the last of the others counts the pictures.
+A name is words and numbers. Files whose words are the same are a stream; a number after a word such
+as "cam" tells cameras apart, one after "ep" episodes, and the last of the others counts the
+pictures.
 """
 
 from __future__ import annotations
@@ -145,7 +147,9 @@ def _by_numbers(folder: Path, files: Sequence[Path]) -> list[Stream]:
 
 
 def _is_nested(rows: Sequence[Sequence[int]]) -> bool:
-    """Whether the last number counts from the same start again and again, as the ones before it change."""
+    """Whether the last number counts from the same start again and again, as the ones before it
+    change.
+    """
     groups: dict[tuple[int, ...], list[int]] = {}
     for row in rows:
         groups.setdefault(tuple(row[:-1]), []).append(row[-1])

@@ -1,4 +1,5 @@
-"""What the columns of a table beside pictures are: actions, states, times, counters, names of files and episodes.
+"""What the columns of a table beside pictures are: actions, states, times, counters, names of files
+and episodes.
 
 Letters: T rows, K numbers of a column.
 """
@@ -69,7 +70,10 @@ class Roles:
         return found
 
     def values(self, table: Table, rows: Sequence[int] | Array) -> dict[str, Array]:
-        """Return the chosen rows of each role's columns, float64; row -1 is all zeros and leads nowhere."""
+        """Return the chosen rows of each role's columns, float64.
+
+        Row -1 is all zeros and leads nowhere.
+        """
         places = np.asarray(rows, int)
         found = {}
         for role, names in self.keys.items():
@@ -97,9 +101,10 @@ class Roles:
 def roles(table: Table, options: SourceOptions, where: Path, fitting: Sequence[int] = ()) -> Roles:
     """Return which columns are actions and which states.
 
-    Unless chosen: actions are those whose names begin with "action", states those that begin with "state" or
-    "observation". Without any "action", all that are neither states nor times nor counters are actions. Columns whose
-    length is none of `fitting` have nothing to do with the pictures.
+    Unless chosen: actions are those whose names begin with "action", states those that begin with
+    "state" or "observation". Without any "action", all that are neither states nor times nor
+    counters are actions. Columns whose length is none of `fitting` have nothing to do with the
+    pictures.
 
     Raises:
         InputError: a column that would be taken has rows without a number.
@@ -176,7 +181,10 @@ def said_columns(table: Table, found: Roles) -> Findings:
 
 
 def times_of(table: Table) -> tuple[str, Array] | None:
-    """Return the first column that tells the time, and its raw numbers [T]; None if there is none."""
+    """Return the first column that tells the time, and its raw numbers [T].
+
+    None if there is none.
+    """
     clocks = [k for k in table.numbers if _is_time(k, table) and table.numbers[k].shape[1] == 1]
     if not clocks:
         return None
@@ -189,7 +197,8 @@ def times_of(table: Table) -> tuple[str, Array] | None:
 
 
 def seconds_from(name: str, raw: Array) -> Array:
-    """Return times in seconds from the first; integers of no unit in the one that makes a usual rate.
+    """Return times in seconds from the first; integers of no unit in the one that makes a usual
+    rate.
 
     >>> seconds_from("time", np.array([0, 33, 66])).round(3)
     array([0.   , 0.033, 0.066])

@@ -1,4 +1,5 @@
-"""Tables beside pictures: CSV of any dialect, JSON, JSON lines, NumPy. One row per frame, columns by name.
+"""Tables beside pictures: CSV of any dialect, JSON, JSON lines, NumPy. One row per frame, columns
+by name.
 
 Letters: T rows, K numbers of a column.
 """
@@ -32,13 +33,11 @@ _SHOWN = 4
 class Table:
     """What a file holds.
 
-    Attributes:
-        file: where it was read from.
-        numbers: columns of numbers, float64 or int64 [T, K]; those of JSON and NumPy may differ in length.
-        kinds: "boolean", "integer" or "real", per column of numbers.
-        words: columns of words: file names, splits, notes.
-        unusable: columns that hold numbers in some rows only, with what is wrong.
-        dialect: what the file is written in.
+    Attributes: file: where it was read from. numbers: columns of numbers, float64 or int64 [T, K];
+        those of JSON and NumPy may differ in length. kinds: "boolean", "integer" or "real", per
+        column of numbers. words: columns of words: file names, splits, notes. unusable: columns
+        that hold numbers in some rows only, with what is wrong. dialect: what the file is written
+        in.
     """
 
     file: Path
@@ -69,8 +68,8 @@ def read_table(file: Path) -> Table:
 
     CSV has a header or none; JSON is a list of rows, a list of objects, or an object of lists.
 
-    Raises:
-        InputError: what cannot be read, rows of different lengths, no numbers at all; file and row are named.
+    Raises: InputError: what cannot be read, rows of different lengths, no numbers at all; file and
+        row are named.
     """
     readers = {
         ".json": _json,
@@ -146,7 +145,10 @@ def _table(file: Path, columns: Mapping[str, Any], kind: Any, dialect: str) -> T
 
 
 def unnamed(file: Path) -> str:
-    """Return the name of the columns of a table without names: what its file is called, if that is a role."""
+    """Return the name of the columns of a table without names.
+
+    What its file is called, if that is a role.
+    """
     stem = file.stem.casefold()
     roles = ("state", "observation", "obs", "position", "pose", "endeffector", "proprio", "time")
     return file.stem if stem.startswith(roles) else UNNAMED

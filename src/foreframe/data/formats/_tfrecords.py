@@ -1,7 +1,10 @@
-"""TFRecord files of tf.Example messages, read without TensorFlow. Needs protobuf and google-crc32c (extra `tfrecord`).
+"""TFRecord files of tf.Example messages, read without TensorFlow. Needs protobuf and google-crc32c
+(extra `tfrecord`).
 
-A record is: its length (8 bytes), a masked CRC-32C of them, the content, a masked CRC-32C of it. Both are verified.
-Sources: tensorflow.org/tutorials/load_data/tfrecord (framing), tensorflow/core/example/example.proto (message).
+A record is: its length (8 bytes), a masked CRC-32C of them, the content, a masked CRC-32C of it.
+Both are verified.
+Sources: tensorflow.org/tutorials/load_data/tfrecord (framing),
+    tensorflow/core/example/example.proto (message).
 """
 
 from __future__ import annotations
@@ -60,8 +63,8 @@ class Record:
 def records(file: Path, skip_bad: bool = False) -> tuple[list[Record], str | None]:
     """Where the records of a file lie. Only lengths are read, so a file of gigabytes takes no time.
 
-    Returns:
-        The records; and what is wrong where the file is damaged and `skip_bad`: what lies behind cannot be found any more.
+    Returns: The records; and what is wrong where the file is damaged and `skip_bad`: what lies
+        behind cannot be found any more.
 
     Raises:
         InputError: a length is damaged or the file ends early, naming file and offset.
@@ -131,7 +134,10 @@ def _values(feature: Any) -> list[bytes] | Array:
 
 @functools.cache
 def _message() -> Any:
-    """The class of tf.Example, from its description: the message of the field's documentation, field by field."""
+    """The class of tf.Example, from its description.
+
+    The message of the field's documentation, field by field.
+    """
     try:
         from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
     except ImportError:

@@ -18,7 +18,8 @@ _NEAR = 0.75  # of the usual step of the rows: how far a picture may be from its
 
 
 def pictures_at(file: Path, times_s: Array, step_s: float, where: str) -> Iterator[Array]:
-    """Yield the picture nearest to each time, uint8 [H, W, 3]. Times count from the video's first picture and grow.
+    """Yield the picture nearest to each time, uint8 [H, W, 3]. Times count from the video's first
+    picture and grow.
 
     Raises:
         InputError: a time without a picture near it, or two times with the same one.
@@ -52,7 +53,9 @@ def _missing(row: int, rows: int, time: float, ended: bool, where: str) -> Input
 
 
 def _timed(file: Path, start_s: float, where: str) -> Iterator[tuple[float, Callable[[], Array]]]:
-    """Yield the time of each picture since the first, from `start_s` on, and a function that makes its numbers."""
+    """Yield the time of each picture since the first, from `start_s` on, and a function that makes
+    its numbers.
+    """
     av = _av()
     count = 0
     try:

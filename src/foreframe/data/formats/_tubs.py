@@ -1,4 +1,7 @@
-"""The records of donkeycar tubs: version 2 has a manifest and catalogs, version 1 a JSON file per record."""
+"""The records of donkeycar tubs.
+
+Version 2 has a manifest and catalogs, version 1 a JSON file per record.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,9 @@ def _second(root: Path, options: SourceOptions) -> TubRecords:
 
 
 def _first(root: Path, options: SourceOptions) -> TubRecords:
-    """Version 1: record_<n>.json beside the pictures, meta.json with the kinds, exclude.json with what was deleted."""
+    """Version 1: record_<n>.json beside the pictures, meta.json with the kinds, exclude.json with
+    what was deleted.
+    """
     inputs: dict[str, str] = {}
     if (root / "meta.json").is_file():
         meta = _object(root / "meta.json")

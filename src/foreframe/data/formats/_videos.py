@@ -1,4 +1,5 @@
-"""Pictures out of videos and GIFs, one after the other, as a viewer shows them. Videos need PyAV (extra `video`).
+"""Pictures out of videos and GIFs, one after the other, as a viewer shows them. Videos need PyAV
+(extra `video`).
 
 Letters: T pictures, H height, W width.
 """
@@ -89,7 +90,10 @@ def pictures(file: Path, scale: PixelScale | None = None) -> Iterator[Array]:
 
 
 def decoded(video: Path | bytes, frames: int, where: str, start_s: float = 0.0) -> Iterator[Array]:
-    """Yield exactly `frames` pictures of a video from `start_s` seconds on, uint8 [H, W, 3]; an error if there are fewer."""
+    """Yield exactly `frames` pictures of a video from `start_s` seconds on, uint8 [H, W, 3].
+
+    An error if there are fewer.
+    """
     source = io.BytesIO(video) if isinstance(video, bytes) else str(video)
     count = 0
     for picture in _frames(source, where, start_s):
@@ -172,7 +176,10 @@ def _turned(picture: Array, matrix: tuple[int, int, int, int]) -> Array:
 
 
 def _matrix(frame: Any) -> tuple[int, int, int, int]:
-    """The display matrix (a, b, c, d) of a frame, in quarter turns and mirrors; a turn by other angles is left as it is."""
+    """The display matrix (a, b, c, d) of a frame, in quarter turns and mirrors.
+
+    A turn by other angles is left as it is.
+    """
     for data in frame.side_data:
         if "DISPLAYMATRIX" in str(data.type):
             raw = np.frombuffer(bytes(data), np.int32)[:5] / 65536
@@ -208,7 +215,10 @@ def _aspect(stream: Any) -> float:
 
 
 def _times(container: Any, stream: Any) -> Array:
-    """When the pictures are shown, by the packets, which need no decoding; even steps where they do not say."""
+    """When the pictures are shown, by the packets, which need no decoding.
+
+    Even steps where they do not say.
+    """
     stamps, count = [], 0
     for packet in container.demux(stream):
         if packet.size and not getattr(packet, "is_discard", False):
@@ -251,7 +261,10 @@ def _av() -> Any:
 
 
 def _gif(file: Path) -> Iterator[Array]:
-    """Encoders merge identical neighbours and add up their durations: a long frame is given as often as it stood."""
+    """Encoders merge identical neighbours and add up their durations.
+
+    A long frame is given as often as it stood.
+    """
     from PIL import Image, ImageSequence
 
     durations = _durations_ms(file)
@@ -280,7 +293,8 @@ def _durations_ms(file: Path) -> list[float]:
 
 
 def _gif_period_ms(durations: list[float]) -> float:
-    """The time that a picture stands, if all durations are multiples of the shortest; 0 if they are not.
+    """The time that a picture stands, if all durations are multiples of the shortest; 0 if they are
+    not.
 
     100 ms where the file says nothing, as browsers do.
 

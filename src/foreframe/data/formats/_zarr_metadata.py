@@ -1,7 +1,8 @@
-"""What zarr arrays say of themselves, read before the zarr library opens them: numbers and named codecs only.
+"""What zarr arrays say of themselves, read before the zarr library opens them: numbers and named
+codecs only.
 
-A codec's name in a data set's metadata chooses code to run, and an object dtype unpickles. So the metadata are checked
-against fixed lists first, and what is not on them is not opened.
+A codec's name in a data set's metadata chooses code to run, and an object dtype unpickles. So the
+metadata are checked against fixed lists first, and what is not on them is not opened.
 Sources: zarr-specs.readthedocs.io, versions 2 and 3, and the spec of the codec `sharding_indexed`.
 """
 
@@ -40,12 +41,9 @@ _NOTHING = 2**64 - 1  # the offset of a chunk that a shard does not hold
 class ArrayMetadata:
     """What an array says of itself.
 
-    Attributes:
-        folder: where it lies.
-        shape: of the whole array.
-        dtype: of its numbers.
-        chunk: the shape of a file; of a shard, if files are shards.
-        codecs: what its bytes go through on the way into a file, in order; those of zarr v2 are named alike.
+    Attributes: folder: where it lies. shape: of the whole array. dtype: of its numbers. chunk: the
+        shape of a file; of a shard, if files are shards. codecs: what its bytes go through on the
+        way into a file, in order; those of zarr v2 are named alike.
     """
 
     folder: Path
@@ -163,7 +161,10 @@ def _check_codecs(
 
 
 def check_chunks(array: ArrayMetadata) -> None:
-    """Raise an error if a chunk is cut off: Blosc's decoder trusts the lengths in a chunk's head and dies of wrong ones."""
+    """Raise an error if a chunk is cut off.
+
+    Blosc's decoder trusts the lengths in a chunk's head and dies of wrong ones.
+    """
     names = [codec["name"] for codec in array.codecs]
     sharded = "sharding_indexed" in names
     if not sharded and "blosc" not in names:

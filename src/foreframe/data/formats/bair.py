@@ -1,8 +1,9 @@
 """BAIR robot pushing: TFRecords of 30 steps, two cameras, actions and end-effector positions.
 
-`{train,test}/traj_{a}_to_{b}.tfrecords`, usually in `softmotion30_44k/`. The pictures are raw bytes in spite of their
-key's name. There is no validation split: `train/traj_256_to_511` is taken for it, as public work on the set does.
-Needs protobuf and google-crc32c (extra `tfrecord`). Source: Ebert et al. 2017 (arXiv 1710.05268).
+`{train,test}/traj_{a}_to_{b}.tfrecords`, usually in `softmotion30_44k/`. The pictures are raw bytes
+in spite of their key's name. There is no validation split: `train/traj_256_to_511` is taken for it,
+as public work on the set does. Needs protobuf and google-crc32c (extra `tfrecord`). Source: Ebert
+et al. 2017 (arXiv 1710.05268).
 """
 
 from __future__ import annotations

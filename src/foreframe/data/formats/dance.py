@@ -1,9 +1,10 @@
 """The dance layout: pictures beside label images of the same names.
 
-`<root>/train/{train_img,train_label}/<n>.png` and `<root>/val/{val_img,val_label}` are recordings from end to end: they
-are cut where numbers are missing and where the scene changes, so that no clip spans a cut. `<root>/test/test_img/<i>/` with
-`test_label/<i>/` is one sequence a folder; where it holds fewer pictures than labels, the rest is withheld: it can be
-predicted but not scored. Names are numbers, with or without "frame" before them, and sort as numbers.
+`<root>/train/{train_img,train_label}/<n>.png` and `<root>/val/{val_img,val_label}` are recordings
+from end to end: they are cut where numbers are missing and where the scene changes, so that no clip
+spans a cut. `<root>/test/test_img/<i>/` with `test_label/<i>/` is one sequence a folder; where it
+holds fewer pictures than labels, the rest is withheld: it can be predicted but not scored. Names
+are numbers, with or without "frame" before them, and sort as numbers.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _THUMBNAIL = (16, 32)
 _CUT_MSE = (
     2e-3  # thumbnails of consecutive frames differ by more than this where the scene changes,
 )
-_CUT_TIMES = 3.0  # and so many times as much as the second most of their neighbours: a fast move takes several frames
+# And so many times as much as the second most of their neighbours: a fast move takes several frames
+_CUT_TIMES = 3.0
 _NEIGHBOURS = 3
 _SHOWN = 8
 
@@ -122,7 +124,10 @@ class Dance:
 
 
 def export(store: ClipStore, out: Path) -> int:
-    """Write a store in the dance layout; a number is left out between sequences. Returns the number of sequences."""
+    """Write a store in the dance layout; a number is left out between sequences.
+
+    Returns the number of sequences.
+    """
     from PIL import Image
 
     labels = [name for name, column in store.columns.items() if column.role == "label"]
@@ -156,7 +161,10 @@ def export(store: ClipStore, out: Path) -> int:
 
 
 def _pairs(folder: Path, pictures: str, labels: str) -> tuple[Files, Files]:
-    """Pictures and labels with the same numbers, in order. Pictures may end before the labels in a test sequence."""
+    """Pictures and labels with the same numbers, in order.
+
+    Pictures may end before the labels in a test sequence.
+    """
     images, drawn = _numbered(folder / pictures), _numbered(folder / labels)
     if lone := sorted(set(images) - set(drawn)):
         raise InputError(
@@ -238,8 +246,9 @@ def _thumbnail(file: Path) -> Array:
 def scene_cuts(changes: Array) -> Array:
     """Where a new scene begins, from each frame's difference to the one before.
 
-    A cut is a difference that stands alone: fast movement lasts for several frames. Of 37,740 pairs of consecutive frames
-    of the dance world none is taken for a cut; of jumps to another moment, half of them within a sequence, 92 % are found.
+    A cut is a difference that stands alone: fast movement lasts for several frames. Of 37,740 pairs
+    of consecutive frames of the dance world none is taken for a cut; of jumps to another moment,
+    half of them within a sequence, 92 % are found.
 
     >>> scene_cuts(np.array([0, 1, 1, 1, 30, 1, 1, 1]) / 1000)
     array([4])

@@ -1,7 +1,8 @@
-"""donkeycar tubs (versions 1 and 2), one or several below a folder. Steering and throttle are the actions.
+"""donkeycar tubs (versions 1 and 2), one or several below a folder. Steering and throttle are the
+actions.
 
-Deleted records are dropped. An episode ends where a record is missing, where the session changes, and where the time
-between two pictures is much longer than usual.
+Deleted records are dropped. An episode ends where a record is missing, where the session changes,
+and where the time between two pictures is much longer than usual.
 """
 
 from __future__ import annotations

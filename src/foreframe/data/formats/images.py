@@ -1,8 +1,9 @@
 """Folders of pictures, with a table of conditions in each, beside it, above it, or one for all.
 
-Any folder that holds pictures is an episode; names sort naturally, and what they say of cameras and episodes is heeded
-(`_streams`). Its table is found by `_placing`, its rows go with pictures by `_pairing`, its columns are told apart by
-`_table_roles`. Where times are known an episode is cut at gaps. A folder called train, val or test says the split.
+Any folder that holds pictures is an episode; names sort naturally, and what they say of cameras and
+episodes is heeded (`_streams`). Its table is found by `_placing`, its rows go with pictures by
+`_pairing`, its columns are told apart by `_table_roles`. Where times are known an episode is cut at
+gaps. A folder called train, val or test says the split.
 """
 
 from __future__ import annotations
@@ -159,7 +160,10 @@ class Folders:
 
 
 def _shared(root: Path, folders: Sequence[Path]) -> list[Table]:
-    """Tables that tell of several episodes: they name pictures of other folders, or have a column of episodes."""
+    """Tables that tell of several episodes.
+
+    They name pictures of other folders, or have a column of episodes.
+    """
     found = []
     above = {p for f in folders for p in (f, *f.parents) if p == root or p.is_relative_to(root)}
     beside = {p for a in above for p in a.iterdir() if p.is_dir() and p not in above}
@@ -299,7 +303,9 @@ def _is_alone(
     pictures: Mapping[Path, list[Path]],
     inside: Mapping[Path, Sequence[Path]],
 ) -> bool:
-    """Whether a folder's pictures, or those of cameras beside it, are the only ones below its parent."""
+    """Whether a folder's pictures, or those of cameras beside it, are the only ones below its
+    parent.
+    """
     parent = folder.parent
     below = inside.get(parent, ())
     if len(below) < 2:

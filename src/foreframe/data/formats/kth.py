@@ -1,7 +1,9 @@
-"""KTH actions: `person{01-25}_{class}_d{1-4}_uncomp.avi`; people 21 to 25 are the test split, 17 to 20 validate.
+"""KTH actions: `person{01-25}_{class}_d{1-4}_uncomp.avi`; people 21 to 25 are the test split, 17 to
+20 validate.
 
-Needs PyAV (extra `video`). Source: Schuldt et al. 2004; the split of people is that of video prediction papers
-(1 to 20 train, 21 to 25 test), the last four of the training people being kept to validate.
+Needs PyAV (extra `video`). Source: Schuldt et al. 2004; the split of people is that of video
+prediction papers (1 to 20 train, 21 to 25 test), the last four of the training people being kept to
+validate.
 """
 
 from __future__ import annotations

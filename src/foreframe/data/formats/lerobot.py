@@ -1,8 +1,9 @@
-"""LeRobotDataset v2: a parquet table and an mp4 a camera for each episode, described by `meta/info.json`.
+"""LeRobotDataset v2: a parquet table and an mp4 a camera for each episode, described by
+`meta/info.json`.
 
-Pictures may be in the table instead; those of a video are matched to the rows by time. Episodes that are listed but have
-no table or no video are left out and counted. A folder of several data sets is read as a whole.
-Needs PyAV and pyarrow (extra `lerobot`).
+Pictures may be in the table instead; those of a video are matched to the rows by time. Episodes
+that are listed but have no table or no video are left out and counted. A folder of several data
+sets is read as a whole. Needs PyAV and pyarrow (extra `lerobot`).
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""LeRobotDataset v3: many episodes a parquet table and many a video; `meta/episodes/` says where each lies.
+"""LeRobotDataset v3: many episodes a parquet table and many a video; `meta/episodes/` says where
+each lies.
 
-A row's picture is that of its time behind the episode's `from_timestamp` in its video; a segment that ends before the
-episode's rows do is an error. Episodes whose table or video is not there are left out and counted. A folder of several
-data sets is read as a whole. Needs PyAV and pyarrow (extra `lerobot`).
+A row's picture is that of its time behind the episode's `from_timestamp` in its video; a segment
+that ends before the episode's rows do is an error. Episodes whose table or video is not there are
+left out and counted. A folder of several data sets is read as a whole. Needs PyAV and pyarrow
+(extra `lerobot`).
 """
 
 from __future__ import annotations
@@ -71,7 +73,10 @@ def _opened(path: Path, options: SourceOptions) -> LeRobotV3:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an episode lies: its rows in a table, its segment of a video and when that ends, if it is said."""
+    """Where an episode lies.
+
+    Its rows in a table, its segment of a video and when that ends, if it is said.
+    """
 
     episode: int
     length: int
@@ -122,7 +127,10 @@ class LeRobotV3(Listed):
         )
 
     def _check_segment(self, place: Place) -> None:
-        """Raise an error if the episode's segment of the video ends before its last row: what follows is another episode."""
+        """Raise an error if the episode's segment of the video ends before its last row.
+
+        What follows is another episode.
+        """
         if place.end_s is None:
             return
         segment, step_s = place.end_s - place.start_s, 1 / float(self.info["fps"])

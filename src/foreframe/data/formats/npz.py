@@ -1,8 +1,9 @@
 """NumPy archives: frames and actions of one episode per file, under the names people give them.
 
-Frames may be [T, H, W, C], [T, C, H, W], [T, 3 K, H, W] (K stacked pictures, the last one current) or grey [T, H, W]; C is
-1, 3 or 4. One scale of pixels and one lag hold for all files. The lag is that of `--lag`; else actions between frames
-(T - 1 of them) lead on, and a first action of zeros in every file says that row k led to frame k.
+Frames may be [T, H, W, C], [T, C, H, W], [T, 3 K, H, W] (K stacked pictures, the last one current)
+or grey [T, H, W]; C is 1, 3 or 4. One scale of pixels and one lag hold for all files. The lag is
+that of `--lag`; else actions between frames (T - 1 of them) lead on, and a first action of zeros in
+every file says that row k led to frame k.
 
 Letters: T frames, H height, W width, C channels, K stacked pictures.
 """
@@ -88,7 +89,10 @@ def open_recordings(path: Path, options: SourceOptions) -> Archives:
 
 @dataclass(frozen=True)
 class Archives:
-    """One episode per file, or per stretch of a file without a gap in time; `keys` are those of the vector columns."""
+    """One episode per file, or per stretch of a file without a gap in time.
+
+    `keys` are those of the vector columns.
+    """
 
     root: Path
     spans: tuple[Span, ...]

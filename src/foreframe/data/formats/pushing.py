@@ -1,7 +1,8 @@
 """The pushing layout: PNG frames beside two CSV files.
 
-`<root>/{train,validate,test}/<group>/<k>/{0..T-1}.png` with `actions.csv` (T rows, no header) and, if there is one,
-`endeffector_positions.csv`. Row k of the actions leads from frame k to frame k + 1. Numbers sort as numbers.
+`<root>/{train,validate,test}/<group>/<k>/{0..T-1}.png` with `actions.csv` (T rows, no header) and,
+if there is one, `endeffector_positions.csv`. Row k of the actions leads from frame k to frame k +
+1. Numbers sort as numbers.
 """
 
 from __future__ import annotations
@@ -97,7 +98,10 @@ class Pushing:
 
 
 def export(store: ClipStore, out: Path) -> int:
-    """Write a store in the pushing layout; numbers keep every bit of a float32. Returns the number of episodes."""
+    """Write a store in the pushing layout; numbers keep every bit of a float32.
+
+    Returns the number of episodes.
+    """
     from PIL import Image
 
     action = store.resolve(["action"])

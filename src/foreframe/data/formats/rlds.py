@@ -1,7 +1,9 @@
-"""RLDS episodes in TFDS TFRecords (Bridge, Open-X): one record an episode, described by `features.json`.
+"""RLDS episodes in TFDS TFRecords (Bridge, Open-X): one record an episode, described by
+`features.json`.
 
-Flags such as `is_last` and `has_image_0` are not believed: the camera taken by default is the first whose pictures are
-not black. Needs protobuf and google-crc32c (extra `tfrecord`). Source: Ramos et al. 2021 (arXiv 2111.02767).
+Flags such as `is_last` and `has_image_0` are not believed: the camera taken by default is the first
+whose pictures are not black. Needs protobuf and google-crc32c (extra `tfrecord`). Source: Ramos et
+al. 2021 (arXiv 2111.02767).
 """
 
 from __future__ import annotations
@@ -178,7 +180,9 @@ def _root(path: Path) -> Path | None:
 
 
 def _described(root: Path) -> tuple[dict[str, int], dict[str, Mapping[str, Any]], dict[str, str]]:
-    """Numbers per step of each tensor, descriptions of images and dtypes of tensors, flattened as in the records."""
+    """Numbers per step of each tensor, descriptions of images and dtypes of tensors, flattened as
+    in the records.
+    """
     tensors: dict[str, int] = {}
     images: dict[str, Mapping[str, Any]] = {}
     dtypes: dict[str, str] = {}
@@ -254,7 +258,10 @@ def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record
 
 
 def _too_few(file: Path, found: int, shards: Sequence[Any]) -> str | None:
-    """What is wrong with a file that ends between two records: only the number that was written tells."""
+    """What is wrong with a file that ends between two records.
+
+    Only the number that was written tells.
+    """
     number = int(file.name.rpartition("-of-")[0].rpartition("-")[2])
     written = (
         int(shards[number]) if number < len(shards) and str(shards[number]).isdigit() else found

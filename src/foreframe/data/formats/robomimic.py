@@ -1,6 +1,8 @@
-"""robomimic: one HDF5 file, `data/demo_<i>` an episode, pictures under `obs/<camera>_image`. Needs h5py (extra `hdf5`).
+"""robomimic: one HDF5 file, `data/demo_<i>` an episode, pictures under `obs/<camera>_image`. Needs
+h5py (extra `hdf5`).
 
-Demonstrations sort as numbers; `mask/<split>` lists those of a split. Source: Mandlekar et al. 2021 (arXiv 2108.03298).
+Demonstrations sort as numbers; `mask/<split>` lists those of a split. Source: Mandlekar et al. 2021
+(arXiv 2108.03298).
 """
 
 from __future__ import annotations

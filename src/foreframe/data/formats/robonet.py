@@ -1,7 +1,8 @@
-"""RoboNet: an HDF5 file a trajectory, pictures as an mp4 stream or a JPEG a frame. Needs h5py and PyAV (extra `hdf5`).
+"""RoboNet: an HDF5 file a trajectory, pictures as an mp4 stream or a JPEG a frame. Needs h5py and
+PyAV (extra `hdf5`).
 
-n states and n - 1 actions go with n frames: row k of the actions leads from frame k to frame k + 1. JPEGs are coded in
-BGR order. Source: Dasari et al. 2019 (arXiv 1910.11215).
+n states and n - 1 actions go with n frames: row k of the actions leads from frame k to frame k + 1.
+JPEGs are coded in BGR order. Source: Dasari et al. 2019 (arXiv 1910.11215).
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Folders of videos or GIFs, an episode each, with a table of conditions beside, in a mirrored folder, or one for all.
+"""Folders of videos or GIFs, an episode each, with a table of conditions beside, in a mirrored
+folder, or one for all.
 
-mp4, avi, mov, mkv, webm (PyAV, extra `video`), gif. Tables are those of `images`. As many rows as pictures go with them one
-by one; otherwise by time, where the table tells it. An episode is cut at pauses of the table's clock, or of the video's.
+mp4, avi, mov, mkv, webm (PyAV, extra `video`), gif. Tables are those of `images`. As many rows as
+pictures go with them one by one; otherwise by time, where the table tells it. An episode is cut at
+pauses of the table's clock, or of the video's.
 """
 
 from __future__ import annotations
@@ -96,7 +98,10 @@ class Span:
 
 @dataclass(frozen=True)
 class Videos:
-    """A stretch of a file per episode; with `labels`, the label images are the video whose name has that behind it."""
+    """A stretch of a file per episode.
+
+    With `labels`, the label images are the video whose name has that behind it.
+    """
 
     root: Path
     spans: tuple[Span, ...]
@@ -200,7 +205,10 @@ def _looked(
 def _shown(
     looked: Mapping[Path, VideoHeader], options: SourceOptions, findings: Findings
 ) -> tuple[PixelScale | None, Findings]:
-    """The scale of deep videos, None if all are of bytes; what is done to the pictures, in words."""
+    """The scale of deep videos, None if all are of bytes.
+
+    What is done to the pictures, in words.
+    """
     deep = [file for file, header in looked.items() if header.deep]
     scale = None
     if deep:
@@ -351,7 +359,10 @@ def _spans(
 def _paired(
     file: Path, header: VideoHeader, table: Table | None, found: Roles
 ) -> tuple[Pairing, Array]:
-    """Pictures with rows, and the time of each picture: of the table's clock, if it has one, or of the video's."""
+    """Pictures with rows, and the time of each picture.
+
+    Of the table's clock, if it has one, or of the video's.
+    """
     count = len(header.times_s)
     if table is None or not found.any:
         return Pairing(tuple(range(count)), (-1,) * count, "pictures alone"), header.times_s

@@ -1,7 +1,9 @@
-"""Replay buffers in zarr (PushT and its kin): all episodes end to end in `data/`, their ends in `meta/episode_ends`.
+"""Replay buffers in zarr (PushT and its kin): all episodes end to end in `data/`, their ends in
+`meta/episode_ends`.
 
-`data/img` [N, H, W, 3] bytes or floats, `data/action` [N, A], `data/state` [N, S], in zarr 2 or 3. The metadata are
-checked before the library opens anything. Needs zarr (extra `zarr`). Source: Chi et al. 2023 (arXiv 2303.04137).
+`data/img` [N, H, W, 3] bytes or floats, `data/action` [N, A], `data/state` [N, S], in zarr 2 or 3.
+The metadata are checked before the library opens anything. Needs zarr (extra `zarr`). Source: Chi
+et al. 2023 (arXiv 2303.04137).
 """
 
 from __future__ import annotations
@@ -101,7 +103,10 @@ def _opened(path: Path, options: SourceOptions) -> Replay:
 
 @dataclass(frozen=True)
 class Replay:
-    """`ends` are the cumulative lengths of the episodes; `pictures` says how each key's arrays become pictures."""
+    """`ends` are the cumulative lengths of the episodes.
+
+    `pictures` says how each key's arrays become pictures.
+    """
 
     path: Path
     camera: str
@@ -201,7 +206,10 @@ def _columns(
 
 
 def _read(path: Path, key: str, rows: slice) -> Array:
-    """Rows of an array that was checked; the library's own index of all metadata, which was not, stays unread."""
+    """Rows of an array that was checked.
+
+    The library's own index of all metadata, which was not, stays unread.
+    """
     try:
         import zarr
     except ImportError:

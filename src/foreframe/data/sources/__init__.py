@@ -1,4 +1,6 @@
-"""Sources of episodes: what a recording is, how a source is opened, what was found of it, and how it is resampled."""
+"""Sources of episodes: what a recording is, how a source is opened, what was found of it, and how
+it is resampled.
+"""
 
 from .findings import AmbiguousSource, Findings
 from .options import SourceOptions

@@ -1,7 +1,7 @@
 """What an import found of a source: files, columns, and every decision with what decided it.
 
-A format fills this in while it opens a source; the import adds what it alone can see (ranges, files that are left over),
-prints it, and keeps it in the store's manifest.
+A format fills this in while it opens a source; the import adds what it alone can see (ranges, files
+that are left over), prints it, and keeps it in the store's manifest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ _Entry = TypeVar("_Entry")
 
 
 class AmbiguousSource(InputError):  # noqa: N818 - a state of the source, as FileExists is
-    """A source can be read in ways that differ, and only the person who recorded it knows which is right.
+    """A source can be read in ways that differ, and only the person who recorded it knows which is
+    right.
 
     Args:
         where: the file or folder, with the key or column if there is one.
@@ -76,10 +77,9 @@ class TakenColumn:
 class LeftOutColumn:
     """A column that was found and does not go into the store.
 
-    Attributes:
-        key: the name of the column, key or feature in the source.
-        reason: why it is left out: words, a counter, a time, another representation of the action, ...
-        option: what would take it, such as "--states joints"; empty if nothing would.
+    Attributes: key: the name of the column, key or feature in the source. reason: why it is left
+        out: words, a counter, a time, another representation of the action, ... option: what would
+        take it, such as "--states joints"; empty if nothing would.
     """
 
     key: str
@@ -91,11 +91,9 @@ class LeftOutColumn:
 class Decision:
     """A choice that the source left open.
 
-    Attributes:
-        subject: lag, pixel range, camera, order, rate, orientation, pairing, splits, cuts, layout, actions, ...
-        value: what was decided.
-        reason: what decided it.
-        option: what decides otherwise, such as "--lag"; empty if nothing does.
+    Attributes: subject: lag, pixel range, camera, order, rate, orientation, pairing, splits, cuts,
+        layout, actions, ... value: what was decided. reason: what decided it. option: what decides
+        otherwise, such as "--lag"; empty if nothing does.
     """
 
     subject: str
@@ -108,8 +106,8 @@ class Decision:
 class Findings:
     """What was found of a source. Every method returns findings with something added.
 
-    Attributes:
-        files: every file that is read or will be, absolute or below the source; the rest of the source counts as unused.
+    Attributes: files: every file that is read or will be, absolute or below the source; the rest of
+        the source counts as unused.
             Empty: the format does not say.
         unused: files that were found and are not read, where the format knows a reason.
         taken: columns that go into the store.

@@ -1,4 +1,7 @@
-"""Names and folders as people have them: natural order, split folders, left-overs of other systems, links."""
+"""Names and folders as people have them.
+
+Natural order, split folders, left-overs of other systems, links.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,9 @@ def split_of(name: str) -> str | None:
 
 
 def split_of_path(root: Path, path: Path) -> str | None:
-    """The split that a folder on the way from `root` down to `path` is called by, the outermost first."""
+    """The split that a folder on the way from `root` down to `path` is called by, the outermost
+    first.
+    """
     return next((s for part in path.relative_to(root).parts if (s := split_of(part))), None)
 
 
@@ -71,7 +76,10 @@ def is_leftover(path: Path) -> bool:
 
 
 def files_under(root: Path) -> Iterator[Path]:
-    """Every file below `root` in natural order, left-overs aside. Links are followed, each folder once."""
+    """Every file below `root` in natural order, left-overs aside.
+
+    Links are followed, each folder once.
+    """
     seen: set[str] = set()
     folders = [root]
     while folders:

@@ -20,7 +20,10 @@ _NAMED = 3
 
 
 def files_of(path: Path, findings: Findings) -> list[Path]:
-    """Return the files that make up a source: those that its format reads, or all where it does not say."""
+    """Return the files that make up a source.
+
+    Those that its format reads, or all where it does not say.
+    """
     if findings.files:
         there = dict.fromkeys(
             f if f.is_absolute() or f.exists() else path / f for f in findings.files

@@ -1,4 +1,7 @@
-"""Recognise and open a source of recordings; the one door through which what a reader raises comes out as an InputError."""
+"""Recognise and open a source of recordings.
+
+The one door through which what a reader raises comes out as an InputError.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +36,20 @@ def recognise(path: Path) -> str:
 
 
 def open_source(name: str, path: Path, options: SourceOptions) -> Guarded:
-    """The recordings at `path` as format `name`. Whatever goes wrong in reading them, now or later, is an InputError."""
+    """The recordings at `path` as format `name`.
+
+    Whatever goes wrong in reading them, now or later, is an InputError.
+    """
     with _door(name, path):
         return Guarded(FORMATS.module(name).open_recordings(path, options), name, path)
 
 
 @dataclass
 class Guarded:
-    """A source whose description may lie: readers say what they can foresee, and this is the door for all the rest."""
+    """A source whose description may lie.
+
+    Readers say what they can foresee, and this is the door for all the rest.
+    """
 
     source: Source
     name: str

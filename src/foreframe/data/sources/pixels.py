@@ -28,11 +28,9 @@ _BLACK, _WHITE = 0.0, 255.0
 class ChannelLayout:
     """Where the channels of an array of pictures are, and what they are.
 
-    Attributes:
-        axis: the axis of the channels, -1 or 1 for arrays [T, ...]; None for pictures without (grey).
-        kind: grey, rgb, rgba, or stacked (several RGB pictures, the last one current).
-        channels: how many.
-        reason: what decided it.
+    Attributes: axis: the axis of the channels, -1 or 1 for arrays [T, ...]; None for pictures
+        without (grey). kind: grey, rgb, rgba, or stacked (several RGB pictures, the last one
+        current). channels: how many. reason: what decided it.
     """
 
     axis: int | None
@@ -41,7 +39,10 @@ class ChannelLayout:
     reason: str
 
     def to_rgb(self, frames: Array) -> Array:
-        """Pictures of any dtype as [T, H, W, 3]; grey is repeated, alpha composed on black (floats or ints alike)."""
+        """Pictures of any dtype as [T, H, W, 3].
+
+        Grey is repeated, alpha composed on black (floats or ints alike).
+        """
         if self.axis is None:
             return np.repeat(frames[..., None], 3, axis=-1)
         last = np.moveaxis(frames, self.axis, -1)
@@ -55,12 +56,14 @@ class ChannelLayout:
 
 
 def channel_layout(shape: Sequence[int], where: str, names: Sequence[str] = ()) -> ChannelLayout:
-    """Tell the axis of the channels of pictures [T, ...] by names, else by what would be absurd otherwise.
+    """Tell the axis of the channels of pictures [T, ...] by names, else by what would be absurd
+    otherwise.
 
-    `names` are those of the axes after the first, where the source says them ("height", "width", "channel").
+    `names` are those of the axes after the first, where the source says them ("height", "width",
+    "channel").
 
-    Raises:
-        InputError: nothing that makes sense; more than one picture in the channels of the last axis.
+    Raises: InputError: nothing that makes sense; more than one picture in the channels of the last
+        axis.
 
     >>> channel_layout((6, 96, 96, 4), "a.npz").kind, channel_layout((6, 3, 96, 96), "a.npz").axis
     ('rgba', 1)
@@ -182,7 +185,8 @@ class PixelScale:
 def pixel_scale(
     samples: Iterable[PixelSample], where: str, chosen: tuple[float, float] | None = None
 ) -> PixelScale:
-    """Find the one scale of a source from samples of several of its episodes (the first, the middle, the last, ...).
+    """Find the one scale of a source from samples of several of its episodes (the first, the
+    middle, the last, ...).
 
     Raises:
         AmbiguousSource: numbers that fit two scales, such as 16 bits of which few are used.

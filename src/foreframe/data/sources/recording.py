@@ -23,17 +23,18 @@ Role = Literal["frames", "action", "state", "label", "truth"]
 class Column:
     """What a column of values is.
 
-    Attributes:
-        role: frames, action, state, label, or truth (what a world knows and no model is given).
-        dtype: of the numbers as they are stored.
-        shape: of one row.
-        names: of the numbers of a row.
-        lag: when a row is known: row k is known before frame k + lag is seen. An action that leads from frame k to frame
-            k + 1 has lag 1, as has a position measured at frame k; a pose label that goes with frame k has lag 0.
-        offset: what was subtracted from each number before it was stored, so that a small step at a large value survives
-            float32; empty if nothing was. Sources leave it empty and give float64 rows: the import finds it.
+    Attributes: role: frames, action, state, label, or truth (what a world knows and no model is
+        given). dtype: of the numbers as they are stored. shape: of one row. names: of the numbers
+        of a row. lag: when a row is known: row k is known before frame k + lag is seen. An action
+        that leads from frame k to frame
+            k + 1 has lag 1, as has a position measured at frame k; a pose label that goes with
+            frame k has lag 0.
+        offset: what was subtracted from each number before it was stored, so that a small step at a
+            large value survives float32; empty if nothing was. Sources leave it empty and give
+            float64 rows: the import finds it.
         units: of the numbers, where the source says them; empty or as long as `names`.
-        kinds: of the numbers in the source: "real", "integer" or "boolean"; empty or as long as `names`.
+        kinds: of the numbers in the source: "real", "integer" or "boolean"; empty or as long as
+            `names`.
     """
 
     role: Role
@@ -54,16 +55,15 @@ class Column:
 class Recording:
     """An episode: T frames, uint8 [H, W, C], and per-frame values of each column [T, ...].
 
-    Attributes:
-        name: of the episode, unique in its source.
-        frames: the pictures, which may be read lazily.
-        values: rows of each column, one per frame; float64 where the source has large numbers.
-        split: train, validate or test, if the source says it.
-        facts: JSON values about the whole episode (a seed, hidden physics, where it was read from).
-        withheld: rows at the end that have no frame: those who made the recording keep it, to score what others predict.
-        times_s: seconds of each frame on any clock, float64 [T], if the source knows them.
-        session: what the episode is a piece of (a drive, a video, a file): pieces of one session share a split.
-        warnings: what is odd about this episode, in whole sentences; the import collects them.
+    Attributes: name: of the episode, unique in its source. frames: the pictures, which may be read
+        lazily. values: rows of each column, one per frame; float64 where the source has large
+        numbers. split: train, validate or test, if the source says it. facts: JSON values about the
+        whole episode (a seed, hidden physics, where it was read from). withheld: rows at the end
+        that have no frame: those who made the recording keep it, to score what others predict.
+        times_s: seconds of each frame on any clock, float64 [T], if the source knows them. session:
+        what the episode is a piece of (a drive, a video, a file): pieces of one session share a
+        split. warnings: what is odd about this episode, in whole sentences; the import collects
+        them.
     """
 
     name: str
@@ -99,7 +99,10 @@ class Source(Protocol):
 
 
 def findings_of(source: Any) -> Findings:
-    """The findings of a source; of one that has only `notes`, as sources had before, those as warnings."""
+    """The findings of a source.
+
+    Of one that has only `notes`, as sources had before, those as warnings.
+    """
     found = getattr(source, "findings", None)
     if isinstance(found, Findings):
         return found
@@ -126,10 +129,11 @@ def finite(values: Array, where: str) -> Array:
 
 
 def one_a_frame(values: Array, frames: int, where: str, lag: int = 1) -> Array:
-    """Finite rows [frames, K], float64 where float32 would not do; n - 1 rows for n frames get a row of zeros.
+    """Finite rows [frames, K], float64 where float32 would not do; n - 1 rows for n frames get a
+    row of zeros.
 
-    n - 1 rows lead from frame to frame. With `lag` 1 row k leads on from frame k, so the last row is zeros and leads
-    nowhere; with `lag` 0 row k led to frame k, so the first is.
+    n - 1 rows lead from frame to frame. With `lag` 1 row k leads on from frame k, so the last row
+    is zeros and leads nowhere; with `lag` 0 row k led to frame k, so the first is.
     """
     rows = np.asarray(values)
     rows = rows.astype(
@@ -145,7 +149,8 @@ def one_a_frame(values: Array, frames: int, where: str, lag: int = 1) -> Array:
 
 
 def side_by_side(role: Role, parts: Mapping[str, int], lag: int = 1) -> Column:
-    """The column that several keys of so many numbers each make together; a lone key's numbers are named by the role.
+    """The column that several keys of so many numbers each make together; a lone key's numbers are
+    named by the role.
 
     >>> side_by_side("action", {"angle": 1, "arm": 2}).names
     ('angle', 'arm[0]', 'arm[1]')

@@ -27,16 +27,13 @@ _LOST = 0.02  # of the smallest step: what rounding may take away of it
 class Resampling:
     """How a source is changed on its way into a store.
 
-    Attributes:
-        size: height and width of the pictures; None leaves them.
-        crop: cut the middle out of another aspect instead of stretching it.
-        stride: keep every so many frames.
+    Attributes: size: height and width of the pictures; None leaves them. crop: cut the middle out
+        of another aspect instead of stretching it. stride: keep every so many frames.
         action_offset: frames, before the stride, after which an action shows in the picture.
-        actions_as: given, deltas (the difference from the kept row before) or absolute (the running sum).
-        max_episodes: take only the first so many.
-        lag: overrides the lag of the actions.
-        no_actions: leave actions out.
-        one_hot: names of numbers, or of a column of one number, that are class ids.
+        actions_as: given, deltas (the difference from the kept row before) or absolute (the running
+        sum). max_episodes: take only the first so many. lag: overrides the lag of the actions.
+        no_actions: leave actions out. one_hot: names of numbers, or of a column of one number, that
+        are class ids.
     """
 
     size: tuple[int, int] | None = None
@@ -52,7 +49,9 @@ class Resampling:
 
 @dataclass(frozen=True)
 class ResampledSource:
-    """A source at another size and rate, its actions shifted to where they show, its splits from a list."""
+    """A source at another size and rate, its actions shifted to where they show, its splits from a
+    list.
+    """
 
     source: Source
     resampling: Resampling = Resampling()
@@ -61,7 +60,10 @@ class ResampledSource:
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
-        """The columns as stored: labels at the size of the pictures, large numbers with an offset, classes one-hot."""
+        """The columns as stored.
+
+        Labels at the size of the pictures, large numbers with an offset, classes one-hot.
+        """
         found = {}
         for name, column in self.source.columns.items():
             if column.role == "action" and self.resampling.no_actions:
@@ -132,7 +134,9 @@ class ResampledSource:
         )
 
     def _offset(self, name: str, column: Column) -> tuple[float, ...]:
-        """What is subtracted from each number, if any of them is so large that float32 would lose its steps."""
+        """What is subtracted from each number, if any of them is so large that float32 would lose
+        its steps.
+        """
         if self.resampling.actions_as == "deltas" and column.role == "action":
             return ()
         rows = [
@@ -269,7 +273,10 @@ class ResampledSource:
         return resized(picture, (height, width), self.resampling.crop)
 
     def _rows(self, name: str, rows: Array) -> Array:
-        """The row of each kept frame. With lag 1 an action leads on from it: the last that shows in the next kept frame."""
+        """The row of each kept frame. With lag 1 an action leads on from it.
+
+        The last that shows in the next kept frame.
+        """
         how, column, given = self.resampling, self.columns[name], rows.dtype
         is_action = column.role == "action"
         if is_action and how.actions_as == "absolute":

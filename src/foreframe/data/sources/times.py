@@ -1,4 +1,5 @@
-"""Times of pictures and rows: which column tells the time, in which unit, where it breaks, and which row belongs to which picture.
+"""Times of pictures and rows: which column tells the time, in which unit, where it breaks, and
+which row belongs to which picture.
 
 Letters: T pictures, R rows.
 """
@@ -60,7 +61,8 @@ def is_time(name: str) -> bool:
 
 
 def tells_time(name: str, values: Array) -> bool:
-    """Whether a column is a clock: called as one and never going back, or growing numbers as large as Unix times.
+    """Whether a column is a clock: called as one and never going back, or growing numbers as large
+    as Unix times.
 
     >>> tells_time("lap_time", np.array([3.0, 1.0])), tells_time("unnamed", 1.7e9 + np.arange(5.0))
     (False, True)
@@ -74,9 +76,11 @@ def tells_time(name: str, values: Array) -> bool:
 
 
 def seconds_of(values: Array, name: str = "") -> Array:
-    """Times in seconds from the first on, float64, by the unit in the name or by the size of Unix times: [T].
+    """Times in seconds from the first on, float64, by the unit in the name or by the size of Unix
+    times: [T].
 
-    Times that stand still for several rows (whole seconds at ten pictures a second) are spread evenly.
+    Times that stand still for several rows (whole seconds at ten pictures a second) are spread
+    evenly.
 
     >>> seconds_of(np.array([1_700_000_000_000_000_000, 1_700_000_000_100_000_000]), "stamp").round(3)
     array([0. , 0.1])
@@ -94,7 +98,8 @@ def seconds_of(values: Array, name: str = "") -> Array:
 
 
 def spread(seconds: Array) -> Array:
-    """Times that repeat, spread evenly up to the next: a clock of whole seconds beside several pictures a second.
+    """Times that repeat, spread evenly up to the next: a clock of whole seconds beside several
+    pictures a second.
 
     >>> spread(np.array([0.0, 0, 1, 1, 2, 2]))
     array([0. , 0.5, 1. , 1.5, 2. , 2.5])
@@ -132,7 +137,8 @@ def is_steady(seconds: Array) -> bool:
 
 
 def cuts_at_gaps(seconds: Array, max_gap_s: float | None) -> list[int]:
-    """Where a new episode begins: the time since the last frame is over `max_gap_s`, or five times the usual, or negative.
+    """Where a new episode begins: the time since the last frame is over `max_gap_s`, or five times
+    the usual, or negative.
 
     >>> cuts_at_gaps(np.array([0, 0.1, 0.2, 3.0, 3.1]), None)
     [3]
@@ -164,9 +170,11 @@ class TimeMatch:
 def match_by_time(
     picture_times_s: Array, row_times_s: Array, where: str, tolerance_s: float | None = None
 ) -> TimeMatch:
-    """Find the row nearest in time to each picture. Both times are float64 seconds on the same clock.
+    """Find the row nearest in time to each picture. Both times are float64 seconds on the same
+    clock.
 
-    A row is near enough within `tolerance_s`; by default three quarters of the longer of the two usual steps.
+    A row is near enough within `tolerance_s`; by default three quarters of the longer of the two
+    usual steps.
 
     Raises:
         InputError: row times that go back, or none of the pictures has a row.

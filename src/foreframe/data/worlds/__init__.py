@@ -1,9 +1,10 @@
 """Embedded worlds: data that anybody can make again. One module each, found by its name.
 
-A world module has `TRAJECTORIES`, how many a data set usually has, and `simulate(trajectories, seed)`, which returns a
-`Source` with `height`, `width` and `audit(facts)`. It may have `STEERING`, how a person drives it: which columns point
-`right` and `down`, which `keys` push others, for how many frames a command is held; or the `joints` and `bones` of its
-label images, which `label(places, height, width)` then draws.
+A world module has `TRAJECTORIES`, how many a data set usually has, and `simulate(trajectories,
+seed)`, which returns a `Source` with `height`, `width` and `audit(facts)`. It may have `STEERING`,
+how a person drives it: which columns point `right` and `down`, which `keys` push others, for how
+many frames a command is held; or the `joints` and `bones` of its label images, which `label(places,
+height, width)` then draws.
 """
 
 from ._finding import world_module

@@ -19,10 +19,11 @@ def first_valid(
     index: int,
     what: str,
 ) -> Recording:
-    """The first recording without trouble; its facts say the seed that made it and what went wrong before.
+    """The first recording without trouble; its facts say the seed that made it and what went wrong
+    before.
 
-    `attempt` makes a recording from random streams, and says in a word what went wrong with it, if anything did. The
-    streams depend on (seed, index) and the number of the attempt alone.
+    `attempt` makes a recording from random streams, and says in a word what went wrong with it, if
+    anything did. The streams depend on (seed, index) and the number of the attempt alone.
 
     Raises:
         InputError: it went wrong every time.

@@ -1,8 +1,9 @@
 """A ray-caster on MuJoCo's collision geometry: pictures on any machine, without a graphics driver.
 
 Letters: P points, L lamp points, H height, W width, G geoms.
-MuJoCo's own renderers need OpenGL (EGL, GLFW or OSMesa); `mj_multiRay` needs nothing. Lambert shading, soft
-shadows from a small area light, solid procedural textures, and supersampling where the picture asks for it.
+MuJoCo's own renderers need OpenGL (EGL, GLFW or OSMesa); `mj_multiRay` needs nothing. Lambert
+shading, soft shadows from a small area light, solid procedural textures, and supersampling where
+the picture asks for it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ class Camera:
         return _unit(directions).reshape(-1, 3)
 
     def project(self, points: Array) -> Array:
-        """Where points [P, 3] (m) are in the picture, (x, y) in pixels from its upper left corner: [P, 2]."""
+        """Where points [P, 3] (m) are in the picture, (x, y) in pixels from its upper left corner.
+
+        [P, 2].
+        """
         x, y, depth = np.asarray(self._axes()) @ (points - np.asarray(self.position)).T
         scale = self.height / (2 * self._half_height())
         return np.stack(
@@ -130,7 +134,9 @@ _PATTERNS = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A rendered view: `rgb` uint8 [H, W, 3] and the geom under each pixel's centre, int16 [H, W] (-1: background)."""
+    """A rendered view: `rgb` uint8 [H, W, 3] and the geom under each pixel's centre, int16 [H, W]
+    (-1: background).
+    """
 
     rgb: Array
     geoms: Array
@@ -145,7 +151,10 @@ class RayCaster:
         self._subpixels = [camera.rays(shift) for shift in _SUBPIXELS]
 
     def draw(self, model: Any, data: Any, textures: list[Texture], light: AreaLight) -> Picture:
-        """Render the state in `data` (after `mj_forward`) under one lamp; `textures[g]` dresses geom `g`."""
+        """Render the state in `data` (after `mj_forward`) under one lamp.
+
+        `textures[g]` dresses geom `g`.
+        """
         height, width = self.camera.height, self.camera.width
         lamps = light.points()
         colour, geoms, shadow = self._shade(model, data, textures, light, self._centres, lamps)
@@ -171,7 +180,9 @@ class RayCaster:
         rays: Array,
         lamps: Array,
     ) -> tuple[Array, Array, Array]:
-        """Linear colour [P, 3], geom [P] and light share [P] seen along `rays` [P, 3], lit by lamp points [L, 3]."""
+        """Linear colour [P, 3], geom [P] and light share [P] seen along `rays` [P, 3], lit by lamp
+        points [L, 3].
+        """
         eye = np.asarray(self.camera.position, np.float64)
         distance, geoms, normals = _cast(model, data, eye, rays)
         hit = np.flatnonzero(geoms >= 0)
@@ -185,7 +196,10 @@ class RayCaster:
 
 
 def _lambert(model: Any, data: Any, points: Array, normals: Array, lamps: Array) -> Array:
-    """Cosine times visibility, averaged over the lamp's points: [P]. Rays start at the lamp, one call a lamp point."""
+    """Cosine times visibility, averaged over the lamp's points: [P].
+
+    Rays start at the lamp, one call a lamp point.
+    """
     lit = np.zeros(len(points))
     for lamp in lamps:
         reach = points - lamp

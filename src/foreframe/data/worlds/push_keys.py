@@ -1,8 +1,10 @@
-"""`push_keys`: the push world under somebody at the keys, who goes on in one direction, rests, and does not mind the walls.
+"""`push_keys`: the push world under somebody at the keys, who goes on in one direction, rests, and
+does not mind the walls.
 
 Letters: T frames.
-The arm, the objects and the pictures are those of `push`. There no command ever leads out of the workspace, so a model of it
-knows nothing of an arm that is told to go on at the edge; here it is, and stays. Made to train models that are driven.
+The arm, the objects and the pictures are those of `push`. There no command ever leads out of the
+workspace, so a model of it knows nothing of an arm that is told to go on at the edge; here it is,
+and stays. Made to train models that are driven.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ def simulate(trajectories: int, seed: int = 0) -> Push:
 
 
 def _commands(will: np.random.Generator, start: Array) -> tuple[Array, Array]:
-    """Actions [T, 4], one row a frame, and whether the gripper is closed on the way to the next frame [T]."""
+    """Actions [T, 4], one row a frame, and whether the gripper is closed on the way to the next
+    frame [T].
+    """
     actions, closed = np.zeros((FRAMES, 4), np.float32), np.zeros(FRAMES, bool)
     move = np.zeros(2)
     for first in range(0, FRAMES, FRAMES_PER_COMMAND):

@@ -1,6 +1,8 @@
-"""The coursework's test of the dancing system: 629 frames from one, own frames fed back, one prior sample.
+"""The coursework's test of the dancing system: 629 frames from one, own frames fed back, one prior
+sample.
 
-Its tester adds up the PSNR of frames 1 to 629 of each sequence and divides by 628; here it is divided by 629.
+Its tester adds up the PSNR of frames 1 to 629 of each sequence and divides by 628; here it is
+divided by 629.
 """
 
 from ...metrics import psnr, ssim

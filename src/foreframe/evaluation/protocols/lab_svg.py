@@ -1,4 +1,7 @@
-"""The coursework's test of the pushing system: frames 0 to 11 of a trajectory, two given, one prior sample."""
+"""The coursework's test of the pushing system.
+
+Frames 0 to 11 of a trajectory, two given, one prior sample.
+"""
 
 from ...metrics import psnr, ssim
 from ..protocol import Protocol

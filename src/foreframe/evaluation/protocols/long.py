@@ -1,4 +1,7 @@
-"""Ours, far beyond what a run was trained on: sixty frames from its own context, to see what drifts."""
+"""Ours, far beyond what a run was trained on.
+
+Sixty frames from its own context, to see what drifts.
+"""
 
 from ...metrics import psnr, ssim
 from ..protocol import Protocol

@@ -1,9 +1,10 @@
-"""`dance`: one dancer in a furnished room, her pose as a coloured skeleton. Physics by MuJoCo, ray-cast pictures.
+"""`dance`: one dancer in a furnished room, her pose as a coloured skeleton. Physics by MuJoCo,
+ray-cast pictures.
 
 Letters: T frames, J joints, H height, W width.
-It stands in for the recordings of the pose-conditioned coursework: 32x64 pictures, a label image a frame, sequences of
-630 frames. What the label does not tell - clothes, plait, skirt, where the light comes from - a model has to remember
-from its first frame, or to leave to chance.
+It stands in for the recordings of the pose-conditioned coursework: 32x64 pictures, a label image a
+frame, sequences of 630 frames. What the label does not tell - clothes, plait, skirt, where the
+light comes from - a model has to remember from its first frame, or to leave to chance.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ _CAMERA = ((5.0, 0.0, 1.25), (0.0, 0.0, 0.92), 25.0)
 
 @dataclass(frozen=True)
 class Dance:
-    """Sequences 0..N-1 of the dance world. Sequence i depends on (seed, i) alone, so any worker can make it."""
+    """Sequences 0..N-1 of the dance world.
+
+    Sequence i depends on (seed, i) alone, so any worker can make it.
+    """
 
     trajectories: int
     seed: int = 0
@@ -71,7 +75,10 @@ class Dance:
         return self.trajectories
 
     def read(self, index: int) -> Recording:
-        """Simulate and draw sequence `index`; one that blows up is thrown away and drawn anew, and counted."""
+        """Simulate and draw sequence `index`.
+
+        One that blows up is thrown away and drawn anew, and counted.
+        """
         return first_valid(
             lambda streams: self._attempt(index, streams), self.seed, index, "dance sequence"
         )
@@ -113,7 +120,10 @@ class Dance:
         return Recording(f"{index:06d}", pictures, values, None, facts), simulation.trouble
 
     def audit(self, facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """What the sequences are like, from their facts: how much changes, and how many were thrown away."""
+        """What the sequences are like, from their facts.
+
+        How much changes, and how many were thrown away.
+        """
         return {
             "PSNR of the first frame against the others (dB, mean)": _mean(
                 [f["copy_first_psnr"] for f in facts]
@@ -131,7 +141,9 @@ def simulate(trajectories: int, seed: int = 0) -> Dance:
 
 
 def _lamps(lamp: np.random.Generator, frames: int, begin: Array | None = None) -> Array:
-    """Strength, y and z (m) of the lamp in each frame, an Ornstein-Uhlenbeck walk, from `begin` if that is given: [T, 3]."""
+    """Strength, y and z (m) of the lamp in each frame, an Ornstein-Uhlenbeck walk, from `begin` if
+    that is given: [T, 3].
+    """
     share = 1 / (_LIGHT_TIME_S * _FRAMES_PER_SECOND)
     spread, centre = np.array([0.10, 1.0, 0.35]), np.array([1.0, 0.0, 3.0])
     found = np.empty((frames, 3))

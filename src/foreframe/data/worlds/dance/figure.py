@@ -1,4 +1,7 @@
-"""The dancer and the room: MJCF text and textures. The room belongs to the world's seed, the clothes to the sequence."""
+"""The dancer and the room: MJCF text and textures.
+
+The room belongs to the world's seed, the clothes to the sequence.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ TIMESTEP_S = 1 / 300
 HIP_HEIGHT_M = 0.93
 _SKIRT_PANELS, _SKIRT_LENGTH_M, _HAIR_LINKS = 10, 0.15, 4
 
-# Hinges in the order of a pose's numbers: name, body axis at rest (x forward, y to the dancer's left, z up), limits in
-# degrees, stiffness of the drive in N m / rad.
+# Hinges in the order of a pose's numbers: name, body axis at rest (x forward, y to the dancer's
+# left, z up), limits in degrees, stiffness of the drive in N m / rad.
 HINGES: tuple[tuple[str, tuple[int, int, int], tuple[int, int], float], ...] = (
     ("spine_bend", (0, 1, 0), (-35, 60), 260),
     ("spine_side", (1, 0, 0), (-40, 40), 260),
@@ -301,7 +304,10 @@ def _hair() -> str:
 
 
 def _skirt() -> str:
-    """Panels around the hips, two boxes each, hinged outward and along; legs push them, gravity brings them back."""
+    """Panels around the hips, two boxes each, hinged outward and along.
+
+    Legs push them, gravity brings them back.
+    """
     panels = []
     for panel in range(_SKIRT_PANELS):
         turn = 360 * panel / _SKIRT_PANELS

@@ -1,4 +1,5 @@
-"""What she dances: key poses on the beat, mirrored, varied and strung together; feet that stand do not slide.
+"""What she dances: key poses on the beat, mirrored, varied and strung together; feet that stand do
+not slide.
 
 Letters: Q numbers in a pose (the hinges of `figure.HINGES`, radians).
 """
@@ -55,7 +56,9 @@ _KEYS = (
 
 @dataclass(frozen=True)
 class KeyFrame:
-    """A pose [Q] to be in at `time_s`, turned by `heading` radians about the vertical, standing on a foot."""
+    """A pose [Q] to be in at `time_s`, turned by `heading` radians about the vertical, standing on
+    a foot.
+    """
 
     time_s: float
     pose: Array

@@ -1,4 +1,7 @@
-"""The physics of one dance: drives that follow the choreography, and cloth and hair that nobody drives."""
+"""The physics of one dance.
+
+Drives that follow the choreography, and cloth and hair that nobody drives.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,10 @@ class Simulation:
 
     @property
     def trouble(self) -> str:
-        """What went wrong, in a word; empty if nothing did. MuJoCo resets silently after a blow-up, so ask always."""
+        """What went wrong, in a word; empty if nothing did.
+
+        MuJoCo resets silently after a blow-up, so ask always.
+        """
         return "unstable" if any(warning.number for warning in self.data.warning) else ""
 
 

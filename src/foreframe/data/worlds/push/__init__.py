@@ -1,8 +1,10 @@
-"""`push`: an arm pushes objects about a bin. MuJoCo contacts, ray-cast pictures, BAIR's rhythm and conditions.
+"""`push`: an arm pushes objects about a bin. MuJoCo contacts, ray-cast pictures, BAIR's rhythm and
+conditions.
 
 Letters: T frames, H height, W width.
-Rhythm and conditions follow the BAIR robot pushing data (Ebert et al. 2017, arXiv 1710.05268): three frames a second,
-each command held for two frames; an action is (dx, dy in metres, frames to close the gripper, frames to lift).
+Rhythm and conditions follow the BAIR robot pushing data (Ebert et al. 2017, arXiv 1710.05268):
+three frames a second, each command held for two frames; an action is (dx, dy in metres, frames to
+close the gripper, frames to lift).
 """
 
 from __future__ import annotations
@@ -46,7 +48,10 @@ Commands = Callable[
 
 @dataclass(frozen=True)
 class Push:
-    """Trajectories 0..N-1 of the push world. Trajectory i depends on (seed, i) alone, so any worker can make it."""
+    """Trajectories 0..N-1 of the push world.
+
+    Trajectory i depends on (seed, i) alone, so any worker can make it.
+    """
 
     trajectories: int
     seed: int = 0
@@ -84,7 +89,10 @@ class Push:
         return self.trajectories
 
     def read(self, index: int) -> Recording:
-        """Simulate and draw trajectory `index`; one that blows up or spills is thrown away and drawn anew, and counted."""
+        """Simulate and draw trajectory `index`.
+
+        One that blows up or spills is thrown away and drawn anew, and counted.
+        """
         return first_valid(
             lambda streams: self._attempt(index, streams), self.seed, index, "push trajectory"
         )
@@ -131,7 +139,10 @@ class Push:
         return Recording(f"{index:06d}", record.pictures, values, None, facts), trouble
 
     def audit(self, facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """What the trajectories are like, from their facts: shares of movement and contact, discards, how open the future is."""
+        """What the trajectories are like, from their facts.
+
+        Shares of movement and contact, discards, how open the future is.
+        """
         moved = np.array([f["moved_m"] for f in facts])
         contact = np.array([f["contact_by_step_10"] for f in facts])
         futures = np.array([f["future_psnr_step_10"] for f in facts])
@@ -193,7 +204,8 @@ def _body_class(geom: str) -> int:
 
 
 def _commands(will: np.random.Generator, start: Array) -> tuple[Array, Array]:
-    """Actions [T, 4], one row a frame, and whether the gripper is closed on the way to the next frame [T].
+    """Actions [T, 4], one row a frame, and whether the gripper is closed on the way to the next
+    frame [T].
 
     80 % moves, 10 % close, 10 % lift. A move is what the workspace allows of a uniform draw.
     """
@@ -223,7 +235,8 @@ def _play(
     drawn: Sequence[int],
     walls: bool,
 ) -> _Record:
-    """Carry out the actions from the present state. Frame 0 is the present; row k leads from frame k to frame k + 1.
+    """Carry out the actions from the present state. Frame 0 is the present; row k leads from frame
+    k to frame k + 1.
 
     With `walls` a command that leads out of the workspace leads to its edge.
     """

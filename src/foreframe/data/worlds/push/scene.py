@@ -1,4 +1,7 @@
-"""The bin, the arm and what lies in the bin: MJCF text and textures, drawn from two independent random streams."""
+"""The bin, the arm and what lies in the bin.
+
+MJCF text and textures, drawn from two independent random streams.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ FINGER_TRAVEL_M = 0.028
 
 @dataclass(frozen=True)
 class Body:
-    """One object: its MJCF geoms (without names), how it looks, and the physics that no picture shows."""
+    """One object: its MJCF geoms (without names), how it looks, and the physics that no picture
+    shows.
+    """
 
     geoms: list[str]
     textures: list[Texture]
@@ -44,7 +49,10 @@ class Scene:
 
 
 def build(looks: np.random.Generator, physics: np.random.Generator) -> Scene:
-    """Draw a scene: 5 to 12 objects in a bin. Looks and hidden physics come from separate streams."""
+    """Draw a scene: 5 to 12 objects in a bin.
+
+    Looks and hidden physics come from separate streams.
+    """
     bodies = [_object(looks, physics) for _ in range(looks.integers(5, MAX_OBJECTS + 1))]
     textures: dict[str, Texture] = {}
     parts = [_bin(looks, textures), _arm(textures)]
@@ -88,7 +96,9 @@ def _srgb(red: float, green: float, blue: float) -> tuple[float, float, float]:
 
 
 def _bin(looks: np.random.Generator, textures: dict[str, Texture]) -> str:
-    """Table, floor, four visible walls, and invisible planes above them that keep everything inside."""
+    """Table, floor, four visible walls, and invisible planes above them that keep everything
+    inside.
+    """
     (cx, cy), (hx, hy) = BIN_CENTRE, BIN_HALF
     wooden = looks.random() < 0.5
     shade = looks.uniform(0.9, 1.05)
@@ -166,7 +176,10 @@ def _arm(textures: dict[str, Texture]) -> str:
 
 
 def _drop_pose(number: int, physics: np.random.Generator) -> tuple[float, float, float]:
-    """A place of its own for each object: a jittered grid cell in one of two layers, so that nothing starts inside another."""
+    """A place of its own for each object.
+
+    A jittered grid cell in one of two layers, so that nothing starts inside another.
+    """
     cell = number % 6
     column, row = divmod(cell, 3)
     x = BIN_CENTRE[0] + (column - 0.5) * 0.18 + physics.uniform(-0.035, 0.035)
@@ -212,7 +225,10 @@ _PALETTE = (
 
 
 def _object(looks: np.random.Generator, physics: np.random.Generator) -> Body:
-    """One of eight kinds, with a texture that shows its rotation. Mass and friction spread widely: a picture cannot tell."""
+    """One of eight kinds, with a texture that shows its rotation. Mass and friction spread widely.
+
+    A picture cannot tell.
+    """
     first, second = looks.choice(len(_PALETTE), 2, replace=False)
     pattern = str(looks.choice(["stripes", "rings", "checks", "half"]))
     size = float(looks.uniform(0.022, 0.036))

@@ -1,4 +1,7 @@
-"""The physics of one trajectory: an arm that is commanded, and chance that decides what comes of it."""
+"""The physics of one trajectory.
+
+An arm that is commanded, and chance that decides what comes of it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ _PATCHES = 7  # the floor's friction changes from patch to patch, so many each w
 
 
 class Simulation:
-    """One bin with one arm. `chance` is the only source of what differs between two futures of the same start."""
+    """One bin with one arm.
+
+    `chance` is the only source of what differs between two futures of the same start.
+    """
 
     def __init__(self, scene: Scene, start: Array) -> None:
         """Build the scene, let the objects fall, lower the hand to `start` (x, y in metres)."""
@@ -87,7 +93,10 @@ class Simulation:
             self._tick(goal, closed=False)
 
     def meet(self, chance: np.random.Generator) -> None:
-        """Draw what this future keeps: the friction of each patch of the floor, each object's slip, the hand's sway."""
+        """Draw what this future keeps.
+
+        The friction of each patch of the floor, each object's slip, the hand's sway.
+        """
         self._patches = np.exp(chance.uniform(np.log(0.4), np.log(2.5), (_PATCHES, _PATCHES)))
         self._slip = chance.normal(0, _SLIP, self.objects)
         self._sway = chance.normal(0, _SWAY_M, 2)
@@ -102,7 +111,9 @@ class Simulation:
         self.data, self.desired, self._target = state
 
     def command(self, move: Array, raised: bool, chance: np.random.Generator) -> None:
-        """Move the desired position by `move` (dx, dy in metres) and the height to up or down, obeyed after a random delay."""
+        """Move the desired position by `move` (dx, dy in metres) and the height to up or down,
+        obeyed after a random delay.
+        """
         self._obeyed = self.desired.copy()
         self.desired = np.array([*(self.desired[:2] + move), HAND_LOW_M + LIFT_M * raised])
         self._delay_s = float(chance.uniform(0, _DELAY_S))
@@ -174,7 +185,10 @@ class Simulation:
 
     @property
     def trouble(self) -> str:
-        """What went wrong, in a word; empty if nothing did. MuJoCo resets silently after a blow-up, so ask always."""
+        """What went wrong, in a word; empty if nothing did.
+
+        MuJoCo resets silently after a blow-up, so ask always.
+        """
         if any(warning.number for warning in self.data.warning):
             return "unstable"
         off = (
@@ -185,7 +199,9 @@ class Simulation:
         return "outside" if off.any() or below.any() else ""
 
     def pose_links(self) -> None:
-        """Put the arm's visible links between shoulder and hand (two-link inverse kinematics, elbow up)."""
+        """Put the arm's visible links between shoulder and hand (two-link inverse kinematics, elbow
+        up).
+        """
         wrist = self.data.xpos[self._hand] + np.array([0, 0, 0.17])
         way = wrist - SHOULDER
         length = min(float(np.linalg.norm(way)), UPPER_ARM_M + FOREARM_M - 1e-3)
