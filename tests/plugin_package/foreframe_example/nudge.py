@@ -1,5 +1,4 @@
-"""`nudge`: the last context frame, changed a little. Vector conditions, one latent, no skip
-connections.
+"""`nudge`: the last context frame, changed a little by vector conditions and one latent.
 
 Letters: B batch, S steps, C channels, H height, W width, A condition, E embedded condition.
 """
