@@ -21,5 +21,5 @@ def names() -> list[str]:
 def folder(name: str) -> Path:
     """The folder of a model; an unknown name says the nearest ones."""
     if name not in names():
-        raise unknown("shipped model", name, names())
+        raise unknown("pretrained model", name, names())
     return _HERE / name
