@@ -60,7 +60,7 @@ def played(log: Path, *words: str) -> Iterator[int]:
 
 
 class Client:
-    """Somebody who asks, and waits for the answer."""
+    """A client that asks and waits for the answer."""
 
     def __init__(self, socket: Any, key: str) -> None:
         self.socket, self.key, self.seen = socket, key, 0

@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -38,10 +37,12 @@ def install(target: Path, name: str, entry_points: dict[str, dict[str, str]]) ->
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example package, as pip installs it without a network."""
     target = tmp_path_factory.mktemp("site")
-    shutil.copytree(PACKAGE / "foreframe_example", target / "foreframe_example")
-    project = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
-    install(target, "foreframe_example", project["entry-points"])
+    source = shutil.copytree(PACKAGE, tmp_path_factory.mktemp("source") / "package")
+    offline = ("--no-deps", "--no-index", "--no-build-isolation", "--quiet")
+    words = ["-m", "pip", "install", *offline, "--target", str(target), str(source)]
+    subprocess.run([sys.executable, *words], check=True, timeout=120)
     return target
 
 

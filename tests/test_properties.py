@@ -1,6 +1,4 @@
-"""What must hold for any table, any configuration and any shapes, tried on many that nobody thought
-of.
-"""
+"""What must hold for any table, any configuration and any shapes, tried on random ones."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_an_impatient_ctrl_c_ends_workers_and_loses_nothing(
 
 @pytest.mark.slow
 def test_no_worker_outlives_a_parent_that_is_killed(building: subprocess.Popen[str]) -> None:
-    """SIGKILL to the parent alone: nobody is told, and still the workers end."""
+    """SIGKILL to the parent alone: the workers are not told, and end."""
     building.kill()
     finish(building, 60)
     assert no_process_is_left(building.pid)

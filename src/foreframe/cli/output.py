@@ -163,7 +163,7 @@ def _source_in_words(source: dict[str, Any]) -> str:
 
 
 def _warnings(found: dict[str, Any]) -> list[str]:
-    """What spoils a training when nobody has noticed it."""
+    """Return what would spoil a training unnoticed."""
     warnings = []
     if found["black_frames"] > _MANY:
         warnings.append(

@@ -1,4 +1,4 @@
-"""A store in somebody else's layout."""
+"""Write a store in another layout."""
 
 from __future__ import annotations
 

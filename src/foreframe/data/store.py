@@ -40,7 +40,7 @@ class Episode:
     """`length` frames from frame `start` of the columns on; `digests` are those of its slice of
     each column.
 
-    The last `withheld` frames are black: nobody here has them, only their conditions.
+    The last `withheld` frames are black: they are not known, only their conditions are.
     """
 
     name: str

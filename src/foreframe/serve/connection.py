@@ -1,5 +1,4 @@
-"""One client's drive over a WebSocket: the newest act wins, pictures never queue up, and nobody is
-waited for.
+"""Serve a client's drive over a WebSocket: the newest act wins and pictures never queue up.
 
 Letters: N samples, C channels, H height, W width.
 """
@@ -170,7 +169,7 @@ class Connection:
         await self._send(self.socket.send_json(what))
 
     async def _send(self, sending: Coroutine[Any, Any, None]) -> None:
-        """The one door to the client. Whoever went away meanwhile, or does not listen, is gone."""
+        """Send to the client, and disconnect it if it left or does not read."""
         try:
             await asyncio.wait_for(sending, _SEND_S)
         except (RuntimeError, WebSocketDisconnect, OSError, TimeoutError) as error:

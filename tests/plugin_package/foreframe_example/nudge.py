@@ -12,7 +12,7 @@ from torch.nn import functional
 from foreframe.clips import ClipSpec
 from foreframe.errors import InputError
 from foreframe.gaussian import Gaussian
-from foreframe.model import Features, Model, Step
+from foreframe.model import Features, LatentFeedback, Model, Step
 
 _SIDE = 16  # pixels of the small picture that is read and drawn
 
@@ -26,7 +26,7 @@ class Nudge(Model):
         latent: size of the latent.
     """
 
-    feedback = "latent"
+    feedback = LatentFeedback()
 
     def __init__(self, spec: ClipSpec, width: int = 64, latent: int = 4) -> None:
         super().__init__(spec)

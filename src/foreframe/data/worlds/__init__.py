@@ -1,4 +1,4 @@
-"""Embedded worlds: data that anybody can make again. One module each, found by its name.
+"""Embedded worlds: data that can be made again anywhere. One module each, found by its name.
 
 A world module has `TRAJECTORIES`, how many a data set usually has, and `simulate(trajectories,
 seed)`, which returns a `Source` with `height`, `width` and `audit(facts)`. It may have `STEERING`,

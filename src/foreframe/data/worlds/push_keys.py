@@ -1,5 +1,5 @@
-"""`push_keys`: the push world under somebody at the keys, who goes on in one direction, rests, and
-does not mind the walls.
+"""`push_keys`: the push world driven from a keyboard: commands go on in one direction, rest, and
+ignore the walls.
 
 Letters: T frames.
 The arm, the objects and the pictures are those of `push`. There no command ever leads out of the

@@ -43,7 +43,7 @@ function choose(name) {
   $("what").textContent = "Everything here is imagined by a neural network that learned from recordings: no simulator runs behind it. "
     + (steer ? "The arrow keys are the robot's actions; the network draws what the camera would see." : "The skeleton is the condition; the network draws the dancer.");
   $("states").hidden = !simulator.predicted_states.length;
-  $("states").textContent = `The model is also given ${simulator.predicted_states.join(", ")}. Nobody can know these ahead, so a small linear head that was fitted with the run predicts them from your actions; nothing is taken from a recording.`;
+  $("states").textContent = `The model is also given ${simulator.predicted_states.join(", ")}. These cannot be known ahead, so a small linear head that was fitted with the run predicts them from your actions; nothing is taken from a recording.`;
   $("latent").textContent = simulator.has_latent ? "z is what the conditions do not tell: each future draws its own." : "This model has no latent: all futures are the same.";
   $("card").textContent = `${simulator.name}: ${simulator.model}, ${simulator.parameters.toLocaleString("en")} parameters, recipe ${simulator.notes.recipe}, ${simulator.notes.step} steps; ${simulator.frame.join("×")} pixels; ${simulator.act_ms} ms an act in ${simulator.precision} on this machine.`;
   $("starts").replaceChildren(...simulator.starts.map((start, i) => {

@@ -1,6 +1,6 @@
 """The physics of one dance.
 
-Drives that follow the choreography, and cloth and hair that nobody drives.
+Drives that follow the choreography, and cloth and hair that hang freely.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Simulation:
 
         mujoco.set_mju_user_warning(
             lambda message: None
-        )  # counted in `trouble`; never a log file in somebody's folder
+        )  # counted in `trouble`; never a log file in the working folder
         self._mj, self._chance = mujoco, chance
         self.model = mujoco.MjModel.from_xml_string(xml)
         self.data = mujoco.MjData(self.model)

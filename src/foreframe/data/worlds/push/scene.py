@@ -195,7 +195,7 @@ def _placed(
     textures: dict[str, Texture],
 ) -> str:
     lines = []
-    share = 0.6 / len(body.geoms)  # the rest of the mass sits off centre, where nobody sees it
+    share = 0.6 / len(body.geoms)  # the rest of the mass sits off centre, where it does not show
     for part, (geom, texture) in enumerate(zip(body.geoms, body.textures, strict=True)):
         name = f"object{number}_{part}"
         textures[name] = texture

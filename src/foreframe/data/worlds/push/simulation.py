@@ -51,7 +51,7 @@ class Simulation:
 
         mujoco.set_mju_user_warning(
             lambda message: None
-        )  # counted in `trouble`; never a log file in somebody's folder
+        )  # counted in `trouble`; never a log file in the working folder
         self._mj = mujoco
         self.model = mujoco.MjModel.from_xml_string(scene.xml)
         self.data = mujoco.MjData(self.model)
