@@ -321,7 +321,8 @@ def test_a_scene_cut_ends_a_sequence(dance_layout: Path, tmp_path: Path) -> None
     lengths = [e.length for e in store.of_split("train")]
     assert len(lengths) > 1
     assert lengths == [DANCE_FRAMES] * len(lengths)
-    assert f"train: {len(lengths) - 1} scene cuts" in store.source["chosen"][0]
+    cuts = f"train: {len(lengths) - 1} scene cuts"
+    assert any(cuts in line for line in store.source["chosen"])
 
 
 def test_sources_of_any_size_are_brought_to_the_size_asked_for(

@@ -8,11 +8,13 @@ killed.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from multiprocessing.connection import wait
 from typing import Any, Literal, TypeVar
 
@@ -55,12 +57,13 @@ def in_order(
     context: Any = multiprocessing.get_context(start if possible else "spawn")
     pipes: dict[Any, Any] = {}
     try:
-        for _ in range(count):
-            ours, theirs = context.Pipe()
-            worker = context.Process(target=_work, args=(theirs, function), daemon=True)
-            worker.start()
-            theirs.close()  # or the end of the worker would not be the end of its pipe
-            pipes[ours] = worker
+        with _out_of_reach_of_collection():
+            for _ in range(count):
+                ours, theirs = context.Pipe()
+                worker = context.Process(target=_work, args=(theirs, function), daemon=True)
+                worker.start()
+                theirs.close()  # or the end of the worker would not be the end of its pipe
+                pipes[ours] = worker
         yield from _results(list(pipes), items)
     finally:
         for worker in pipes.values():
@@ -68,6 +71,21 @@ def in_order(
         for pipe, worker in pipes.items():
             worker.join()
             pipe.close()
+
+
+@contextlib.contextmanager
+def _out_of_reach_of_collection() -> Iterator[None]:
+    """Keep forked workers from collecting garbage of this process.
+
+    A decoder that is freed in a worker would wait there for its threads, which only this process
+    has.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _results(pipes: list[Any], items: Sequence[Any]) -> Generator[Any, None, None]:
