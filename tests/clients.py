@@ -57,6 +57,7 @@ def played(log: Path, *words: str) -> Iterator[int]:
     finally:
         server.terminate()
         server.wait(10)
+        server.stdout.close()
 
 
 class Client:

@@ -286,3 +286,13 @@ def test_the_advised_next_step_works(
     advised = next(line for line in lines if "next: foreframe train" in line).split("foreframe ")[1]
     main([*advised.split(), "--dry-run"])
     assert "a dry run, nothing was written" in capsys.readouterr().out
+
+
+def test_a_number_too_large_for_its_column_is_refused(tmp_path: Path) -> None:
+    values = {"action": np.array([[0.0], [1e300]])}
+    frames = [np.zeros((16, 16, 3), np.uint8)] * 2
+    source = Recordings(
+        {"action": Column("action", "float32", (1,))}, 5.0, [Recording("e", frames, values)]
+    )
+    with pytest.raises(InputError, match=r"action is 1e\+300 in row 1, more than float32 holds"):
+        build(source, tmp_path / "store", {}, (16, 16, 3), ["train"], 1, "building")

@@ -245,7 +245,15 @@ def _rows(recording: Recording, name: str, column: Column) -> Array:
         raise InputError(
             f"episode {recording.name}: {name} has shape {list(values.shape[1:])} a frame; expected {list(column.shape)} as before"
         )
-    return np.ascontiguousarray(values, column.dtype)
+    with np.errstate(over="ignore"):  # refused below
+        rows = np.ascontiguousarray(values, column.dtype)
+    lost = np.isfinite(values) & ~np.isfinite(rows) if rows.dtype.kind == "f" else np.zeros(1, bool)
+    if lost.any():
+        raise InputError(
+            f"episode {recording.name}: {name} is {values[lost][0]:g} in row {np.argwhere(lost)[0][0]}, "
+            f"more than {column.dtype} holds; expected smaller numbers: mend the row or leave out the episode"
+        )
+    return rows
 
 
 def _chunks(frames: Iterable[Array]) -> Iterator[list[Array]]:

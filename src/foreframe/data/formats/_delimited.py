@@ -17,6 +17,7 @@ from pathlib import Path
 from ...errors import InputError
 from ..sources.findings import AmbiguousSource
 
+_NUMBER_WORDS = ("nan", "inf", "infinity")  # numbers to Python, and possible names
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}([.,]\d{3})+")
 _UDACITY = ("center", "left", "right", "steering", "throttle", "brake", "speed")
 _MARKS = (
@@ -185,12 +186,26 @@ def _without_trailing_empties(rows: list[list[str]]) -> list[list[str]]:
     return rows
 
 
+def _names_like_numbers(rows: list[list[str]], plain: list[bool]) -> bool:
+    """Whether a first row such as `A,INF` names columns: words over numbers, beside `nan` or `inf`."""
+    words = [place for place, is_plain in enumerate(plain) if is_plain]
+    others = [
+        cell.strip().lower() for cell, is_plain in zip(rows[0], plain, strict=True) if not is_plain
+    ]
+    below = [row[place] for row in rows[1:] for place in words if place < len(row)]
+    return (
+        bool(words and below)
+        and all(cell in _NUMBER_WORDS for cell in others)
+        and all(number_of_cell(cell) is not None for cell in below)
+    )
+
+
 def _header(
     file: Path, rows: list[list[str]], comment: str | None
 ) -> tuple[tuple[str, ...], list[list[str]]]:
     """The names of the columns (none without a header), and the rows below."""
     plain = [number_of_cell(cell) is None and number_of_cell(cell, ",") is None for cell in rows[0]]
-    if all(plain) and not _all_words(rows):
+    if (all(plain) and not _all_words(rows)) or _names_like_numbers(rows, plain):
         names, body = rows[0], rows[1:]
     else:
         names, body = _commented(comment, len(rows[0])), rows
