@@ -62,7 +62,7 @@ def sampled(count: int) -> list[int]:
     >>> sampled(3), sampled(100)
     ([0, 1, 2], [0, 14, 28, 42, 57, 71, 85, 99])
     """
-    return np.unique(np.linspace(0, count - 1, min(count, _SAMPLES)).astype(int)).tolist()
+    return np.unique(np.linspace(0, count - 1, min(count, _SAMPLES)).round().astype(int)).tolist()
 
 
 def with_camera(
