@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sources.findings import Findings
+from ..sources.options import ChannelOrder, Flip
 from ..sources.pixels import ChannelLayout, PixelSample, PixelScale, channel_layout, pixel_scale
 
 Array = NDArray[Any]
@@ -54,6 +55,20 @@ class ArrayPictures:
         return found.decided("channels", kind, self.layout.reason).decided(
             "pixel range", self.scale, self.scale.reason, "--pixel-range"
         )
+
+
+def upright(pictures: Array, flip: Flip) -> Array:
+    """Return stored pictures [T, H, W, C] as they stand upright."""
+    if flip == "none":
+        return pictures
+    return np.ascontiguousarray(
+        pictures[:, ::-1] if flip == "vertical" else pictures[:, ::-1, ::-1]
+    )
+
+
+def reordered(picture: Array, order: ChannelOrder) -> Array:
+    """Return stored pictures [..., 3] as RGB."""
+    return picture if order == "rgb" else np.ascontiguousarray(picture[..., ::-1])
 
 
 def sampled(count: int) -> list[int]:

@@ -40,8 +40,15 @@ def open_source(name: str, path: Path, options: SourceOptions) -> Guarded:
 
     Whatever goes wrong in reading them, now or later, is an InputError.
     """
+    module = FORMATS.module(name)
+    left = [option for option in _OF_FEW if option not in getattr(module, "DECIDES", ())]
+    if left:
+        options.refuse(f"the format {name} says it of every picture", *left)
     with _door(name, path):
-        return Guarded(FORMATS.module(name).open_recordings(path, options), name, path)
+        return Guarded(module.open_recordings(path, options), name, path)
+
+
+_OF_FEW = ("flip", "channel_order")  # options of the formats that name them in DECIDES
 
 
 @dataclass
