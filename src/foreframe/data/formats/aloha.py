@@ -66,7 +66,7 @@ def open_recordings(path: Path, options: SourceOptions) -> Aloha:
         found = with_camera(Findings().reads(files), camera, _in_colour(cameras), options.camera)
         found, widths = _columns(found, root, keys, (*commands, *observed))
         simulated = bool(root.attrs.get("sim", False))
-    found = found.decided("lag", _lag(options), "ACT keeps a picture before its action", "--lag")
+    found = found.decided("lag", _lag(options), "ACT's habit: a picture, then its action", "--lag")
     for name in cameras:
         if name != camera and is_depth(name):
             found = found.leaves_out(name, "its pixels are distances", f"--camera {name}")
@@ -81,7 +81,7 @@ def open_recordings(path: Path, options: SourceOptions) -> Aloha:
         arrays = [array for array in samples if not isinstance(array, bytes)]
         pictures = ArrayPictures.of(arrays, where, options.pixel_range)
         order = options.channel_order or "rgb"
-        why = "--channel-order" if options.channel_order else "arrays as ACT keeps them"
+        why = "--channel-order" if options.channel_order else "ACT's habit for arrays"
     found = pictures.add_to(found).decided("channel order", order, why, "--channel-order")
     return Aloha(path, tuple(files), camera, keys, widths, pictures, order, options, found)
 
@@ -232,7 +232,7 @@ def _order_of_coded(
     if max(float(np.abs(p[..., 0] - p[..., 2]).mean()) for p in shown) < _SWAPPED:
         return "rgb", "grey pictures, in which no order shows"
     if simulated:
-        return "bgr", "the simulator's RGB (sim is true) went through a coder of BGR"
+        return "bgr", "a coder of BGR that was given the simulator's RGB (sim is true)"
     raise AmbiguousSource(
         where,
         (

@@ -55,7 +55,7 @@ def _convention(root: Any, file: Path, options: SourceOptions) -> Convention:
     order = options.channel_order or "rgb"
     found = Findings().decided("orientation", f"flip {flip}", why_flip, "--flip")
     found = found.decided("lag", lag, why_lag, "--lag")
-    why_order = "--channel-order" if options.channel_order else "as robosuite renders"
+    why_order = "--channel-order" if options.channel_order else "robosuite's own colours"
     found = found.decided("channel order", order, why_order, "--channel-order")
     instruction = _instruction(root)
     facts = {"language_instruction": instruction} if instruction else {}
@@ -68,13 +68,13 @@ def _flip(root: Any, file: Path, options: SourceOptions) -> tuple[Flip, str]:
         return options.flip, "--flip"
     said = _hdf5.attribute(root["data"], _CONVENTION).casefold()
     if said == "opengl":
-        return "vertical", f"{_CONVENTION} is opengl: the last row is the top"
+        return "vertical", f"{_CONVENTION}: opengl, the last row is the top"
     if said == "opencv":
-        return "none", f"{_CONVENTION} is opencv: the first row is the top"
+        return "none", f"{_CONVENTION}: opencv, the first row is the top"
     if not said and _is_written_by_libero(root):
         return (
             "vertical",
-            "LIBERO keeps pictures as robosuite renders them: the last row is the top",
+            "LIBERO's habit: pictures of robosuite, whose last row is the top",
         )
     raise AmbiguousSource(
         f"{file}: pictures",
@@ -102,11 +102,11 @@ def _lag(root: Any, file: Path, options: SourceOptions) -> tuple[int, str]:
             same += float(np.abs(joints - states)[:-1].mean())
             later += float(np.abs(joints[:-1] - states[1:]).mean())
     if later < _CLEARLY * same:
-        return 0, "joints beside a picture are those of the next simulator state: it led to it"
+        return 0, "the joints beside each picture, those of the next simulator state"
     if same < _CLEARLY * later:
-        return 1, "joints beside a picture are those of its simulator state: it leads on"
+        return 1, "the joints beside each picture, those of its simulator state"
     if _is_written_by_libero(root):
-        return 0, "LIBERO keeps the picture after each action"
+        return 0, "LIBERO's habit: the picture after each action"
     raise AmbiguousSource(
         f"{file}: actions",
         ("each led to its picture, as LIBERO writes", "each leads on from its picture"),

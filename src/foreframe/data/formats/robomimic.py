@@ -46,7 +46,7 @@ def _convention(root: Any, file: Path, options: SourceOptions) -> Convention:
         ("channel order", order, options.channel_order, "--channel-order"),
         ("lag", lag, options.lag, "--lag"),
     ):
-        reason = option if chosen is not None else "as robomimic writes them"
+        reason = option if chosen is not None else "robomimic's habit"
         found = found.decided(subject, value, reason, "" if chosen is not None else option)
     environment = _hdf5.attribute(root["data"], "env_args")
     if not environment:

@@ -65,7 +65,7 @@ def open_recordings(path: Path, options: SourceOptions) -> RoboNet:
         widths = {key: int(array.shape[1]) for key, array in columns.items()}
         order, why = _order(root, camera, options)
         found = found.decided("channel order", order, why, "--channel-order")
-        found = found.decided("lag", 1, "n - 1 actions lead from frame to frame", "--lag")
+        found = found.decided("lag", 1, "n - 1 actions for n frames", "--lag")
         found = _left_out(found, root, {*widths, *(f"env/{name}_video" for name in cameras)})
     return RoboNet(path, tuple(files), camera, order, widths, options, found)
 
@@ -74,8 +74,8 @@ def _order(root: Any, camera: str, options: SourceOptions) -> tuple[ChannelOrder
     if options.channel_order:
         return options.channel_order, "--channel-order"
     if _hdf5.found(root, f"env/{camera}_video/frames") is not None:
-        return "rgb", "the mp4 says its colours"
-    return "bgr", "RoboNet gave RGB to a coder of BGR"
+        return "rgb", "the mp4, which says its colours"
+    return "bgr", "a coder of BGR that was given RGB"
 
 
 def _left_out(found: Findings, root: Any, taken: Collection[str]) -> Findings:
