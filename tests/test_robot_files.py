@@ -301,6 +301,25 @@ def test_a_broken_jpeg_is_named(tmp_path: Path) -> None:
     assert len(store.episodes) == EPISODES - 1
 
 
+@pytest.mark.parametrize("write", [small.aloha, small.robonet, small.libero])
+def test_a_first_file_that_is_broken_is_left_out_if_that_is_said(
+    write: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    source = write(tmp_path / "src")
+    if write is small.libero:
+        hdf5(small.libero(tmp_path / "other") / "push_it_demo.hdf5", lambda root: None).rename(
+            source / "other_demo.hdf5"
+        )
+    first = min(source.iterdir())
+    first.write_bytes(first.read_bytes()[:100])
+    kind = recognise(source)
+    with pytest.raises(InputError, match=f"{first.name} cannot be read"):
+        imported(source, tmp_path / "out")
+    store = imported(source, tmp_path / "out", skip_bad=True)
+    assert kind == write.__name__
+    assert len(store.episodes) == (EPISODES if write is small.libero else EPISODES - 1)
+
+
 # UMI
 
 
@@ -414,12 +433,34 @@ def test_jpeg_xl_names_what_decodes_it(tmp_path: Path, monkeypatch: pytest.Monke
     register.cache_clear()
 
 
-@pytest.mark.parametrize(("height", "width"), [(224, 224), (48, 64), (300, 1000), (1080, 1920)])
-def test_the_size_of_a_jpeg_xl_is_read_before_it_is_decoded(height: int, width: int) -> None:
-    why = "the real decoder is not installed: the head of 64x64 alone is tried"
-    imagecodecs = pytest.importorskip("imagecodecs", reason=why)
-    picture = np.zeros((height, width, 3), np.uint8)
-    assert size_of(bytes(imagecodecs.jpegxl_encode(picture))) == (height, width)
+def jpeg_xl_head(*fields: tuple[int, int]) -> bytes:
+    """The bits of a size, each field as (value, bits), behind JPEG XL's first two bytes."""
+    value = shift = 0
+    for number, bits in fields:
+        value, shift = value | number << shift, shift + bits
+    return b"\xff\x0a" + value.to_bytes(16, "little")
+
+
+@pytest.mark.parametrize(
+    ("fields", "size"),
+    [
+        ([(1, 1), (27, 5), (1, 3)], (224, 224)),  # in eighths, square
+        ([(1, 1), (5, 5), (0, 3), (7, 5)], (48, 64)),  # in eighths, width apart
+        ([(0, 1), (1, 2), (1079, 13), (5, 3)], (1080, 1920)),  # 16 to 9
+        ([(0, 1), (0, 2), (299, 9), (0, 3), (1, 2), (999, 13)], (300, 1000)),
+        ([(0, 1), (3, 2), (10**9 - 1, 30), (1, 3)], (10**9, 10**9)),
+    ],
+)
+@pytest.mark.parametrize("boxed", [False, True])
+def test_the_size_of_a_jpeg_xl_is_read_before_it_is_decoded(
+    fields: list[tuple[int, int]], size: tuple[int, int], boxed: bool
+) -> None:
+    content = jpeg_xl_head(*fields)
+    if boxed:
+        kind = b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
+        box = (8 + len(content)).to_bytes(4, "big") + b"jxlc"
+        content = b"\0\0\0\x0cJXL \r\n\x87\n" + kind + box + content
+    assert size_of(content) == size
 
 
 def test_a_member_that_unpacks_to_more_than_its_array_is_refused(tmp_path: Path) -> None:

@@ -24,11 +24,17 @@ def open_folder(path: Path, options: SourceOptions, decide: Decide) -> Source:
     seen: dict[bytes, Path] = {}
     opened, blind, found = {}, {}, Findings()
     for file in files:
-        with _hdf5.opened(file) as root:
-            demos = demos_of(root)
-            reason = "it has no data/demo_<i>" if not demos else _blind(root, demos[0], options)
-            if not reason:
-                begins = _hdf5.member(root, f"data/{demos[0]}/actions", options).tobytes()
+        begins, reason = b"", ""
+        try:
+            with _hdf5.opened(file) as root:
+                demos = demos_of(root)
+                reason = _blind(root, demos[0], options) if demos else "it has no data/demo_<i>"
+                if not reason:
+                    begins = _hdf5.member(root, f"data/{demos[0]}/actions", options).tobytes()
+        except InputError as error:
+            if not options.skip_bad or len(files) == 1:
+                raise
+            reason = f"broken: {error}"
         if reason:
             blind[file] = reason
             continue

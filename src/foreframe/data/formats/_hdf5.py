@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,22 @@ def files_of(path: Path) -> list[Path]:
     if path.is_dir():
         return [file for file in files_under(path) if file.suffix in SUFFIXES]
     return [path] if path.suffix in SUFFIXES else []
+
+
+def readable(files: Sequence[Path]) -> Path:
+    """Return the first of some files that opens.
+
+    Raises:
+        InputError: what is wrong with the first, if none does.
+    """
+    fault: InputError | None = None
+    for file in files:
+        try:
+            with opened(file):
+                return file
+        except InputError as error:
+            fault = fault or error
+    raise fault or InputError("there are no HDF5 files")
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ def recognises(path: Path) -> bool:
     files = _hdf5.files_of(path)
     if not files:
         return False
-    with _hdf5.opened(files[0]) as root:
+    with _hdf5.opened(_hdf5.readable(files)) as root:
         return bool(_hdf5.names(root, _IMAGES)) and "action" in [*root]
 
 
@@ -52,7 +52,7 @@ def open_recordings(path: Path, options: SourceOptions) -> Aloha:
     files = _hdf5.files_of(path)
     if not files:
         raise InputError(f"{path} has no .hdf5 files; expected ALOHA episodes")
-    with _hdf5.opened(files[0]) as root:
+    with _hdf5.opened(_hdf5.readable(files)) as root:
         cameras = _hdf5.names(root, _IMAGES)
         camera = options.one("camera", cameras, _in_colour(cameras), files[0])
         if camera is None:
@@ -70,18 +70,9 @@ def open_recordings(path: Path, options: SourceOptions) -> Aloha:
     for name in cameras:
         if name != camera and is_depth(name):
             found = found.leaves_out(name, "its pixels are distances", f"--camera {name}")
-    samples = [_sample(files[place], camera, options) for place in sampled(len(files))]
+    samples = _samples(files, camera, options)
     where = f"{path}: {camera}"
-    pictures: ArrayPictures | CodedPictures
-    if isinstance(samples[0], bytes):
-        coded = [content for content in samples if isinstance(content, bytes)]
-        pictures = CodedPictures.of(coded, where, options.pixel_range)
-        order, why = _order_of_coded(pictures, coded, where, simulated, options)
-    else:
-        arrays = [array for array in samples if not isinstance(array, bytes)]
-        pictures = ArrayPictures.of(arrays, where, options.pixel_range)
-        order = options.channel_order or "rgb"
-        why = "--channel-order" if options.channel_order else "ACT's habit for arrays"
+    pictures, order, why = _pictures(samples, where, simulated, options)
     found = pictures.add_to(found).decided("channel order", order, why, "--channel-order")
     return Aloha(path, tuple(files), camera, keys, widths, pictures, order, options, found)
 
@@ -193,6 +184,23 @@ def _columns(
     return found, widths
 
 
+def _samples(
+    files: Sequence[Path], camera: str, options: SourceOptions
+) -> list[Array] | list[bytes]:
+    """The first pictures of files from all over the source, of those that can be read."""
+    found: list[Array | bytes] = []
+    fault: InputError | None = None
+    for place in sampled(len(files)):
+        try:
+            found.append(_sample(files[place], camera, options))
+        except InputError as error:
+            fault = fault or error  # reading the episode says so again, or leaves it out
+    if not found:
+        raise fault or InputError(f"{files[0]} has no pictures of {camera}")
+    coded = [sample for sample in found if isinstance(sample, bytes)]
+    return coded or [sample for sample in found if not isinstance(sample, bytes)]
+
+
 def _sample(file: Path, camera: str, options: SourceOptions) -> Array | bytes:
     """The first picture of a file: an array [1, H, W, C], or the bytes of a picture file."""
     with _hdf5.opened(file) as root:
@@ -214,25 +222,29 @@ def _content(row: Any) -> bytes:
     return content.rstrip(b"\0")
 
 
-def _order_of_coded(
-    pictures: CodedPictures,
-    samples: Sequence[bytes],
-    where: str,
-    simulated: bool,
-    options: SourceOptions,
-) -> tuple[ChannelOrder, str]:
-    """The order of the colours in JPEGs, and what decided it.
+def _pictures(
+    samples: list[Array] | list[bytes], where: str, simulated: bool, options: SourceOptions
+) -> tuple[ArrayPictures | CodedPictures, ChannelOrder, str]:
+    """How pictures are read, the order of their colours, and what decided it.
 
     Raises:
-        AmbiguousSource: colours of a real camera.
+        AmbiguousSource: JPEGs of a real camera's colours.
     """
-    if options.channel_order:
-        return options.channel_order, "--channel-order"
-    shown = [pictures.to_rgb(content, where).astype(np.float32) for content in samples]
+    chosen = options.channel_order
+    coded = [sample for sample in samples if isinstance(sample, bytes)]
+    if not coded:
+        arrays = [sample for sample in samples if not isinstance(sample, bytes)]
+        kept = ArrayPictures.of(arrays, where, options.pixel_range)
+        return kept, chosen or "rgb", "--channel-order" if chosen else "ACT's habit for arrays"
+    pictures = CodedPictures.of(coded, where, options.pixel_range)
+    if chosen:
+        return pictures, chosen, "--channel-order"
+    shown = [pictures.to_rgb(content, where).astype(np.float32) for content in coded]
     if max(float(np.abs(p[..., 0] - p[..., 2]).mean()) for p in shown) < _SWAPPED:
-        return "rgb", "grey pictures, in which no order shows"
+        return pictures, "rgb", "grey pictures, in which no order shows"
     if simulated:
-        return "bgr", "a coder of BGR that was given the simulator's RGB (sim is true)"
+        reason = "a coder of BGR that was given the simulator's RGB (sim is true)"
+        return pictures, "bgr", reason
     raise AmbiguousSource(
         where,
         (

@@ -36,7 +36,7 @@ def recognises(path: Path) -> bool:
     files = _hdf5.files_of(path)
     if not files:
         return False
-    with _hdf5.opened(files[0]) as root:
+    with _hdf5.opened(_hdf5.readable(files)) as root:
         demos = demos_of(root)
         if not demos:
             return False

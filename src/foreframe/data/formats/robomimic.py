@@ -27,7 +27,7 @@ def recognises(path: Path) -> bool:
     files = _hdf5.files_of(path)
     if not files or libero.recognises(path):
         return False
-    with _hdf5.opened(files[0]) as root:
+    with _hdf5.opened(_hdf5.readable(files)) as root:
         return bool(demos_of(root))
 
 

@@ -36,7 +36,7 @@ def recognises(path: Path) -> bool:
     files = _hdf5.files_of(path)
     if not files:
         return False
-    with _hdf5.opened(files[0]) as root:
+    with _hdf5.opened(_hdf5.readable(files)) as root:
         return bool(_cameras(root)) and _hdf5.found(root, _ACTIONS) is not None
 
 
@@ -51,7 +51,7 @@ def open_recordings(path: Path, options: SourceOptions) -> RoboNet:
     files = _hdf5.files_of(path)
     if not files:
         raise InputError(f"{path} has no .hdf5 files; expected RoboNet trajectories")
-    with _hdf5.opened(files[0]) as root:
+    with _hdf5.opened(_hdf5.readable(files)) as root:
         cameras = _cameras(root)
         camera = options.one("camera", cameras, cameras, files[0])
         if camera is None:
