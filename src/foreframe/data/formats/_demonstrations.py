@@ -145,6 +145,9 @@ class Demonstrations:
     def __len__(self) -> int:
         return len(self.demos)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return (self.file,)
+
     def read(self, index: int) -> Recording:
         demo = self.demos[index]
         where = f"{self.file}: data/{demo}"

@@ -78,6 +78,9 @@ class LeRobotSet:
     def __len__(self) -> int:
         return len(self.episodes)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return tuple(self.episodes[index].files)
+
     def read(self, index: int) -> Recording:
         episode, described = self.episodes[index], self.described
         _check_rows(episode)

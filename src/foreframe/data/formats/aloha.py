@@ -107,6 +107,9 @@ class Aloha:
     def __len__(self) -> int:
         return len(self.files)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return (self.files[index],)
+
     def read(self, index: int) -> Recording:
         file = self.files[index]
         values = {}

@@ -107,6 +107,7 @@ class SourceOptions:
 
 
 _OF_FORMATS = (
-    "camera", "actions", "states", "labels", "layout", "actions_file", "pixel_range", "max_gap_s",
+    "camera", "actions", "states", "labels", "layout", "actions_file", "pixel_range", "flip",
+    "channel_order", "max_gap_s",
 )  # fmt: skip
 _MEMORY_GB = 8.0
