@@ -21,11 +21,19 @@ from .options import SourceOptions
 from .recording import Column, Recording, Source, findings_of
 
 
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+
+
 def recognise(path: Path) -> str:
     """The format that recognises `path`."""
     if not path.exists():
         raise InputError(f"{path} does not exist; expected recordings to import")
     found = [name for name in FORMATS.names() if FORMATS.module(name).recognises(path)]
+    if not found and path.suffix.lower() in _ARCHIVES:
+        raise InputError(
+            f"{path} is an archive; expected what is in it: unpack it, and name the folder (only a "
+            "replay buffer in a .zarr.zip is read as it is)"
+        )
     if not found:
         raise InputError(
             f"{path} looks like none of the known formats ({', '.join(FORMATS.names())}); if it is one of them, say --format"
