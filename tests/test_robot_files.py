@@ -201,6 +201,30 @@ def test_cameras_without_the_usual_ending_are_found_by_their_shape(tmp_path: Pat
     check_frames(imported(file, tmp_path / "out"))
 
 
+def test_pictures_with_the_colours_first_are_read(tmp_path: Path) -> None:
+    def first(root: Any) -> None:
+        for i, demo in enumerate(root["data"].values()):
+            del demo["obs/agentview_image"]
+            demo["obs/cam"] = np.moveaxis(small.frames_of(i), -1, 1)
+
+    file = hdf5(small.robomimic(tmp_path / "src"), first)
+    check_frames(imported(file, tmp_path / "out"))
+
+
+def test_files_of_another_lag_are_not_one_source(tmp_path: Path) -> None:
+    source = libero(tmp_path / "src").parent
+
+    def before(root: Any) -> None:
+        for demo in root["data"].values():
+            demo["obs/joint_states"][...] = demo["states"][:, 1:8]
+
+    libero(tmp_path / "other", before).rename(source / "again_demo.hdf5")
+    with pytest.raises(InputError, match=r"again_demo has .*lag 1.*lag 0|lag 0.*lag 1"):
+        imported(source, tmp_path / "out")
+    store = imported(source, tmp_path / "out", lag=0)
+    assert len(store.episodes) == 2 * EPISODES
+
+
 @pytest.mark.parametrize("key", ["actions", "obs/robot0_eef_pos", "obs/agentview_image"])
 def test_numbers_that_would_not_fit_into_memory_are_refused_before_they_are_read(
     key: str, tmp_path: Path
@@ -403,6 +427,21 @@ def test_a_zip_that_holds_the_folder_of_a_buffer_is_read(tmp_path: Path) -> None
         for name in flat.namelist():
             nested.writestr(f"a.zarr/{name}", flat.read(name))
     check_frames(imported(tmp_path / "src" / "a.zarr.zip", tmp_path / "out"))
+
+
+def test_arrays_that_are_neither_rows_nor_pictures_are_said(tmp_path: Path) -> None:
+    import zarr
+
+    source = small.zarr(tmp_path / "src")
+    count = sum(FRAMES + i for i in range(EPISODES))
+    group = zarr.open_group(str(source), mode="a", zarr_format=2)
+    group.create_array("data/point_cloud", data=np.zeros((count, 16, 3), np.float32))
+    group.create_array("data/img_depth", data=np.zeros((count, 16, 16, 1), np.float32))
+    group.create_array("data/more/img", data=np.zeros((count, 16, 16, 3), np.uint8))
+    words = said(imported(source, tmp_path / "out"))
+    assert "left out: data/point_cloud: shape" in words
+    assert "left out: data/img_depth: its pixels are distances" in words
+    assert "left out: data/more: a group" in words
 
 
 def jpeg_xl(picture: Array) -> bytes:

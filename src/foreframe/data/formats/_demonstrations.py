@@ -29,6 +29,7 @@ from ._array_pictures import ArrayPictures, reordered, sampled, upright, with_ca
 
 Array = NDArray[Any]
 
+_NAMED = ("_image", "_rgb")
 _OF_THE_SIMULATOR = {
     "states": "the simulator's whole state, from which pictures are rendered again",
     "rewards": "a reward, known after the picture",
@@ -70,13 +71,17 @@ def cameras_of(root: Any, demo: str) -> list[str]:
     """Return the observations of a demonstration that are pictures in colour, the usual one first."""
     folder = f"data/{demo}/obs"
     found = [key for key in _hdf5.names(root, folder) if not is_depth(key)]
-    pictures = [key for key in found if _shows_colours(_hdf5.dataset(root, f"{folder}/{key}"))]
+    pictures = [key for key in found if _is_camera(key, _hdf5.dataset(root, f"{folder}/{key}"))]
     return sorted(pictures, key=lambda name: ("agentview" not in name, name))
 
 
-def _shows_colours(array: Any) -> bool:
+def _is_camera(key: str, array: Any) -> bool:
+    """Whether an array is pictures: by its name, or by the colours in its last or second axis."""
     shape = array.shape
-    return len(shape) == 4 and shape[-1] in (3, 4) and min(shape[1:3]) >= SMALLEST
+    if key.endswith(_NAMED):
+        return len(shape) in (3, 4)
+    last = len(shape) == 4 and shape[3] in (3, 4) and min(shape[1:3]) >= SMALLEST
+    return last or (len(shape) == 4 and shape[1] in (3, 4) and min(shape[2:]) >= SMALLEST)
 
 
 def open_file(file: Path, options: SourceOptions, decide: Decide) -> Demonstrations:
@@ -101,7 +106,7 @@ def open_file(file: Path, options: SourceOptions, decide: Decide) -> Demonstrati
         found = pictures[camera].add_to(with_camera(found, camera, cameras, options.camera))
         taken = (camera, labels, *states, *cameras)
         found = _left_out(found, root, demos[0], [k for k in observed if k not in taken])
-        splits, found = _splits(root, demos, file, found)
+        splits, found = _splits(root, demos, options, found)
         rate, action_width = _rate(root), _width(action)
     return Demonstrations(
         file, tuple(demos), camera, action_width, widths, labels, splits, rate, pictures,
@@ -210,7 +215,7 @@ def _left_out(found: Findings, root: Any, demo: str, observed: Sequence[str]) ->
 
 
 def _splits(
-    root: Any, demos: Sequence[str], file: Path, found: Findings
+    root: Any, demos: Sequence[str], options: SourceOptions, found: Findings
 ) -> tuple[dict[str, str], Findings]:
     """The split of each demonstration that `mask/` lists, and what is said of them.
 
@@ -223,10 +228,10 @@ def _splits(
         if split is None:
             found = found.leaves_out(f"mask/{name}", "a choice of demonstrations, no split")
             continue
-        for demo in _mask(root, name):
+        for demo in _mask(root, name, options):
             if splits.setdefault(demo, split) != split:
                 raise InputError(
-                    f"{file}: {demo} is in mask/{name} and in that of {splits[demo]}; expected one split of each: "
+                    f"{root.file.filename}: {demo} is in mask/{name} and in that of {splits[demo]}; expected one split of each: "
                     "say which with --split-list FILE"
                 )
     there = {demo: split for demo, split in splits.items() if demo in demos}
@@ -239,8 +244,8 @@ def _splits(
     return there, found
 
 
-def _mask(root: Any, name: str) -> list[str]:
-    listed = _hdf5.dataset(root, f"mask/{name}")[()].tolist()
+def _mask(root: Any, name: str, options: SourceOptions) -> list[str]:
+    listed = _hdf5.member(root, f"mask/{name}", options).tolist()
     return [demo.decode() if isinstance(demo, bytes) else str(demo) for demo in listed]
 
 

@@ -94,7 +94,7 @@ def _opened(buffer: Buffer, options: SourceOptions) -> Replay:
     }
     lag, why = _lag(keys["action"], options)
     found = with_camera(found.decided("lag", lag, why, "--lag"), camera, in_colour, options.camera)
-    found = _columns(decided[camera].add_to(found), keys, numbers, arrays)
+    found = _columns(decided[camera].add_to(found), keys, numbers, arrays, camera)
     if buffer.is_zip:
         found = found.reads([path])
     widths = {name: int(np.prod(shapes[name][1:], dtype=int)) for name in numbers}
@@ -201,7 +201,10 @@ def _arrays(place: Place, version: int) -> tuple[dict[str, ArrayMetadata], Findi
     arrays, found = {}, Findings()
     folders: list[Place] = [*(place / "data").iterdir()]
     for folder in sorted(folders, key=lambda folder: natural_key(folder.name)):
-        if not folder.is_dir() or is_leftover(Path(folder.name)) or not is_array(folder, version):
+        if not folder.is_dir() or is_leftover(Path(folder.name)):
+            continue
+        if not is_array(folder, version):
+            found = found.leaves_out(f"data/{folder.name}", "a group; only arrays are read")
             continue
         try:
             arrays[folder.name] = read_metadata(folder, version)
@@ -227,11 +230,18 @@ def _columns(
     keys: Mapping[Role, tuple[str, ...]],
     numbers: Sequence[str],
     arrays: Mapping[str, ArrayMetadata],
+    camera: str,
 ) -> Findings:
     for role, names in keys.items():
         for name in names:
             width = int(np.prod(arrays[name].shape[1:], dtype=int))
             found = found.takes(f"data/{name}", role, arrays[name].dtype, width)
+    for name, array in arrays.items():
+        if is_depth(name) and name not in (*numbers, camera):
+            found = found.leaves_out(f"data/{name}", "its pixels are distances", f"--camera {name}")
+        elif len(array.shape) not in (1, 2, 4):
+            shape = list(array.shape)
+            found = found.leaves_out(f"data/{name}", f"shape {shape}: neither rows nor pictures")
     for name in numbers:
         if not any(name in names for names in keys.values()):
             found = found.leaves_out(

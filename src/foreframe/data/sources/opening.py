@@ -20,7 +20,6 @@ from .findings import Findings
 from .options import SourceOptions
 from .recording import Column, Recording, Source, findings_of
 
-
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 
