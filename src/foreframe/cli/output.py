@@ -136,6 +136,12 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     for name, condition in found["conditions"].items():
         _condition(name, condition)
     print(f"  truth      {', '.join(found['truth']) or 'none'}")
+    if found["futures"]:
+        fork = found["futures"]
+        print(
+            f"  futures    {fork['count']} true ones for each of {fork['episodes']} episodes, "
+            f"{fork['frames']} frames from frame {fork['start']} on"
+        )
     for name, share in found["change_explained"].items():
         if share is not None:
             print(
