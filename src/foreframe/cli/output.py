@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..version import __version__
 
 if TYPE_CHECKING:
     from ..evaluation.results import Evaluation
-    from ..metrics import Interval
+    from ..metrics import Interval, Metric
     from ..reporting.experiment_results import ExperimentResult
     from ..training import TrainingResult, TrainingSummary
 
 Arguments = dict[str, Any]
 
 _LISTED_CLIPS = 20
-_MEAN, _SPAN = 10, 18  # widths of a score and its interval
+_TITLE, _SCORE, _METRICS_ABREAST, _WIDTH = 34, 18, 4, 96  # columns of a score table
 _MANY = 0.05
 _LARGE = 8  # times the pixels of 64x64
 _SPLITS = ("train", "validate", "test")
@@ -323,7 +326,7 @@ def _span(found: Interval | None, digits: int) -> str:
 
 def _clip_list(result: Evaluation) -> None:
     first = result.headline
-    print()
+    print(f"\n{first.label} of each clip")
     for clip in result.per_clip:
         value = f"{clip.scores[first.name]:>8.{first.digits}f} {first.unit}".rstrip()
         print(f"  {clip.episode:<24} from frame {clip.first_frame:<6}{value}")
@@ -349,20 +352,6 @@ def _latent(result: Evaluation) -> None:
         gap = f"{gaps[ranking.name]:+.{ranking.digits}f} {ranking.unit}".rstrip()
         print(f"; posterior minus prior {gap} {ranking.title}", end="")
     print()
-
-
-def _between(found: Interval, digits: int) -> str:
-    if found.low is None or found.high is None:
-        return ""
-    return f" (95 %: {found.low:+.{digits}f} to {found.high:+.{digits}f})"
-
-
-def _cell(found: Interval | None, digits: int, width: int) -> str:
-    if found is None:
-        return " " * (width + _SPAN)
-    known = found.low is not None and found.high is not None
-    span = f"{found.low:.{digits}f} to {found.high:.{digits}f}" if known else ""
-    return f"{found.mean:>{width}.{digits}f}{span:>{_SPAN}}"
 
 
 def drawn(paths: list[Path], given: Arguments) -> None:

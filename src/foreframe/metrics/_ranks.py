@@ -9,22 +9,26 @@ import torch
 from torch import Tensor
 
 from ..clips import to_uint8
-from ._moving import moving_fifth
+from ._moving import upper_fifth
 
 
 def rank_histogram(samples: Tensor, truth: Tensor, context: Tensor) -> Tensor:
-    """Return how often the truth has each rank among the samples, in moving pixels: shares
+    """Return how often the truth has each rank among the samples, where the samples move: shares
     [B, N + 1] that sum to 1.
 
     Flat where samples are drawn from the true distribution; high at both ends where they differ
-    too little, in the middle where they differ too much. Values are compared as bytes, and a tie
-    counts in equal parts for every rank that it allows.
+    too little, in the middle where they differ too much. Pixels are the fifth of each frame that
+    the samples change most since the context; to choose them by what happened would make ranks of
+    a perfect forecast uneven. Values are compared as bytes, and a tie counts in equal parts for
+    every rank that it allows.
 
     Args: samples [B, N, S, C, H, W], truth [B, S, C, H, W] and context [B, K, C, H, W] in [0, 1].
 
-    References: Hamill 2001, Interpretation of rank histograms for verifying ensemble forecasts.
+    References: Hamill 2001, Interpretation of rank histograms for verifying ensemble forecasts;
+        Lerch et al. 2017, Forecaster's dilemma, for the choice of pixels.
     """
-    moving = moving_fifth(truth, context).expand_as(truth)
+    changes = (samples - context[:, None, -1:]).abs().mean(1)
+    moving = upper_fifth(changes).expand_as(truth)
     drawn, true = to_uint8(samples), to_uint8(truth)[:, None]
     below, ties = (drawn < true).sum(1), (drawn == true).sum(1)
     rows = []
