@@ -8,7 +8,6 @@ al. 2021 (arXiv 2111.02767).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,16 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...runtime.files import read_json
 from ..pictures import decode_picture
 from ..sources.findings import Findings
-from ..sources.folders import is_leftover, split_of
 from ..sources.options import SourceOptions
 from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
 from ._array_pictures import sampled, with_camera
 from ._coded_pictures import CodedPictures
 from ._rlds_features import described, shows_depth
-from ._tfrecords import Record, records
+from ._rlds_records import episodes_in
+from ._tfrecords import Record
 
 Array = NDArray[Any]
 
@@ -54,7 +52,7 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
             f"{path} has no dataset_info.json with features.json; expected an RLDS data set of TFDS"
         )
     tensors, images, dtypes = described(root)
-    episodes, notes = _episodes(root, options.skip_bad)
+    episodes, notes = episodes_in(root, options.skip_bad)
     observed = [key.removeprefix(_OBSERVATION) for key in tensors if key.startswith(_OBSERVATION)]
     cameras = sorted(
         key.removeprefix(_OBSERVATION) for key in images if key.startswith(_OBSERVATION)
@@ -202,57 +200,6 @@ def _root(path: Path) -> Path | None:
         ),
         None,
     )
-
-
-def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record]], list[str]]:
-    info = read_json(root / "dataset_info.json", "the description of a TFDS data set")
-    declared = {
-        str(split.get("name")): list(split.get("shardLengths", ()))
-        for split in info.get("splits", ())
-    }
-    episodes: list[tuple[str | None, Record]] = []
-    notes = []
-    splits_there = set()
-    for split, shards in declared.items():
-        files = sorted(
-            f
-            for f in root.iterdir()
-            if not is_leftover(f)
-            and re.search(rf"-{re.escape(split)}\.tfrecord-\d+-of-\d+$", f.name)
-        )
-        if len(files) < len(shards):
-            notes.append(
-                f"split {split}: {len(shards) - len(files)} of {len(shards)} files are not here and were left out"
-            )
-        for file in files:
-            found, fault = records(file, skip_bad)
-            fault = fault or _too_few(file, len(found), shards)
-            if fault and not skip_bad:
-                raise InputError(fault)
-            episodes += [(split_of(split), record) for record in found]
-            notes += [f"left out the rest of a file: {fault}"] if fault else []
-            splits_there.add(split_of(split))
-    if not episodes:
-        raise InputError(
-            f"{root} describes splits {', '.join(declared)} but holds no record of them; fetch the files"
-        )
-    if splits_there == {"train"}:  # nothing to validate on: let the importer draw splits
-        episodes = [(None, record) for _, record in episodes]
-    return episodes, notes
-
-
-def _too_few(file: Path, found: int, shards: Sequence[Any]) -> str | None:
-    """What is wrong with a file that ends between two records.
-
-    Only the number that was written tells.
-    """
-    number = int(file.name.rpartition("-of-")[0].rpartition("-")[2])
-    written = (
-        int(shards[number]) if number < len(shards) and str(shards[number]).isdigit() else found
-    )
-    if found == written:
-        return None
-    return f"{file} holds {found} records, dataset_info.json says {written}: fetch the file again, or say --skip-bad"
 
 
 def _live(record: Record, cameras: Sequence[str]) -> list[str]:
