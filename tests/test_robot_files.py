@@ -566,6 +566,14 @@ def test_v3_without_places_finds_rows_in_one_table(tmp_path: Path) -> None:
         np.testing.assert_array_equal(episode_of(store, i, "action"), small.actions_of(i))
 
 
+def test_v3_without_places_but_with_times_is_read_from_its_only_video(tmp_path: Path) -> None:
+    source = v3_without(tmp_path / "src", "chunk_index", "file_index", whole=True)
+    store = imported(source, tmp_path / "out")
+    for i in range(EPISODES):
+        wanted, got = small.frames_of(i).astype(int), episode_of(store, i).astype(int)
+        assert np.abs(got - wanted).mean() < 5
+
+
 def test_v3_without_places_in_one_video_is_refused(tmp_path: Path) -> None:
     source = v3_without(tmp_path / "src", *PLACES, whole=True)
     with pytest.raises(InputError, match="does not say in which video"):
@@ -689,6 +697,40 @@ def test_floats_of_tfds_are_the_four_bytes_of_a_pixel(tmp_path: Path) -> None:
         wanted = np.round(depth_of(i) * (255 / 4000))
         got = episode_of(store, i)[..., 0]
         assert np.abs(got - wanted).max() <= 1
+
+
+def test_a_deep_video_that_is_asked_for_has_one_scale(tmp_path: Path) -> None:
+    import av
+
+    source = small.lerobot(tmp_path / "src")
+    info = json.loads((source / "meta" / "info.json").read_text())
+    info["features"]["observation.images.depth"] = {"dtype": "video", "shape": [SIDE, SIDE, 1]}
+    (source / "meta" / "info.json").write_text(json.dumps(info))
+    folder = source / "videos" / "chunk-000" / "observation.images.depth"
+    folder.mkdir()
+    for i in range(EPISODES):
+        file = folder / f"episode_{i:06d}.mp4"
+        with av.open(str(file), "w", format="matroska") as container:
+            stream = container.add_stream("ffv1", rate=10)
+            stream.width = stream.height = SIDE
+            stream.pix_fmt = "gray16le"
+            for picture in depth_of(i):
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), "gray16le")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    chosen: dict[str, Any] = {"camera": "observation.images.depth"}
+    with pytest.raises(InputError, match="--pixel-range"):
+        imported(source, tmp_path / "out", **chosen)
+    store = imported(source, tmp_path / "out", pixel_range=(0, 4000), **chosen)
+    for i in range(EPISODES):
+        wanted = np.round(depth_of(i) * (255 / 4000))
+        np.testing.assert_array_equal(episode_of(store, i)[..., 0], wanted)
+
+
+@pytest.mark.parametrize("write", [small.lerobot, small.rlds])
+def test_a_scale_of_bytes_is_refused(write: Callable[[Path], Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="leave --pixel-range out"):
+        imported(write(tmp_path / "src"), tmp_path / "out", pixel_range=(0, 100))
 
 
 # What is left out

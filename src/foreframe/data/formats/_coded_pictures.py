@@ -51,6 +51,8 @@ class CodedPictures:
         floats = dtype == "float32"
         numbers = [_numbers(content, where, floats) for content in samples]
         deep = [pixels for pixels in numbers if pixels.dtype != np.uint8]
+        if not deep and chosen is not None:
+            raise InputError(f"--pixel-range: {where} is of bytes; leave --pixel-range out")
         if not deep:
             return cls()
         return cls(pixel_scale([PixelSample.of(pixels) for pixels in deep], where, chosen), floats)

@@ -154,6 +154,8 @@ def _pictures(
         return CodedPictures.of(contents, where, options.pixel_range)
     videos = list(dict.fromkeys(episode.video for episode in some if episode.video))
     if not look_at(videos[0]).deep:
+        if options.pixel_range is not None:
+            raise InputError(f"--pixel-range: {where} is of bytes; leave --pixel-range out")
         return CodedPictures()
     samples = [deep_sample(video) for video in videos]
     return CodedPictures(pixel_scale(samples, where, options.pixel_range))
@@ -186,9 +188,8 @@ def _check_segment(episode: Episode, described: Description) -> None:
     wanted_s = episode.length / described.rate
     end_s = episode.end_s
     if episode.alone:
-        end_s = len(look_at(episode.video).times_s) / (
-            look_at(episode.video).rate or described.rate
-        )
+        header = look_at(episode.video)
+        end_s = len(header.times_s) / (header.rate or described.rate)
     if end_s is None:
         return
     lasts_s, slack_s = end_s - episode.start_s, 0.5 / described.rate

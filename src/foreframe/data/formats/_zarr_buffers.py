@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..sources.folders import is_leftover, natural_order
+from ..sources.folders import files_under, is_leftover, natural_order
 from ._zarr_metadata import ArrayMetadata, Place, version_of
 
 Array = NDArray[Any]
@@ -53,6 +53,10 @@ class Buffer:
     def place(self) -> Place:
         """Return the folder, or the one in the zip."""
         return zipfile.Path(self.path, self.inner) if self.is_zip else self.path
+
+    def files(self) -> list[Path]:
+        """Return the files that make it up."""
+        return [self.path] if self.is_zip else list(files_under(self.path))
 
     def read(self, key: str, rows: slice) -> Array:
         """Return rows of an array whose metadata were checked.

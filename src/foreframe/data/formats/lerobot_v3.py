@@ -56,13 +56,15 @@ def _opened(path: Path, options: SourceOptions) -> LeRobotSet:
             ) from None
     found = Findings()
     if unsaid:
-        reason = f"meta/episodes does not say it of {len(unsaid)} episodes"
+        reason = f"meta/episodes, which does not say it of {len(unsaid)} episodes"
         found = found.decided("tables", "those that have rows of the episode", reason)
-    alone = [episode for episode in episodes if episode.alone]
-    if alone:
-        _check_alone(description, alone)
-        reason = f"meta/episodes does not say it of {len(alone)} episodes"
-        found = found.decided("videos", "chunk 0, the file of the episode's number", reason)
+    prefix = f"videos/{description.camera}/"
+    guessed = [e for e, (_, row) in zip(episodes, rows, strict=True) if _place(row, prefix) is None]
+    if guessed and description.is_video:
+        _check_there(description, guessed)
+        reason = f"meta/episodes, which does not say it of {len(guessed)} episodes"
+        where = "chunk 0, the file of the episode's number or the only one"
+        found = found.decided("videos", where, reason)
     return open_set(description, episodes, tables, options, found)
 
 
@@ -104,15 +106,33 @@ def _episode(
         table = by_rows.get(number) or _file(description, "data_path", _TABLE, (0, number))
     if not description.is_video:
         return Episode(number, table, None, True, length)
+    video, start_s, end_s = _segment(description, row, number)
+    alone = start_s is None
+    return Episode(number, table, video, True, length, start_s or 0.0, end_s, alone)
+
+
+def _segment(
+    description: Description, row: Mapping[str, Any], number: int
+) -> tuple[Path, float | None, float | None]:
+    """The video of an episode, and where it begins and ends there, as far as that is said."""
     prefix = f"videos/{description.camera}/"
-    place = _place(row, prefix)
-    if place is None:
-        video = _file(description, "video_path", _VIDEO, (0, number))
-        return Episode(number, table, video, True, length, alone=True)
-    video = _file(description, "video_path", _VIDEO, place)
-    start_s, end_s = float(row[f"{prefix}from_timestamp"]), row.get(f"{prefix}to_timestamp")
-    end_s = None if end_s is None else float(end_s)
-    return Episode(number, table, video, True, length, start_s, end_s)
+    place, start_s, end_s = (
+        _place(row, prefix),
+        row.get(f"{prefix}from_timestamp"),
+        row.get(f"{prefix}to_timestamp"),
+    )
+    if place is not None and start_s is None:
+        raise KeyError(f"{prefix}from_timestamp")
+    video = _file(description, "video_path", _VIDEO, place or (0, number))
+    if place is None and start_s is not None and not video.is_file():
+        first = _file(description, "video_path", _VIDEO, (0, 0))
+        only = [f for f in first.parent.parent.glob("*/*") if f.suffix == first.suffix] == [first]
+        video = first if only else video
+    return (
+        video,
+        None if start_s is None else float(start_s),
+        None if end_s is None else float(end_s),
+    )
 
 
 def _file(description: Description, key: str, usual: str, place: tuple[int, int]) -> Path:
@@ -121,8 +141,8 @@ def _file(description: Description, key: str, usual: str, place: tuple[int, int]
     return inside(description.root, description.info.get(key) or usual, facts)
 
 
-def _check_alone(description: Description, episodes: list[Episode]) -> None:
-    """Raise an error if videos that nothing says the place of are not there, one an episode."""
+def _check_there(description: Description, episodes: list[Episode]) -> None:
+    """Raise an error if the videos of episodes whose place is not said are not there."""
     lacking = [e for e in episodes if e.video is not None and not e.video.is_file()]
     if lacking:
         raise InputError(

@@ -95,8 +95,7 @@ def _opened(buffer: Buffer, options: SourceOptions) -> Replay:
     lag, why = _lag(keys["action"], options)
     found = with_camera(found.decided("lag", lag, why, "--lag"), camera, in_colour, options.camera)
     found = _columns(decided[camera].add_to(found), keys, numbers, arrays, camera)
-    if buffer.is_zip:
-        found = found.reads([path])
+    found = found.reads(buffer.files())
     widths = {name: int(np.prod(shapes[name][1:], dtype=int)) for name in numbers}
     return Replay(buffer, camera, keys, widths, labels, tuple(ends), decided, lag, found)
 
