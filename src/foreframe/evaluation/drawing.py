@@ -54,11 +54,17 @@ def sample(
     posterior | standard deviation; without the last two if the protocol scores no reconstructions
     (`lab-pose`: whole sequences). Green borders are given frames, red ones are predicted.
 
-    Args: run: a run folder. data: a clip store. out: folder for the pictures; `samples/` in the run
-        by default. clips: numbers of the split's clips, as `eval` counts them; an even spread of
-        six by default. samples: futures drawn for each clip. split: train, validate or test.
-        protocol: of the clips: {protocols}. seed: of the noise. format: of the animations: webp
-        (every colour), gif or mp4 (needs PyAV).
+    Args:
+        run: a run folder.
+        data: a clip store.
+        out: folder for the pictures; `samples/` in the run by default.
+        clips: numbers of the split's clips, as `eval` counts them; an even spread of six by
+            default.
+        samples: futures drawn for each clip.
+        split: train, validate or test.
+        protocol: of the clips: {protocols}.
+        seed: of the noise.
+        format: of the animations: webp (every colour), gif or mp4 (needs PyAV).
 
     Raises:
         InputError: not a run, not a store, a clip that does not exist.

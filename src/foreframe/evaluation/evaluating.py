@@ -60,11 +60,17 @@ def evaluate(
 
     Every metric that is found is scored: {metrics}. The same call resumes where it was stopped.
 
-    Args: run: a run folder. data: a clip store. split: train, validate or test. protocol:
-        {protocols}. samples: futures drawn for each clip; the protocol's number by default. seed:
-        of the noise. out: where to write the JSON; in the run by default, `eval.json` or, by
-        another protocol, `eval-PROTOCOL.json`. submission: where to write predictions as the pose
-        coursework wants them (CSV), for withheld sequences too.
+    Args:
+        run: a run folder.
+        data: a clip store.
+        split: train, validate or test.
+        protocol: {protocols}.
+        samples: futures drawn for each clip; the protocol's number by default.
+        seed: of the noise.
+        out: where to write the JSON; in the run by default, `eval.json` or, by another protocol,
+            `eval-PROTOCOL.json`.
+        submission: where to write predictions as the pose coursework wants them (CSV), for withheld
+            sequences too.
 
     Returns: The scores, which `eval.json` holds too. Where the split's frames are withheld only the
         submission is written, and `clips` is 0.

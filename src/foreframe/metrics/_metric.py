@@ -21,12 +21,15 @@ Score = Callable[[Tensor, Tensor, Tensor], Tensor]
 class Metric:
     """A score of sampled futures.
 
-    Attributes: name: its key in results: the name of its file. title: its name in tables and plots.
-        unit: such as `dB`; empty for a pure number. higher_is_better: the direction of improvement;
-        None where neither is, as for a ratio that should be 1. digits: decimals that tables show.
+    Attributes:
+        name: its key in results: the name of its file.
+        title: its name in tables and plots.
+        unit: such as `dB`; empty for a pure number.
+        higher_is_better: the direction of improvement; None where neither is, as for a ratio that
+            should be 1.
+        digits: decimals that tables show.
         function: samples [B, N, S, C, H, W], truth [B, S, C, H, W] and context [B, K, C, H, W], all
-        in [0, 1], to
-            values [B, N, S], one for each frame of each sample.
+            in [0, 1], to values [B, N, S], one for each frame of each sample.
         joint: the samples of a clip are judged together, as a distribution: values are [B, 1, S].
         combine: for a figure that is not a mean over frames and clips, such as a ratio of two
             means: `function` gives values with one more dimension [..., J], and `combine` turns
