@@ -26,14 +26,15 @@ from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..runtime import hardware
 from ..runtime.progress import progress
-from ..viz.clips import Track, animate, deviation, error
+from ..viz.clips import Track, animate, bars, deviation, error
 from .evaluating import check_data, clip_windows
 from .predicting import reconstruct, sample_futures
 from .protocol import find_protocol
 
 Array = NDArray[Any]
 
-_SHOWN_CLIPS, _SHOWN_SAMPLES = 6, 3
+_SHOWN_CLIPS, _SHOWN_SAMPLES, _SHOWN_TRUE = 6, 3, 2
+_NOT_IN_STRIPS = ("sample 2", "sample 3", "std. deviation")
 
 
 def sample(
@@ -49,8 +50,8 @@ def sample(
 ) -> list[Path]:
     """Draw futures of clips: for each an animation and a strip of frames (.png).
 
-    Columns: truth | approximate posterior | best of the samples | three samples | their per-pixel
-    standard deviation. Where the conditions are label images: truth | pose | prediction | error |
+    Columns: truth | other true futures, where the store has them | approximate posterior | best of
+    the samples | three samples | their per-pixel standard deviation | the conditions. Where the conditions are label images: truth | pose | prediction | error |
     posterior | standard deviation; without the last two if the protocol scores no reconstructions
     (`lab-pose`: whole sequences). Green borders are given frames, red ones are predicted.
 
@@ -103,7 +104,8 @@ def sample(
                 chosen.controls,
             )
             written.append(animate(tracks, folder / f"clip-{index:04d}.{format}", rate))
-            animate(tracks[:4], folder / f"clip-{index:04d}.png", rate, zoom=1)
+            rows = [track for track in tracks if track.title not in _NOT_IN_STRIPS]
+            animate(rows, folder / f"clip-{index:04d}.png", rate, zoom=1)
             advance(1)
     return written
 
@@ -134,30 +136,24 @@ def futures(
     seeds = clip_seeds(seed, [index])
     drawn = sample_futures(model, clip, n_past, Noise(seeds, samples))[0]
     context = clip.frames[0, :n_past]
-    truth = Track("truth", _pictures(clip.frames[0]), len(clip.frames[0]))
     full = [_pictures(torch.cat([context, to_uint8(future)])) for future in drawn]
+    before = [Track("truth", _pictures(clip.frames[0]), len(clip.frames[0]))]
+    before += _also_true(windows, index, context)
     reconstruction, disagreement = [], []
     if posterior:
         given, _ = reconstruct(model, clip, n_past, Noise(seeds))
-        reconstruction = [
-            Track("posterior", _pictures(torch.cat([context, to_uint8(given[0])])), n_past)
-        ]
+        pictures = _pictures(torch.cat([context, to_uint8(given[0])]))
+        reconstruction = [Track("posterior", pictures, n_past)]
         disagreement = [Track("std. deviation", deviation(np.stack(full)), n_past)]
-    best, score = _best(ranking, drawn, clip.frames[:1], n_past)
     if len(model.spec.condition) == 3:
         pose = Track("pose", _pictures(clip.conditions[0]), len(clip.frames[0]))
         first, score = _best(ranking, drawn[:1], clip.frames[:1], n_past)
         prediction = Track(f"prediction: {score}", full[first], n_past)
-        return [
-            truth,
-            pose,
-            prediction,
-            Track("error", error(truth.frames, full[0]), n_past),
-            *reconstruction,
-            *disagreement,
-        ]
+        wrong = Track("error", error(before[0].frames, full[0]), n_past)
+        return [before[0], pose, prediction, wrong, *before[1:], *reconstruction, *disagreement]
+    best, score = _best(ranking, drawn, clip.frames[:1], n_past)
     return [
-        truth,
+        *before,
         *reconstruction,
         Track(f"best of {len(full)}: {score}", full[best], n_past),
         *(
@@ -165,7 +161,29 @@ def futures(
             for n, frames in enumerate(full[:_SHOWN_SAMPLES])
         ),
         *disagreement,
+        *_actions(model, clip),
     ]
+
+
+def _also_true(windows: Windows | MixedWindows, index: int, context: torch.Tensor) -> list[Track]:
+    """Some of what else could have happened, where the store knows."""
+    known = windows.futures(index, len(context))
+    if known is None or len(context) + known.shape[1] != windows.length:
+        return []
+    return [
+        Track(f"also true {n + 1}", _pictures(torch.cat([context.cpu(), future])), windows.length)
+        for n, future in enumerate(known[:_SHOWN_TRUE])
+    ]
+
+
+def _actions(model: Model, clip: Batch) -> list[Track]:
+    """The numbers that were given with each frame, as bars."""
+    spec = model.spec
+    if len(spec.condition) != 1 or not spec.condition[0]:
+        return []
+    height, width = spec.frame[1:]
+    numbers = clip.conditions[0].cpu().numpy()
+    return [Track("conditions", bars(numbers, spec.low, spec.high, height, width), None)]
 
 
 def _best(
