@@ -34,6 +34,7 @@ class Body:
     geoms: list[str]
     textures: list[Texture]
     radius_m: float
+    volume_m3: float
     mass_kg: float
     friction: float
 
@@ -234,10 +235,15 @@ def _object(looks: np.random.Generator, physics: np.random.Generator) -> Body:
     size = float(looks.uniform(0.022, 0.036))
     geoms, volume = _KINDS[int(looks.integers(len(_KINDS)))](size, looks)
     texture = Texture(_PALETTE[first], _PALETTE[second], pattern, size)
+    mass, friction = hidden(volume, physics)
+    return Body(geoms, [texture] * len(geoms), size, volume, mass, friction)
+
+
+def hidden(volume_m3: float, physics: np.random.Generator) -> tuple[float, float]:
+    """Draw the mass (kg) and the friction of an object of this volume."""
     density = physics.uniform(150, 1200) * np.exp(physics.uniform(np.log(0.3), np.log(3)))
     friction = physics.uniform(0.25, 0.9) * np.exp(physics.uniform(np.log(0.4), np.log(2.5)))
-    mass = float(np.clip(density * volume, 0.008, 0.5))
-    return Body(geoms, [texture] * len(geoms), size, mass, float(friction))
+    return float(np.clip(density * volume_m3, 0.008, 0.5)), float(friction)
 
 
 def _box(s: float, looks: np.random.Generator) -> tuple[list[str], float]:
