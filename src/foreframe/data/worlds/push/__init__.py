@@ -145,8 +145,8 @@ class Push:
         self, index: int, streams: Sequence[np.random.SeedSequence]
     ) -> tuple[Recording, str]:
         looks, physics, will, chance = (np.random.default_rng(s) for s in streams)
-        scene = build(looks, physics)
         arm = Arm.straying(self.arm_noise_m)
+        scene = build(looks, physics, arm.wrist)
         simulation = Simulation(scene, will.uniform(WORKSPACE_LOW, WORKSPACE_HIGH), arm)
         commands = self.commands or _commands
         actions, closed = commands(will, simulation.desired[:2], self.frames)

@@ -49,10 +49,11 @@ class Scene:
     mass_offsets: list[tuple[float, float, float]] = field(default_factory=list)
 
 
-def build(looks: np.random.Generator, physics: np.random.Generator) -> Scene:
+def build(looks: np.random.Generator, physics: np.random.Generator, wrist: float = 0.3) -> Scene:
     """Draw a scene: 5 to 12 objects in a bin.
 
-    Looks and hidden physics come from separate streams.
+    Looks and hidden physics come from separate streams. `wrist` is how stiff the hand is against
+    being turned: what MuJoCo calls the torque scale of a weld.
     """
     bodies = [_object(looks, physics) for _ in range(looks.integers(5, MAX_OBJECTS + 1))]
     textures: dict[str, Texture] = {}
@@ -63,7 +64,10 @@ def build(looks: np.random.Generator, physics: np.random.Generator) -> Scene:
         offsets.append((float(offset[0]), float(offset[1]), float(offset[2])))
         parts.append(_placed(number, body, offsets[-1], _drop_pose(number, physics), textures))
     return Scene(
-        _WORLD.format(timestep=TIMESTEP_S, bodies="\n".join(parts)), textures, bodies, offsets
+        _WORLD.format(timestep=TIMESTEP_S, bodies="\n".join(parts), wrist=wrist),
+        textures,
+        bodies,
+        offsets,
     )
 
 
@@ -82,7 +86,7 @@ _WORLD = """
     {bodies}
   </worldbody>
   <equality>
-    <weld body1="hand" body2="target" solref="0.02 1" torquescale="0.3"/>
+    <weld body1="hand" body2="target" solref="0.02 1" torquescale="{wrist}"/>
   </equality>
   <actuator>
     <position joint="finger_left" kp="90" kv="4" forcerange="-4 4"/>

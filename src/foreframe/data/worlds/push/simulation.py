@@ -36,7 +36,9 @@ _HAND_SPEED_M_S = 0.2
 _LEASH_M = 0.015  # how far the target may run ahead of the hand: bounds the force of a push
 _SETTLE_S, _LOWER_S = 1.2, 1.2
 _SWAY_TIME_S = 0.4  # how long the hand strays in one direction
-_SWAYS_M, _DELAYS_S = (0.0, 0.003, 0.013), (0.0, 0.03, 0.22)  # an arm that strays is late, too
+_SWAYS_M = (0.0, 0.003, 0.013)
+_DELAYS_S = (0.0, 0.03, 0.22)  # an arm that strays is late, too
+_WRISTS = (3.0, 3.0, 0.3)  # and its hand gives way: by 28 degrees in a tenth of all frames
 _SLIP, _SLIP_TIME_S = 0.6, 0.5  # log friction of each object, wandering in time
 _PATCHES = 7  # the floor's friction changes from patch to patch, so many each way
 
@@ -48,15 +50,18 @@ class Arm:
     Attributes:
         sway_m: standard deviation of the hand's place about the commanded one, each way.
         delay_s: at most, before a command is obeyed.
+        wrist: how stiff the hand is against being turned, as `scene.build` takes it.
     """
 
     sway_m: float
     delay_s: float
+    wrist: float
 
     @classmethod
     def straying(cls, sway_m: float) -> Arm:
         """Return an arm that strays so far: .03 s late at 3 mm, .22 s at 13 mm and beyond."""
-        return cls(sway_m, float(np.interp(sway_m, _SWAYS_M, _DELAYS_S)))
+        late, wrist = (float(np.interp(sway_m, _SWAYS_M, v)) for v in (_DELAYS_S, _WRISTS))
+        return cls(sway_m, late, wrist)
 
 
 class Simulation:
