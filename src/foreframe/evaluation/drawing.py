@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from .. import models
-from ..clips import to_float, to_uint8
+from ..clips import Batch, to_float, to_uint8
 from ..data.mixtures import MixedWindows
 from ..data.store import ClipStore
 from ..data.windows import Windows
@@ -51,9 +51,11 @@ def sample(
     """Draw futures of clips: for each an animation and a strip of frames (.png).
 
     Columns: truth | other true futures, where the store has them | approximate posterior | best of
-    the samples | three samples | their per-pixel standard deviation | the conditions. Where the conditions are label images: truth | pose | prediction | error |
-    posterior | standard deviation; without the last two if the protocol scores no reconstructions
-    (`lab-pose`: whole sequences). Green borders are given frames, red ones are predicted.
+    the samples | three samples | their per-pixel standard deviation | the conditions.
+    Where the conditions are label images: truth | pose | prediction | error | other true futures |
+    posterior | standard deviation; without the posterior and the deviation if the protocol scores
+    no reconstructions (`lab-pose`: whole sequences).
+    Green borders are given frames, red ones are predicted.
 
     Args:
         run: a run folder.

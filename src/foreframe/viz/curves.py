@@ -96,9 +96,7 @@ def per_frame(panels: Mapping[str, Sequence[Line]], n_past: int, path: Path) -> 
             handles.setdefault(line.label, _curve(axis, line, n_past))
     for axis in places[len(panels) :]:
         axis.set_visible(False)
-    figure.legend(
-        handles.values(), handles, loc="outside lower center", ncols=min(len(handles), 4)
-    )
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=min(len(handles), 4))
     return _save(figure, path)
 
 
