@@ -140,7 +140,7 @@ def futures(
     context = clip.frames[0, :n_past]
     full = [_pictures(torch.cat([context, to_uint8(future)])) for future in drawn]
     before = [Track("truth", _pictures(clip.frames[0]), len(clip.frames[0]))]
-    before += _also_true(windows, index, context)
+    before += _also_true(windows, index, clip.frames[0].cpu(), n_past)
     reconstruction, disagreement = [], []
     if posterior:
         given, _ = reconstruct(model, clip, n_past, Noise(seeds))
@@ -167,13 +167,15 @@ def futures(
     ]
 
 
-def _also_true(windows: Windows | MixedWindows, index: int, context: torch.Tensor) -> list[Track]:
-    """Some of what else could have happened, where the store knows."""
-    known = windows.futures(index, len(context))
-    if known is None or len(context) + known.shape[1] != windows.length:
+def _also_true(
+    windows: Windows | MixedWindows, index: int, frames: torch.Tensor, n_past: int
+) -> list[Track]:
+    """Some of what else could have happened in a clip [T, C, H, W], where the store knows."""
+    known = windows.futures(index, n_past)
+    if known is None or n_past + known.shape[1] != len(frames):
         return []
     return [
-        Track(f"also true {n + 1}", _pictures(torch.cat([context.cpu(), future])), windows.length)
+        Track(f"also true {n + 1}", _pictures(torch.cat([frames[:n_past], future])), len(frames))
         for n, future in enumerate(known[:_SHOWN_TRUE])
     ]
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .. import models
-from ..clips import Batch
+from ..clips import Batch, ClipSpec
 from ..data.mixtures import MixedOrder, MixedWindows
 from ..data.windows import Order
 from ..errors import TrainingError
@@ -27,6 +27,7 @@ from ..runtime.memory import keep_freed_memory
 from ..runtime.progress import progress
 from .config import Config
 from .fabric import describe_computing, make_fabric
+from .health import SHOWN_CLIPS, HealthCheck, futures_of
 from .log import Log
 from .plan import TrainingPlan, TrainingResult, TrainingSummary
 from .state import TrainingState, restore_state, save_state
@@ -95,6 +96,7 @@ class _Trainer:
             loop.seed, loop.first_clips, loop.first_steps * loop.batch
         )
         self.log = Log(run / "metrics.jsonl")
+        self.health = HealthCheck(loop.steps)
         self.bad_in_a_row = 0
         self.began, self.first_step = time.monotonic(), state.step
 
@@ -116,6 +118,8 @@ class _Trainer:
     def _after_step(self, last: int, signal: int) -> None:
         """Validate and save where it is due, and stop if a signal asks for it."""
         loop, done = self.config.training, self.state.step
+        if done in self.health.marks and self.fabric.is_global_zero:
+            self._check_health()
         if done % loop.validate_every == 0 or done == loop.steps:
             self._validate()
         if done % loop.save_every == 0 or done == last or signal:
@@ -145,6 +149,7 @@ class _Trainer:
         losses = self._backward(step, forced)
         self._update(losses.loss)
         self.state.step += 1
+        self.health.observe(self.state.step, losses.distortion, losses.rate_nats)
         if self.state.step % config.training.log_every == 0 or self.state.step == 1:
             return self._report(losses, learning_rate, len(forced))
         return ""
@@ -237,6 +242,19 @@ class _Trainer:
             f"teacher forcing {ratio:.2f}"
         )
 
+    def _check_health(self) -> None:
+        """Say early what is wrong with the run, in the terminal and in its log."""
+        step, n_past, windows = self.state.step, self.config.clip.n_past, self.clips
+        count = min(SHOWN_CLIPS, len(windows))
+        spread = [number * len(windows) // count for number in range(count)]
+        clip = windows.clips(spread).to(self.fabric.device)
+        with self.fabric.autocast():
+            predicted = futures_of(self._model, clip, n_past, spread)
+        latent = bool(self._model.latent_shapes) and self.config.objective.beta(step) > 0
+        for finding in self.health.findings(predicted, clip, n_past, latent):
+            self.log.add({"step": step, "warning": finding})
+            self.fabric.print(f"\nwarning at step {step}: {finding}")
+
     def _frames_per_second(self) -> float:
         clip, batch = self.config.clip, self.config.training.batch
         frames = (self.state.step - self.first_step) * batch * (clip.n_past + clip.horizon)
@@ -255,6 +273,12 @@ class _Trainer:
         averaged, step, n_past = self._averaged(), self.state.step, self.config.clip.n_past
         at_most = self.config.training.validation_clips
         score = validation_psnr(averaged, clips, n_past, at_most, self.fabric.autocast())
+        if not math.isfinite(score):
+            raise TrainingError(
+                f"predictions at step {step} are not finite; the weights of the last saved state "
+                f"in {self.run / 'state'} are good: lower the learning rate, or use "
+                "training.precision 32-true"
+            )
         draw_progress(averaged, clips, n_past, self.run / "progress" / f"step-{step:07d}.webp")
         self.log.add({"step": step, "validation_psnr": score})
         if self.state.best_psnr is None or score > self.state.best_psnr:
@@ -287,5 +311,11 @@ class _Trainer:
         self.fabric.barrier()
 
     @property
-    def _spec(self) -> Any:
-        return self.state.model.spec
+    def _model(self) -> Model:
+        model = self.state.model
+        assert isinstance(model, Model)
+        return model
+
+    @property
+    def _spec(self) -> ClipSpec:
+        return self._model.spec
