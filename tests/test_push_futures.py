@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import foreframe
+from conftest import Squares
+from foreframe.data.building import build as build_store
 from foreframe.data.sources.recording import Fork, Recording
 from foreframe.data.store import ClipStore
 from foreframe.data.worlds import push, push_keys
@@ -163,6 +165,18 @@ def test_a_store_keeps_futures_of_what_is_not_trained_on(tmp_path: Path) -> None
 def test_options_that_do_not_fit(options: dict[str, float], message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         foreframe.data.make("push", tmp_path / "out", trajectories=3, **options)
+
+
+def test_a_world_without_such_an_option(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the world dance has no --arm-noise; leave it out"):
+        foreframe.data.make("dance", tmp_path / "out", arm_noise=0.003)
+
+
+def test_a_store_of_before_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    source, before = Squares(3), {"world": "push", "trajectories": 3, "seed": 0}
+    build_store(source, tmp_path / "out", before, (32, 64, 3), ["train"] * 3, 1, "squares")
+    with pytest.raises(InputError, match=r"perhaps by an earlier version .*: arm_noise, futures"):
+        foreframe.data.make("push", tmp_path / "out", trajectories=3)
 
 
 def test_the_spread_is_that_of_moved_objects() -> None:

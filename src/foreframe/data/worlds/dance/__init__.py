@@ -159,7 +159,8 @@ class Dance:
         recording = Recording(f"{index:06d}", pictures, values, None, facts)
         if fork and parted and not simulation.trouble:
             begin = light[fork.start - 1]
-            recording.futures = _futures(view, parted, path, fork, begin, streams[2])
+            recording.futures, discarded = _futures(view, parted, path, fork, begin, streams[2])
+            recording.facts = {**facts, "futures_discarded": discarded}
         return recording, simulation.trouble
 
     def audit(self, facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -167,6 +168,7 @@ class Dance:
 
         How much changes, and how many were thrown away.
         """
+        forked = [f for f in facts if "futures_discarded" in f]
         return {
             "PSNR of the first frame against the others (dB, mean)": _mean(
                 [f["copy_first_psnr"] for f in facts]
@@ -175,6 +177,11 @@ class Dance:
                 [f["copy_previous_psnr"] for f in facts]
             ),
             "discarded as unstable": sum(len(f["discarded"]) for f in facts),
+            **(
+                {"true futures: discarded": sum(len(f["futures_discarded"]) for f in forked)}
+                if forked
+                else {}
+            ),
         }
 
 
@@ -204,11 +211,12 @@ def _futures(
     fork: Fork,
     begin: Array,
     stream: np.random.SeedSequence,
-) -> dict[str, Array]:
+) -> tuple[dict[str, Array], list[str]]:
     """Play what the labels do not tell once more: how hair and skirt swing, where the lamp goes.
 
     The body goes the recorded `path` from the state `parted`, so the labels are the same; the lamp
-    walks on from `begin`. Returns frames and columns of truth, by name: [K, T, ...].
+    walks on from `begin`. Returns frames and columns of truth, by name: [K, T, ...], and what went
+    wrong with futures that were thrown away.
     """
     ticks = len(path) // fork.frames
 
@@ -230,8 +238,12 @@ def _futures(
             "light": light,
         }, simulation.trouble
 
-    found = [valid_future(attempt, stream, number)[0] for number in range(fork.count)]
-    return {name: np.stack([future[name] for future in found]) for name in found[0]}
+    found = [valid_future(attempt, stream, number) for number in range(fork.count)]
+    names = found[0][0]
+    return (
+        {name: np.stack([future[name] for future, _ in found]) for name in names},
+        [why for _, discarded in found for why in discarded],
+    )
 
 
 def _lamps(lamp: np.random.Generator, frames: int, begin: Array | None = None) -> Array:
