@@ -195,8 +195,9 @@ def _best(
 ) -> tuple[int, str]:
     """The number of the best of samples [N, S, C, H, W] and its score, in words."""
     seen = to_float(frames)
-    values = metric.function(drawn[None], seen[:, n_past:], seen[:, :n_past])[0]
-    scores = metric.figure(values.double().mean(1).cpu().numpy())
+    values = metric.function(drawn[None], seen[:, n_past:], seen[:, :n_past])
+    assert values is not None
+    scores = metric.figure(values[0].double().mean(1).cpu().numpy())
     best = int(scores.argmax() if metric.higher_is_better else scores.argmin())
     return best, f"{scores[best]:.{max(1, metric.digits - 1)}f} {metric.unit}".rstrip()
 

@@ -161,7 +161,8 @@ class Statement:
     """A sentence of the verdict.
 
     Attributes:
-        topic: what it is about: copying, conditions, samples, sharpness, clips or kinds.
+        topic: what it is about: copying, conditions, samples, sharpness, objects, clips or
+            kinds.
         good: whether it speaks for the model; None where it does neither.
         text: the sentence, with its figure and interval.
     """

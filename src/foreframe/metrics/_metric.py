@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Array = NDArray[Any]
-Score = Callable[[Tensor, Tensor, Tensor], Tensor]
+Score = Callable[..., Tensor | None]
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class Metric:
             their means [..., J] into the figure [...].
         proper: in expectation the true distribution has the best value, so that the share of the
             way from a baseline to the truth, the skill, means something.
+        uses_world: `function` takes a `WorldTruth` as its fourth argument, and returns None where
+            that lacks what it needs; the metric is left out for stores without such truth.
         least_samples: N below which it says nothing and is left out.
 
     Example:
@@ -57,6 +59,7 @@ class Metric:
     combine: Callable[[Array], Array] | None = None
     proper: bool = False
     least_samples: int = 1
+    uses_world: bool = False
 
     @property
     def label(self) -> str:
@@ -69,8 +72,8 @@ class Metric:
 
     @property
     def ranks(self) -> bool:
-        """Whether it can tell the best of several samples."""
-        return not self.joint and self.higher_is_better is not None
+        """Whether it can tell the best of several samples, of any clip."""
+        return not self.joint and not self.uses_world and self.higher_is_better is not None
 
     def figure(self, means: Array) -> Array:
         """Return the figure of means over frames or clips.

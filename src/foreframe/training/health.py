@@ -15,8 +15,8 @@ from ..evaluation.predicting import sample_futures
 from ..model import Model
 from ..noise import Noise, clip_seeds
 
-_EARLY = (20, 10)  # checks are due after a twentieth and a tenth of the steps
-_LEAST_STEPS = 20
+_EARLY = 10  # the check is due after a tenth of the steps
+_LEAST_STEPS = 40
 _COPY, _MEAN = 0.05, 0.02  # shares of what really changes, and really differs between clips
 _STILL = 0.25 / 255  # a change of pixels that is none
 _DEAD_NATS = 0.01
@@ -26,31 +26,35 @@ SHOWN_CLIPS = 8
 
 @dataclass
 class HealthCheck:
-    """Watch the losses of a run, and say what is wrong with it.
+    """Watch the losses of a run's first tenth, and say what is wrong with it.
 
     Attributes:
         steps: optimiser steps of the whole run.
-        said: what was said already; it is not said again.
     """
 
     steps: int
-    said: set[str] = field(default_factory=set)
-    _distortions: list[Tensor] = field(default_factory=list)
+    _errors: list[Tensor] = field(default_factory=list)
     _rates: list[Tensor] = field(default_factory=list)
 
     @property
-    def marks(self) -> tuple[int, ...]:
-        """The numbers of steps after which a check is due."""
-        return tuple(max(_LEAST_STEPS, self.steps // part) for part in _EARLY)
+    def due(self) -> int:
+        """The number of steps after which the check is due."""
+        return max(_LEAST_STEPS, self.steps // _EARLY)
 
-    def observe(self, step: int, distortion: Tensor, rate_nats: Tensor) -> None:
-        """Note the losses of a step; nothing is read from the device yet."""
-        if step <= self.marks[-1]:
-            self._distortions.append(distortion)
+    def observe(self, step: int, error: Tensor, rate_nats: Tensor) -> None:
+        """Note a step; nothing is read from the device yet.
+
+        Args:
+            step: how many steps are done.
+            error: of the model's pictures, over that of copying in the same clips.
+            rate_nats: KL per frame.
+        """
+        if step <= self.due:
+            self._errors.append(error)
             self._rates.append(rate_nats)
 
     def findings(self, predicted: Tensor, clip: Batch, n_past: int, latent: bool) -> list[str]:
-        """Return what is wrong, each with what to try; the noted losses are forgotten.
+        """Return what is wrong, each with what to try.
 
         Args:
             predicted: futures of the clip [B, S, C, H, W] in [0, 1].
@@ -59,43 +63,50 @@ class HealthCheck:
             latent: whether the model has a latent and a KL weight.
         """
         frames = to_float(clip.frames)
-        found = {
-            "copy": _copies(predicted, frames[:, n_past - 1], frames[:, n_past:]),
-            "mean": _one_picture(predicted, frames[:, n_past:]),
-            "still": self._stands_still(),
-            "rate": self._dead_latent() if latent else None,
-        }
-        self._distortions.clear()
-        self._rates.clear()
-        news = {key: text for key, text in found.items() if text and key not in self.said}
-        self.said |= news.keys()
-        return list(news.values())
+        found = (
+            _copies(predicted, frames[:, n_past - 1], frames[:, n_past:]),
+            _one_picture(predicted, frames[:, n_past:]),
+            self._stands_still(),
+            self._dead_latent() if latent else None,
+        )
+        return [text for text in found if text]
 
     def _stands_still(self) -> str | None:
-        """The last quarter of the noted losses against the first."""
-        quarter = len(self._distortions) // 4
+        """The last quarter of the noted errors against the first."""
+        quarter = len(self._errors) // 4
         if quarter < _LEAST_STEPS // 4:
             return None
-        losses = torch.stack(self._distortions).float()
-        first, last = float(losses[:quarter].mean()), float(losses[-quarter:].mean())
-        noise = float(losses.std()) / quarter**0.5
-        if first - last > max(_IMPROVEMENT * first, noise):
+        errors = torch.stack(self._errors).float()
+        first, last = float(errors[:quarter].mean()), float(errors[-quarter:].mean())
+        if first - last > _IMPROVEMENT * first:
             return None
         return (
-            f"the error stands still ({first:.4g}, then {last:.4g}): try another "
-            "optimiser.learning_rate, ten times lower and three times higher"
+            f"the error stands still ({100 * first:.0f} % of copying's, then {100 * last:.0f} %): "
+            "try another optimiser.learning_rate, ten times lower and three times higher"
         )
 
     def _dead_latent(self) -> str | None:
         if len(self._rates) < _LEAST_STEPS // 4:
             return None
-        rate = float(torch.stack(self._rates[-_LEAST_STEPS:]).float().mean())
+        rate = float(torch.stack(self._rates[-_LEAST_STEPS // 4 :]).float().mean())
         if rate >= _DEAD_NATS:
             return None
         return (
             f"the latent is not used (rate {rate:.3f} nats per frame), so all samples of a clip "
             "will be the same: try a lower objective.beta"
         )
+
+
+def copying_error(frames: Tensor, n_past: int) -> Tensor:
+    """Return the squared error per frame of copying the last context frame of clips.
+
+    Args:
+        frames: uint8 [B, T, C, H, W].
+        n_past: context frames.
+    """
+    pictures = to_float(frames)
+    change = pictures[:, n_past:] - pictures[:, n_past - 1 : n_past]
+    return change.square().flatten(2).sum(2).mean()
 
 
 def _copies(predicted: Tensor, last: Tensor, truth: Tensor) -> str | None:

@@ -27,7 +27,7 @@ from ..runtime.memory import keep_freed_memory
 from ..runtime.progress import progress
 from .config import Config
 from .fabric import describe_computing, make_fabric
-from .health import SHOWN_CLIPS, HealthCheck, futures_of
+from .health import SHOWN_CLIPS, HealthCheck, copying_error, futures_of
 from .log import Log
 from .plan import TrainingPlan, TrainingResult, TrainingSummary
 from .state import TrainingState, restore_state, save_state
@@ -118,7 +118,7 @@ class _Trainer:
     def _after_step(self, last: int, signal: int) -> None:
         """Validate and save where it is due, and stop if a signal asks for it."""
         loop, done = self.config.training, self.state.step
-        if done in self.health.marks and self.fabric.is_global_zero:
+        if done == self.health.due and self.fabric.is_global_zero:
             self._check_health()
         if done % loop.validate_every == 0 or done == loop.steps:
             self._validate()
@@ -149,7 +149,6 @@ class _Trainer:
         losses = self._backward(step, forced)
         self._update(losses.loss)
         self.state.step += 1
-        self.health.observe(self.state.step, losses.distortion, losses.rate_nats)
         if self.state.step % config.training.log_every == 0 or self.state.step == 1:
             return self._report(losses, learning_rate, len(forced))
         return ""
@@ -167,7 +166,9 @@ class _Trainer:
             with self.fabric.no_backward_sync(self.wrapped.model, enabled=more):
                 part = self.wrapped.model(frames, conditions, seeds, beta, forced, pushforward)
                 self.fabric.backward(part.loss / accumulate)
-            parts.append(Elbo(*(value.detach() for value in part)))
+            losses = Elbo(*(value.detach() for value in part))
+            self._observe(losses, frames)
+            parts.append(losses)
         return Elbo(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
 
     def _batch(self, step: int) -> Iterator[tuple[Batch, list[int]]]:
@@ -241,6 +242,10 @@ class _Trainer:
             f"distortion {distortion:.1f}  rate {rate:.2f} nats  beta {beta:.1e}  "
             f"teacher forcing {ratio:.2f}"
         )
+
+    def _observe(self, losses: Elbo, frames: Tensor) -> None:
+        copied = copying_error(frames, self.config.clip.n_past).clamp_min(1e-6)
+        self.health.observe(self.state.step, losses.distortion / copied, losses.rate_nats)
 
     def _check_health(self) -> None:
         """Say early what is wrong with the run, in the terminal and in its log."""
