@@ -88,3 +88,8 @@ def with_camera(
     reason = "--camera" if chosen else "its name" if others else "the only one in colour"
     beside = f" (there are also {others})" if others else ""
     return found.decided("camera", camera, reason + beside, "" if chosen else "--camera")
+
+
+def with_choice(found: Findings, subject: str, value: object, reason: str, option: str) -> Findings:
+    """Add a decision that `option` makes, unless it was made by that already."""
+    return found.decided(subject, value, reason, "" if reason == option else option)

@@ -24,7 +24,7 @@ from ..sources.options import ChannelOrder, SourceOptions
 from ..sources.pixels import is_depth
 from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
 from . import _hdf5
-from ._array_pictures import ArrayPictures, reordered, sampled, with_camera
+from ._array_pictures import ArrayPictures, reordered, sampled, with_camera, with_choice
 from ._coded_pictures import CodedPictures
 
 Array = NDArray[Any]
@@ -66,14 +66,15 @@ def open_recordings(path: Path, options: SourceOptions) -> Aloha:
         found = with_camera(Findings().reads(files), camera, _in_colour(cameras), options.camera)
         found, widths = _columns(found, root, keys, (*commands, *observed))
         simulated = bool(root.attrs.get("sim", False))
-    found = found.decided("lag", _lag(options), "ACT's habit: a picture, then its action", "--lag")
+    why = "--lag" if options.lag is not None else "ACT's habit: a picture, then its action"
+    found = with_choice(found, "lag", _lag(options), why, "--lag")
     for name in cameras:
         if name != camera and is_depth(name):
             found = found.leaves_out(name, "its pixels are distances", f"--camera {name}")
     samples = _samples(files, camera, options)
     where = f"{path}: {camera}"
     pictures, order, why = _pictures(samples, where, simulated, options)
-    found = pictures.add_to(found).decided("channel order", order, why, "--channel-order")
+    found = with_choice(pictures.add_to(found), "channel order", order, why, "--channel-order")
     return Aloha(path, tuple(files), camera, keys, widths, pictures, order, options, found)
 
 

@@ -18,7 +18,7 @@ from ..sources.findings import AmbiguousSource, Findings
 from ..sources.options import Flip, SourceOptions
 from ..sources.recording import Source
 from . import _hdf5
-from ._array_pictures import sampled
+from ._array_pictures import sampled, with_choice
 from ._demonstration_folders import open_folder
 from ._demonstrations import Convention, demos_of
 
@@ -53,10 +53,10 @@ def _convention(root: Any, file: Path, options: SourceOptions) -> Convention:
     flip, why_flip = _flip(root, file, options)
     lag, why_lag = _lag(root, file, options)
     order = options.channel_order or "rgb"
-    found = Findings().decided("orientation", f"flip {flip}", why_flip, "--flip")
-    found = found.decided("lag", lag, why_lag, "--lag")
+    found = with_choice(Findings(), "orientation", f"flip {flip}", why_flip, "--flip")
+    found = with_choice(found, "lag", lag, why_lag, "--lag")
     why_order = "--channel-order" if options.channel_order else "robosuite's own colours"
-    found = found.decided("channel order", order, why_order, "--channel-order")
+    found = with_choice(found, "channel order", order, why_order, "--channel-order")
     instruction = _instruction(root)
     facts = {"language_instruction": instruction} if instruction else {}
     return Convention(_STATES, flip, order, lag, found, facts)

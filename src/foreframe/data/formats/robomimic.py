@@ -15,6 +15,7 @@ from ..sources.findings import Findings
 from ..sources.options import SourceOptions
 from ..sources.recording import Source
 from . import _hdf5, libero
+from ._array_pictures import with_choice
 from ._demonstration_folders import open_folder
 from ._demonstrations import Convention, demos_of
 
@@ -47,7 +48,7 @@ def _convention(root: Any, file: Path, options: SourceOptions) -> Convention:
         ("lag", lag, options.lag, "--lag"),
     ):
         reason = option if chosen is not None else "robomimic's habit"
-        found = found.decided(subject, value, reason, "" if chosen is not None else option)
+        found = with_choice(found, subject, value, reason, option)
     environment = _hdf5.attribute(root["data"], "env_args")
     if not environment:
         found = found.remark(f"{file.name} does not say its environment (env_args)")

@@ -22,7 +22,7 @@ from ..sources.findings import Findings
 from ..sources.options import ChannelOrder, SourceOptions
 from ..sources.recording import Column, Recording, one_a_frame, side_by_side
 from . import _hdf5
-from ._array_pictures import reordered, with_camera
+from ._array_pictures import reordered, with_camera, with_choice
 from ._videos import decoded
 
 Array = NDArray[Any]
@@ -64,7 +64,7 @@ def open_recordings(path: Path, options: SourceOptions) -> RoboNet:
             found = found.takes(key, role, array.dtype, array.shape[1])
         widths = {key: int(array.shape[1]) for key, array in columns.items()}
         order, why = _order(root, camera, options)
-        found = found.decided("channel order", order, why, "--channel-order")
+        found = with_choice(found, "channel order", order, why, "--channel-order")
         found = found.decided("lag", 1, "n - 1 actions for n frames", "--lag")
         found = _left_out(found, root, {*widths, *(f"env/{name}_video" for name in cameras)})
     return RoboNet(path, tuple(files), camera, order, widths, options, found)

@@ -25,7 +25,7 @@ from ..sources.folders import is_leftover, natural_key
 from ..sources.options import SourceOptions
 from ..sources.pixels import is_depth
 from ..sources.recording import Column, Recording, Role, Source, one_a_frame, side_by_side
-from ._array_pictures import ArrayPictures, sampled, with_camera
+from ._array_pictures import ArrayPictures, sampled, with_camera, with_choice
 from ._joined import Joined
 from ._zarr_buffers import ENDS, Buffer, buffers_in
 from ._zarr_chunks import check_chunks
@@ -93,7 +93,8 @@ def _opened(buffer: Buffer, options: SourceOptions) -> Replay:
         if key
     }
     lag, why = _lag(keys["action"], options)
-    found = with_camera(found.decided("lag", lag, why, "--lag"), camera, in_colour, options.camera)
+    found = with_choice(found, "lag", lag, why, "--lag")
+    found = with_camera(found, camera, in_colour, options.camera)
     found = _columns(decided[camera].add_to(found), keys, numbers, arrays, camera)
     found = found.reads(buffer.files())
     widths = {name: int(np.prod(shapes[name][1:], dtype=int)) for name in numbers}
