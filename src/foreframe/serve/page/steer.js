@@ -1,44 +1,53 @@
-// Steering by numbers: a pad and the arrow keys for two columns, a key for some, a slider for each.
+// Steering by numbers: two hands of keys, pads or sticks for two columns each, and a slider for every column.
 
 const $ = (id) => document.getElementById(id);
 
-export class Steer {
-  constructor(simulator, changed) {
-    Object.assign(this, { columns: simulator.columns, steering: simulator.steering, changed });
-    this.rest = this.columns.map((c) => (c.low <= 0 && c.high >= 0 ? 0 : c.mean));
-    this.set = [...this.rest];           // the values of the sliders
-    this.pushed = new Set();             // the keys that are down
-    this.lean = [0, 0];                  // the pad's position, right and down, -1 to 1
-    this.begin(0, null);
-    this.draw();
+const KEYS = [
+  { left: "ArrowLeft", right: "ArrowRight", up: "ArrowUp", down: "ArrowDown", caps: ["←", "→", "↑", "↓"] },
+  { left: "a", right: "d", up: "w", down: "s", caps: ["A", "D", "W", "S"] },
+];
+
+function made(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+const clamp = (value, { low, high }) => Math.min(Math.max(value, low), high);
+const shown = (value, { low, high }) => `${value < 0 ? "−" : ""}${Math.abs(value).toFixed(high - low < 1 ? 3 : 2)}`;
+const signed = (value, column) => `${value < 0 ? "" : "+"}${shown(value, column)}`;
+
+/** Two columns, and the keys, the pad and the stick that steer them. */
+class Hand {
+  constructor(keys, axes, columns, changed) {
+    Object.assign(this, { keys, columns, changed, lean: [0, 0], stick: [0, 0] });
+    this.knob = made("i");
+    this.pad = made("div", { className: "pad", tabIndex: 0 }, this.knob);
+    this.pad.setAttribute("role", "application");
+    this.pad.setAttribute("aria-label", `Steering pad: drag, or use ${keys.caps.join(" ")}`);
+    this.axes = axes.map((axis) => this.choices(axis));
+    this.says = axes.map(() => made("output"));
+    const captions = [[0, 1], [2, 3]].map(([a, b], n) =>
+      made("label", {}, made("kbd", { textContent: keys.caps[a] }), made("kbd", { textContent: keys.caps[b] }), this.axes[n], this.says[n]));
+    this.element = made("div", { className: "hand" }, this.pad, ...captions);
+    this.listen();
   }
 
-  draw() {
-    const names = this.columns.map((c) => c.name), { right, down } = this.steering;
-    const choices = (first, sign) => ["", ...names.flatMap((n) => [`+${n}`, `-${n}`])].map((value) => {
-      const option = new Option(value ? `${value[0] === "+" ? "" : "−"}${value.slice(1)}` : "nothing", value);
-      option.selected = value === (first ? `${sign}${first}` : "");
-      return option;
-    });
-    $("across").replaceChildren(...choices(right ?? names[0], "+"));
-    $("along").replaceChildren(...choices(down ?? names[1], down ? "+" : "-"));
-    $("columns").replaceChildren(...this.columns.map((c, i) => {
-      const label = document.createElement("label"), name = document.createElement("span"), says = document.createElement("output");
-      const slider = Object.assign(document.createElement("input"), { type: "range", min: c.low, max: c.high, step: (c.high - c.low) / 200 || 1, value: this.rest[i] });
-      slider.setAttribute("aria-label", c.name);
-      const key = Object.entries(this.steering.keys ?? {}).find(([, column]) => column === c.name)?.[0];
-      name.textContent = key ? `${c.name} (${key.toUpperCase()})` : c.name;
-      name.title = c.name;
-      slider.oninput = () => { this.set[i] = Number(slider.value); this.changed(); };
-      slider.ondblclick = () => { slider.value = this.rest[i]; slider.oninput(); };
-      Object.assign(c, { slider, says });
-      label.append(name, slider, says);
-      return label;
-    }));
-    const pad = $("pad");
+  /** A list of the columns that move, in both directions. */
+  choices(axis) {
+    const moving = this.columns.filter((c) => c.low < c.high).flatMap((c) => [[c.name, 1], [c.name, -1]]);
+    const select = made("select", { title: "the column that these keys steer" }, new Option("nothing", ""));
+    select.append(...moving.map(([name, sign]) => new Option(sign > 0 ? name : `−${name}`, `${sign > 0 ? "+" : "-"}${name}`)));
+    select.value = axis ? `${axis.sign > 0 ? "+" : "-"}${axis.column}` : "";
+    select.setAttribute("aria-label", "column");
+    return select;
+  }
+
+  listen() {
+    const { pad } = this;
     const lean = (event) => {
       const box = pad.getBoundingClientRect();
-      let x = (event.clientX - box.left) / box.width * 2 - 1, y = (event.clientY - box.top) / box.height * 2 - 1;
+      const x = (event.clientX - box.left) / box.width * 2 - 1, y = (event.clientY - box.top) / box.height * 2 - 1;
       const far = Math.max(1, Math.hypot(x, y));
       this.lean = [x / far, y / far];
       this.changed();
@@ -46,55 +55,171 @@ export class Steer {
     pad.onpointerdown = (event) => { pad.setPointerCapture(event.pointerId); lean(event); };
     pad.onpointermove = (event) => { if (pad.hasPointerCapture(event.pointerId)) lean(event); };
     pad.onpointerup = pad.onpointercancel = () => { this.lean = [0, 0]; };
+  }
+
+  letGo() { this.lean = [0, 0]; this.stick = [0, 0]; }
+
+  /** How far [right, down] it is pushed, each in [-1, 1]. */
+  pushed(keys, strength) {
+    const has = (name) => (keys.has(this.keys[name]) ? 1 : 0);
+    const held = [has("right") - has("left"), has("down") - has("up")];
+    return held.map((value, n) => this.lean[n] || this.stick[n] || value * strength);
+  }
+
+  /** The pushed columns: [column, share of the way to its end, in its own direction]. */
+  shares(keys, strength) {
+    return this.pushed(keys, strength).flatMap((towards, n) => {
+      const [sign, name] = [this.axes[n].value[0], this.axes[n].value.slice(1)];
+      const column = this.columns.find((c) => c.name === name);
+      return column && towards ? [[column, sign === "-" ? -towards : towards]] : [];
+    });
+  }
+
+  /** Show where the values stand, and what the keys do. */
+  say(values, keys, strength) {
+    const pushed = this.pushed(keys, strength);
+    const [x, y] = this.axes.map((select, n) => {
+      const i = this.columns.findIndex((c) => c.name === select.value.slice(1));
+      this.says[n].textContent = i < 0 ? "" : this.columns[i].pushes(strength, select.value[0] === "-" ? -1 : 1, this.keys.caps.slice(2 * n));
+      if (i < 0) return 0;
+      return pushed[n] || this.columns[i].share(values[i]) * (select.value[0] === "-" ? -1 : 1);
+    });
+    this.knob.style.transform = `translate(${x * 180}%, ${y * 180}%)`;
+  }
+}
+
+/** A number that is steered. A position moves by `step` and stays; a command springs back to its slider. */
+class Column {
+  constructor(given, key) {
+    Object.assign(this, given);
+    this.set = this.rest = clamp(this.mean, this);
+    this.slider = made("input", { type: "range", min: this.low, max: this.high, step: (this.high - this.low) / 200 || 1, disabled: this.low >= this.high });
+    this.slider.setAttribute("aria-label", this.name);
+    this.says = made("output");
+    const name = made("span", { textContent: this.name, title: this.name });
+    if (key) name.append(" ", made("kbd", { textContent: key.toUpperCase() }));
+    this.element = made("label", {}, name, this.slider, this.says);
+  }
+
+  /** The value when it is pushed by a share of the way. */
+  at(share) {
+    if (this.step) return clamp(this.set + share * this.step, this);
+    return this.set + share * (share > 0 ? this.high - this.set : this.set - this.low);
+  }
+
+  /** Where a value stands between the ends, seen from the start picture: -1 to 1. */
+  share(value) {
+    const room = value > this.rest ? this.high - this.rest : this.rest - this.low;
+    return room ? (value - this.rest) / room : 0;
+  }
+
+  /** What two keys do to it, in its unit. */
+  pushes(strength, sign, [one, other]) {
+    const unit = this.unit ? ` ${this.unit}` : "";
+    const [less, more] = [-sign, sign].map((way) => (this.step ? signed(way * strength * this.step, this) : shown(this.at(way * strength), this)));
+    return `${one} ${less}  ${other} ${more}${unit}${this.step ? " per frame" : ""}`;
+  }
+
+  say(value) {
+    const text = `${shown(value, this)}${this.unit ? ` ${this.unit}` : ""}`;
+    if (this.says.textContent === text) return;
+    this.says.textContent = text;
+    if (!this.slider.matches(":active")) this.slider.value = value;
+  }
+}
+
+export class Steer {
+  constructor(simulator, changed) {
+    Object.assign(this, { steering: simulator.steering, changed, pushed: new Set(), done: [], first: 0 });
+    const keys = Object.entries(this.steering.keys ?? {});
+    this.columns = simulator.columns.map((c) => new Column(c, keys.find(([, name]) => name === c.name)?.[0]));
+    this.hands = simulator.hands.map((hand, n) => new Hand(KEYS[n], [hand.across, hand.along], this.columns, changed));
+    for (const column of this.columns) {
+      column.slider.oninput = () => { column.set = Number(column.slider.value); changed(); };
+      column.slider.ondblclick = () => { column.set = column.rest; changed(); };
+    }
+    $("hands").replaceChildren(...this.hands.map((hand) => hand.element));
+    $("columns").replaceChildren(...this.columns.map((column) => column.element));
     this.say();
+  }
+
+  /** The keys that steer, and what each does. */
+  get help() {
+    return [
+      ...this.hands.map((hand) => [hand.keys.caps.join(" "), hand.axes.map((axis) => axis.value.slice(1)).filter(Boolean).join(", ")]),
+      ...Object.entries(this.steering.keys ?? {}).map(([key, column]) => [key.toUpperCase(), column]),
+    ];
   }
 
   /** Note that a key went down or up; return whether it steers. */
   key(name, down) {
-    if (!/^Arrow/.test(name) && !(name.toLowerCase() in (this.steering.keys ?? {}))) return false;
-    down ? this.pushed.add(name) : this.pushed.delete(name);
+    const key = name.length === 1 ? name.toLowerCase() : name;
+    const steers = this.hands.some(({ keys }) => [keys.left, keys.right, keys.up, keys.down].includes(key)) || key in (this.steering.keys ?? {});
+    if (!steers) return false;
+    down ? this.pushed.add(key) : this.pushed.delete(key);
     if (down) this.changed();
     return true;
   }
 
-  get busy() { return this.pushed.size > 0 || this.lean.some(Boolean); }
+  /** Take the positions of a gamepad's sticks, one per hand. */
+  sticks(positions) {
+    this.hands.forEach((hand, n) => { hand.stick = positions?.[n] ?? [0, 0]; });
+  }
 
-  letGo() { this.pushed.clear(); this.lean = [0, 0]; }
+  get busy() { return this.pushed.size > 0 || this.hands.some(({ lean, stick }) => [...lean, ...stick].some(Boolean)); }
 
-  /** Begin before frame `first`; `recorded` is the recording's command for it, which may be held over from the frame before. */
-  begin(first, recorded) { this.first = Math.max(0, first - 1); this.done = []; this.recorded = recorded; }
+  letGo() { this.pushed.clear(); this.hands.forEach((hand) => hand.letGo()); }
 
-  back(steps) { this.done.length = Math.max(0, this.done.length - steps); }
+  /** Begin before frame `first`: every column stands where the recording's last action left it, or stands still. */
+  begin(first, recorded) {
+    Object.assign(this, { first: Math.max(0, first - 1), done: [], held: recorded[first] });
+    const last = recorded[first - 1], { still } = this.steering;
+    this.columns.forEach((column, i) => {
+      const rest = still !== undefined && still === clamp(still, column) ? still : last?.[i] ?? column.mean;
+      column.set = column.rest = clamp(rest, column);
+    });
+    this.say();
+  }
+
+  /** Go on from what a replay did: positions stay where it left them. */
+  takeOver(values) {
+    this.columns.forEach((column, i) => { if (column.step && values) column.set = clamp(values[i], column); });
+  }
+
+  back(steps) {
+    this.done.length = Math.max(0, this.done.length - steps);
+    const values = this.done.at(-1);
+    this.columns.forEach((column, i) => { if (column.step) column.set = values?.[i] ?? column.rest; });
+  }
+
+  /** Note what a replay did. */
+  replayed(values) { this.done.push(values); }
 
   /** Return the next command. It is held for as many frames as commands of the data are. */
   action() {
     const anew = (this.first + this.done.length) % (this.steering.held_frames ?? 1) === 0;
-    this.done.push(anew ? this.now() : this.done.at(-1) ?? this.recorded ?? this.now());
-    return this.done.at(-1);
+    const values = anew ? this.now() : this.done.at(-1) ?? this.held ?? this.now();
+    this.columns.forEach((column, i) => { if (column.step) column.set = values[i]; });
+    this.done.push(values);
+    return values;
   }
 
+  get strength() { return Number($("strength").value); }
+
   now() {
-    const values = [...this.set], strength = Number($("strength").value), has = (k) => (this.pushed.has(k) ? 1 : 0);
-    const right = this.lean[0] || (has("ArrowRight") - has("ArrowLeft")) * strength;
-    const down = this.lean[1] || (has("ArrowDown") - has("ArrowUp")) * strength;
-    for (const [how, towards] of [[$("across").value, right], [$("along").value, down]]) {
-      const i = this.columns.findIndex((c) => c.name === how.slice(1));
-      if (i < 0 || !towards) continue;
-      const share = how[0] === "+" ? towards : -towards, c = this.columns[i];
-      values[i] = this.rest[i] + share * (share > 0 ? c.high - this.rest[i] : this.rest[i] - c.low);
-    }
+    const values = this.columns.map((column) => column.set);
+    for (const hand of this.hands)
+      for (const [column, share] of hand.shares(this.pushed, this.strength)) values[this.columns.indexOf(column)] = column.at(share);
     for (const [key, name] of Object.entries(this.steering.keys ?? {})) {
       const i = this.columns.findIndex((c) => c.name === name);
-      if (i >= 0 && (this.pushed.has(key) || this.pushed.has(key.toUpperCase()))) values[i] = this.columns[i].high;
+      if (i >= 0 && this.pushed.has(key)) values[i] = this.columns[i].high;
     }
     return values;
   }
 
-  /** Show the current values. */
-  say() {
-    const values = this.now(), strength = Number($("strength").value), has = (k) => (this.pushed.has(k) ? 1 : 0);
-    this.columns.forEach((c, i) => { c.says.textContent = values[i].toFixed(Math.abs(c.high - c.low) < 1 ? 3 : 2); });
-    const x = this.lean[0] || (has("ArrowRight") - has("ArrowLeft")) * strength, y = this.lean[1] || (has("ArrowDown") - has("ArrowUp")) * strength;
-    $("pad").firstElementChild.style.transform = `translate(${x * 220}%, ${y * 220}%)`;
+  /** Show the current values, or those that a replay does. */
+  say(values = this.now()) {
+    this.columns.forEach((column, i) => column.say(values[i]));
+    this.hands.forEach((hand) => hand.say(values, this.pushed, this.strength));
   }
 }
