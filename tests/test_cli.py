@@ -166,11 +166,17 @@ def test_arguments_from_a_yaml(store: ClipStore, tmp_path: Path, run: Path) -> N
         (["eval", "x", "--data"], "--data has no value"),
         (["eval", "x", "--data", "y", "--samples", "many"], "eval:.*samples"),
         (["eval", "x"], "eval:.*data"),
-        (["train", "push-tiny", "--data", "x", "--out", "y", "--training.steps"], "--training.steps has no value"),
+        (
+            ["train", "push-tiny", "--data", "x", "--out", "y", "--training.steps"],
+            "--training.steps has no value",
+        ),
         (["data", "import", "nowhere", "out"], "nowhere does not exist"),
         (["data", "make", "pusch", "out"], "unknown world 'pusch'; did you mean push"),
         (["sample", "x", "--data", "y", "--samples", "0"], "--samples is 0; expected at least 1"),
-        (["train", "push-tiny", "--data", "x", "--out", "y", "--devices", "0"], "--devices is 0; expected at least 1"),
+        (
+            ["train", "push-tiny", "--data", "x", "--out", "y", "--devices", "0"],
+            "--devices is 0; expected at least 1",
+        ),
         (["report", "nowhere"], "nowhere is not a run"),
     ],
 )  # fmt: skip
@@ -239,7 +245,10 @@ def test_the_help_of_train_documents_every_field(capsys: pytest.CaptureFixture[s
     [
         (["--save-every", "5"], {"training.save_every": 5}),
         (["--precision=32-true"], {"training.precision": "32-true"}),
-        (["--compile", "--layout", "contiguous"], {"training.compile": True, "training.layout": "contiguous"}),
+        (
+            ["--compile", "--layout", "contiguous"],
+            {"training.compile": True, "training.layout": "contiguous"},
+        ),
         (["--compile", "false"], {"training.compile": False}),
         (["--conditions", "action,state"], {"clip.conditions": ["action", "state"]}),
         (["--conditions", "action", "state"], {"clip.conditions": ["action", "state"]}),

@@ -33,7 +33,8 @@ def made(store: Any, given: Arguments) -> None:
         "wrote" if store.written_now else "was there already, and is still what the source holds:"
     )
     print(
-        f"{what} {store.path}: {len(store.episodes)} episodes ({counts}), {frames} frames of {height}x{width}"
+        f"{what} {store.path}: {len(store.episodes)} episodes ({counts}), "
+        f"{frames} frames of {height}x{width}"
     )
     notes = store.manifest["notes"]
     for line in _found(store.source, notes):
@@ -61,7 +62,8 @@ def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
         lines.insert(0, f"files of the source: {source['files']['count']}")
     if source.get("size"):
         lines.append(
-            f"pictures brought to {source['size'][0]}x{source['size'][1]} by area average, other aspects: {source['fit']}"
+            f"pictures brought to {source['size'][0]}x{source['size'][1]} by area average, "
+            f"other aspects: {source['fit']}"
         )
     return [*lines, *(f"NOTE: {warning}" for warning in notes.get("warnings", ()))]
 
@@ -72,8 +74,9 @@ def _size_warning(height: int, width: int) -> list[str]:
     if times < _LARGE:
         return []
     return [
-        f"pictures of {height}x{width} have {times:.0f} times the pixels of 64x64: a step takes about so many times as long and "
-        "as much memory; import with --size 64 64, or look at `foreframe train ... --dry-run` first"
+        f"pictures of {height}x{width} have {times:.0f} times the pixels of 64x64: a step takes "
+        "about that many times as long and as much memory; import with --size 64 64, "
+        "or look at `foreframe train ... --dry-run` first"
     ]
 
 
@@ -111,7 +114,8 @@ def validated(found: dict[str, Any], given: Arguments) -> None:
             f"{found['store']} is damaged in {len(found['damaged'])} places; make it again"
         )
     print(
-        f"{found['store']}: {found['episodes']} episodes, {found['bytes'] / 1e6:.1f} MB, all as they were written"
+        f"{found['store']}: {found['episodes']} episodes, {found['bytes'] / 1e6:.1f} MB, "
+        "all as they were written"
     )
 
 
@@ -139,7 +143,8 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     for name, share in found["change_explained"].items():
         if share is not None:
             print(
-                f"  explained  {name} tells how much the picture changes with a correlation of {share:.2f}"
+                f"  explained  {name} tells how much the picture changes "
+                f"with a correlation of {share:.2f}"
             )
     _audit(found["notes"])
     for warning in _warnings(found):
@@ -171,7 +176,8 @@ def _warnings(found: dict[str, Any]) -> list[str]:
         )
     if found["repeated_frames"] > _MANY:
         warnings.append(
-            f"{found['repeated_frames']:.0%} of the pictures repeat the one before: import with a --stride?"
+            f"{found['repeated_frames']:.0%} of the pictures repeat the one before: "
+            "import with a --stride?"
         )
     for group in found["duplicates"]:
         across = len({name.split("/")[0] for name in group}) > 1
@@ -184,16 +190,19 @@ def _warnings(found: dict[str, Any]) -> list[str]:
             warnings.append(f"columns of {name} are the same in every row: {', '.join(group)}")
         for label, turn in condition.get("wrapping", {}).items():
             warnings.append(
-                f"{label} of {name} jumps by a turn ({turn:g}): an angle that wraps; --actions-as deltas goes round"
+                f"{label} of {name} jumps by a turn ({turn:g}): an angle that wraps; "
+                "--actions-as deltas goes round"
             )
         for quaternion in condition.get("flipping", ()):
             warnings.append(
-                f"{quaternion[0]} ... {quaternion[-1]} of {name} change their sign while the turn stays: quaternions"
+                f"{quaternion[0]} ... {quaternion[-1]} of {name} change their sign "
+                "while the turn stays: quaternions"
             )
         ids = condition.get("class_ids") if "path" in found["source"] else ()
         if ids:  # a world knows its own columns
             warnings.append(
-                f"{', '.join(ids)} of {name} look like class ids: import with --one-hot {' '.join(ids)}?"
+                f"{', '.join(ids)} of {name} look like class ids: "
+                f"import with --one-hot {' '.join(ids)}?"
             )
     for why in found["notes"].get("skipped", ())[:3]:
         warnings.append(f"left out: {why}")

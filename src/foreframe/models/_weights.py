@@ -100,15 +100,16 @@ def describe(folder: str | Path) -> dict[str, Any]:
     if not file.is_file():
         what = "does not exist" if not folder.exists() else f"has no {WEIGHTS}"
         raise InputError(
-            f"{folder} is not a run with a model: it {what}; expected a folder that `foreframe train` wrote with --out, "
-            "validated at least once"
+            f"{folder} is not a run with a model: it {what}; "
+            "expected a folder that `foreframe train` wrote with --out, validated at least once"
         )
     try:
         with safe_open(file, "pt") as opened:
             found = json.loads((opened.metadata() or {}).get(_IN_WEIGHTS, "null"))
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
-            f"{file} cannot be read ({error}); expected whole safetensors: train again or restore it"
+            f"{file} cannot be read ({error}); expected whole safetensors: "
+            "train again or restore it"
         ) from None
     return check_digest(found, str(file), "a foreframe model", _SCHEMA)
 
@@ -134,7 +135,8 @@ def load(folder: str | Path) -> Model:
         raise
     except (SafetensorError, OSError) as error:
         raise InputError(
-            f"{file} cannot be read ({error}); expected whole safetensors: train again or restore it"
+            f"{file} cannot be read ({error}); expected whole safetensors: "
+            "train again or restore it"
         ) from None
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise InputError(
@@ -143,7 +145,8 @@ def load(folder: str | Path) -> Model:
     check_fits(shape, weights, str(file))
     if _digest_of(weights) != described.get("tensors"):
         raise InputError(
-            f"{file} is not what was written (the digest of its tensors differs): train again or restore it"
+            f"{file} is not what was written (the digest of its tensors differs): "
+            "train again or restore it"
         )
     model = build(described["model"], spec, options)
     model.load_state_dict(weights)

@@ -170,7 +170,7 @@ class Stage(nn.ModuleList):
 
 
 class Encoder(nn.Module):
-    """VGG-like: stages of 2, 2, 3, 3 layers with pooling between, then a convolution over the rest."""
+    """Stages of 2, 2, 3, 3 layers like VGG's, pooling between, then a convolution over the rest."""
 
     def __init__(
         self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]

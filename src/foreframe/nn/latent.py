@@ -32,5 +32,5 @@ class Latent(NamedTuple):
 
 
 def draw(prior: Gaussian, posterior: Gaussian | None, noise: Tensor) -> Latent:
-    """Draw from the posterior if there is one, else from the prior, with `noise` ~ N(0, I) [B, *Z]."""
+    """Draw from the posterior if there is one, else from the prior; `noise` ~ N(0, I) [B, *Z]."""
     return Latent((prior if posterior is None else posterior).sample(noise), posterior, prior)

@@ -66,7 +66,8 @@ async def _encoded(track: Track, suffix: str, frames_per_second: float) -> bytes
             found, error = await process.communicate(content.getvalue())
     except TimeoutError:
         raise InputError(
-            f"writing {suffix} took more than {_MOST_S:.0f} s; reset sooner, or save the drive as a clip"
+            f"writing {suffix} took more than {_MOST_S:.0f} s; "
+            "reset sooner, or save the drive as a clip"
         ) from None
     finally:
         if process.returncode is None:

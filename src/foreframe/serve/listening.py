@@ -272,7 +272,8 @@ def listen(host: str, port: int) -> socket.socket:
             undo.pop_all()  # it listens: the caller closes it
     except OSError as error:
         raise InputError(
-            f"cannot listen at {host}:{port} ({error.strerror}); choose another --port, or --port 0 for any that is free"
+            f"cannot listen at {host}:{port} ({error.strerror}); "
+            "choose another --port, or --port 0 for any that is free"
         ) from None
     return listening
 

@@ -66,7 +66,8 @@ def play(
         for simulator in simulators:
             how = ", compiled" if simulator.compiled else ""
             print(
-                f"{simulator.name}: {simulator.act_ms:.1f} ms an act in {simulator.precision}{how}, {simulator.device}"
+                f"{simulator.name}: {simulator.act_ms:.1f} ms per act "
+                f"in {simulator.precision}{how}, {simulator.device}"
             )
         print(f"drive at {address}   (Ctrl-C ends)", flush=True)
         if not no_browser:

@@ -128,7 +128,8 @@ class ServerState:
         suffix = request.path_params["suffix"]
         if suffix not in _MIME:
             raise InputError(
-                f"a drive cannot be written as .{str(suffix)[:20]}; expected one of {', '.join(_MIME)}"
+                f"a drive cannot be written as .{str(suffix)[:20]}; "
+                f"expected one of {', '.join(_MIME)}"
             )
         if connection.encodes:
             raise InputError("an animation of this drive is being written already; wait for it")

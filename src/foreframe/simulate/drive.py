@@ -128,7 +128,7 @@ class Drive:
             self.pictures[-1] = to_uint8(self.session.frames[0, 0]).cpu()
 
     def _fresh(self, samples: int) -> Noise:
-        """Return noise that was not drawn yet, from the seed of the drive and the number of calls."""
+        """Return new noise, from the seed of the drive and the number of calls."""
         self._reseeded += 1
         old = self.session.noise
         seed = int(

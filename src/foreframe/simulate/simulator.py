@@ -142,7 +142,8 @@ class Simulator:
         expected = len(self.steering.get("joints", ()))
         if not expected or joints.shape != (expected, 2) or not np.isfinite(joints).all():
             raise InputError(
-                f"got joints of shape {list(joints.shape)}; {self.name} expects {[expected, 2]} finite numbers"
+                f"got joints of shape {list(joints.shape)}; "
+                f"{self.name} expects {[expected, 2]} finite numbers"
             )
         _, height, width = self.spec.condition
         drawn = self._world.label(joints.clip(-width, 2 * width), height, width)  # type: ignore[union-attr]
@@ -252,8 +253,9 @@ class Simulator:
             and any(c.role != "state" for c in self.columns.values())
         ):
             raise InputError(
-                f"{run} is conditioned on states and has no head that predicts them (it was trained by an older version, or "
-                "never to its end): the same `foreframe train` command again fits one"
+                f"{run} is conditioned on states and has no head that predicts them "
+                "(it was trained by an older version, or never to its end): "
+                "the same `foreframe train` command again fits one"
             )
         return head
 
@@ -287,7 +289,8 @@ def label_bytes(label: Tensor) -> Tensor:
     low, high = (float(bound) for bound in label.aminmax())
     if low < 0 or high > 1:
         raise InputError(
-            f"a label image has values from {low:g} to {high:g}; expected bytes, or floats in [0, 1]"
+            f"a label image has values from {low:g} to {high:g}; "
+            "expected bytes, or floats in [0, 1]"
         )
     return to_uint8(label)
 

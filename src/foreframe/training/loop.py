@@ -166,7 +166,7 @@ class _Trainer:
         return Elbo(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
 
     def _batch(self, step: int) -> Iterator[tuple[Batch, list[int]]]:
-        """Yield this process's share of the step's clips in parts, with the seeds of their noise."""
+        """Yield this process's clips of the step in parts, with the seeds of their noise."""
         loop, world, rank = self.config.training, self.fabric.world_size, self.fabric.global_rank
         numbers = self.order.batch(step, loop.batch)
         share = loop.batch // world
