@@ -235,7 +235,7 @@ MISTAKES: list[tuple[Callable[[Place], list[str]], int, str]] = [
     (a_damaged_model, 2, "is not what was written"),
     (no_permission, 1, "Permission denied"),
     (no_space, 1, "No space left on device; what was finished is kept"),
-    (too_little_memory, 1, r"too little memory; take a smaller batch \(--training.batch\)"),
+    (too_little_memory, 1, r"too little memory; use a smaller batch \(--training.batch\)"),
     (no_start_in_the_split, 2, "has no episodes in split 'test' .* choose another --split"),
     (a_clip_that_is_not_there, 2, "99999"),
     (a_verb_misspelt, 2, "unknown command 'trian'; did you mean train"),

@@ -1,4 +1,4 @@
-"""What each command prints when it is done: what it wrote, and what to type next."""
+"""Print the result of each command: what it wrote, and which command comes next."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Arguments = dict[str, Any]
 
 _LISTED_CLIPS = 20
-_MEAN, _SPAN = 10, 18  # widths of a score and its interval
-_MANY = 0.05
+_MEAN, _SPAN = 10, 18  # column widths of a score and its interval
+_MANY = 0.05  # share of black or repeated frames from which on a warning is printed
 _LARGE = 8  # times the pixels of 64x64
 _SPLITS = ("train", "validate", "test")
 
@@ -29,9 +29,7 @@ def made(store: Any, given: Arguments) -> None:
     )
     height, width, _ = store.frame_shape
     frames = sum(episode.length for episode in store.episodes)
-    what = (
-        "wrote" if store.written_now else "was there already, and is still what the source holds:"
-    )
+    what = "wrote" if store.written_now else "is there already, and still matches its source:"
     print(
         f"{what} {store.path}: {len(store.episodes)} episodes ({counts}), "
         f"{frames} frames of {height}x{width}"
@@ -41,7 +39,7 @@ def made(store: Any, given: Arguments) -> None:
         print(f"  {line}")
     _audit(notes)
     if skipped := notes.get("skipped"):
-        print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
+        print(f"  LEFT OUT {len(skipped)} damaged episodes; the first: {skipped[0]}")
     for line in _size_warning(height, width):
         print(f"  NOTE: {line}")
     _next(
@@ -53,7 +51,7 @@ def made(store: Any, given: Arguments) -> None:
 
 
 def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
-    """What the import found, in words: from the manifest, or what earlier versions kept of it."""
+    """Describe what the import found, from the manifest of this version or an earlier one."""
     from ..data.sources.findings import Findings
 
     kept = notes.get("findings")
@@ -69,7 +67,7 @@ def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
 
 
 def _size_warning(height: int, width: int) -> list[str]:
-    """What pictures of another size than the recipes have cost."""
+    """Return a line about the cost of pictures much larger than those of the recipes."""
     times = height * width / 64**2
     if times < _LARGE:
         return []
@@ -81,9 +79,7 @@ def _size_warning(height: int, width: int) -> list[str]:
 
 
 def _first_training(store: str | Path, roles: set[str], longest: int | None = None) -> str:
-    """The command that trains on a store for the first time, with a horizon that its episodes have
-    room for.
-    """
+    """Return a command that trains on a store, with a horizon that fits into its episodes."""
     recipe = "pose-dance" if "label" in roles else "push-tiny"
     command = f"foreframe train {recipe} --data {store} --out runs/first"
     if longest is None:
@@ -168,7 +164,7 @@ def _source_in_words(source: dict[str, Any]) -> str:
 
 
 def _warnings(found: dict[str, Any]) -> list[str]:
-    """Return what would spoil a training unnoticed."""
+    """Return warnings about data that would spoil training without an error."""
     warnings = []
     if found["black_frames"] > _MANY:
         warnings.append(

@@ -27,7 +27,7 @@ class Latent(NamedTuple):
     prior: Gaussian
 
     def step(self, code: Tensor) -> Step:
-        """Return the step of a model with this latent level that predicts `code` [B, *]."""
+        """Return the step of a model that predicts `code` [B, *] and has only this latent."""
         return Step(code, None if self.posterior is None else (self.posterior,), (self.prior,))
 
 

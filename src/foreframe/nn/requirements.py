@@ -1,4 +1,4 @@
-"""What a model asks of its clips and options, with errors that say what to change.
+"""Check that clips and options suit a model, with errors that say what to change.
 
 Letters: H height, W width.
 """
@@ -15,10 +15,10 @@ Choice = TypeVar("Choice")
 
 
 def halved_size(model: str, spec: ClipSpec, halvings: int) -> tuple[int, int]:
-    """Return H and W after so many halvings.
+    """Return H and W after a number of halvings.
 
     Raises:
-        InputError: H or W cannot be halved so often.
+        InputError: H or W is not a multiple of 2^halvings.
     """
     (_, height, width), factor = spec.frame, 2**halvings
     if height % factor or width % factor:
@@ -53,7 +53,7 @@ def choose(option: str, name: str, choices: Mapping[str, Choice]) -> Choice:
     """Return the choice that an option of a recipe names.
 
     Raises:
-        InputError: there is no choice of this name.
+        InputError: there is no choice with this name.
 
     >>> choose("output", "linear", {"linear": 1, "sigmoid": 2})
     1

@@ -1,4 +1,4 @@
-"""Find the class of a schedule by its kind, and the kind of a schedule."""
+"""Find the class of a kind of schedule, and the kind of a schedule."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def schedule_class(kind: str) -> type[Any]:
 
 
 def kind_of(schedule: Schedule) -> str | None:
-    """Return the kind that a schedule has in a configuration; None if it is no plug-in.
+    """Return the kind of a schedule, as a configuration names it; None if it is not a plug-in.
 
     >>> from foreframe.schedules import Constant
     >>> kind_of(Constant(1.0))

@@ -1,4 +1,4 @@
-// The page: what is there, what was chosen, and the beat that drives.
+// The page: it shows the simulators, keeps what was chosen, and acts at a steady pace.
 
 import { Dancer } from "./dancer.js";
 import { Stage } from "./stage.js";
@@ -43,9 +43,9 @@ function choose(name) {
   $("what").textContent = "Everything here is imagined by a neural network that learned from recordings: no simulator runs behind it. "
     + (steer ? "The arrow keys are the robot's actions; the network draws what the camera would see." : "The skeleton is the condition; the network draws the dancer.");
   $("states").hidden = !simulator.predicted_states.length;
-  $("states").textContent = `The model is also given ${simulator.predicted_states.join(", ")}. These cannot be known ahead, so a small linear head that was fitted with the run predicts them from your actions; nothing is taken from a recording.`;
-  $("latent").textContent = simulator.has_latent ? "z is what the conditions do not tell: each future draws its own." : "This model has no latent: all futures are the same.";
-  $("card").textContent = `${simulator.name}: ${simulator.model}, ${simulator.parameters.toLocaleString("en")} parameters, recipe ${simulator.notes.recipe}, ${simulator.notes.step} steps; ${simulator.frame.join("×")} pixels; ${simulator.act_ms} ms an act in ${simulator.precision} on this machine.`;
+  $("states").textContent = `The model is also given ${simulator.predicted_states.join(", ")}. These are not known ahead, so a small linear head that was fitted with the run predicts them from your actions; nothing is taken from a recording.`;
+  $("latent").textContent = simulator.has_latent ? "z stands for what the conditions do not determine: each future draws its own." : "This model has no latent: all futures are the same.";
+  $("card").textContent = `${simulator.name}: ${simulator.model}, ${simulator.parameters.toLocaleString("en")} parameters, recipe ${simulator.notes.recipe}, ${simulator.notes.step} steps; ${simulator.frame.join("×")} pixels; ${simulator.act_ms} ms per act in ${simulator.precision} on this machine.`;
   $("starts").replaceChildren(...simulator.starts.map((start, i) => {
     const choice = button("", () => begin(i)), image = new Image();
     image.src = address(`simulators/${encodeURIComponent(simulator.name)}/starts/${i}.png`);
@@ -76,7 +76,7 @@ function chance() {
   wire.say({ do: "chance", temperature: Number($("temperature").value), frozen: $("frozen").checked });
 }
 
-/** Something was steered: it is seen at once, also while time stands still. */
+/** Show a change of the steering at once, also while the drive is paused. */
 function nudge() {
   steer?.say();
   if (!state.running) state.once = Math.max(state.once, 1);
@@ -166,7 +166,7 @@ function help() {
   }));
 }
 
-// Whose key it is: a slider or a list that was reached with the keyboard keeps its arrows; one that was dragged gives them back.
+// A slider or a list that was reached with the keyboard keeps its arrow keys; one that was dragged gives them back.
 const keeps = (target, key) => target.tagName === "SELECT" || (["range", "radio"].includes(target.type) && /^(Arrow|Home|End|Page)/.test(key));
 addEventListener("pointerup", (event) => { if (event.target.matches?.("input")) event.target.blur(); });
 addEventListener("keydown", (event) => {

@@ -1,14 +1,14 @@
-// Talking to the server. One picture is asked for at a time: the next act goes out when the last picture has come.
+// The connection to the server. One picture is asked for at a time: the next act is sent when the last picture has arrived.
 
 const token = new URLSearchParams(location.search).get("token");
 export const address = (path) => (token ? `${path}?token=${encodeURIComponent(token)}` : path);
 
 export class Wire {
-  /** `heard` has `ready`, `picture`, `error` and `lost`. */
+  /** `heard` has the handlers `ready`, `picture`, `error` and `lost`. */
   constructor(heard) {
     this.heard = heard;
     this.seen = 0;
-    this.asked = null;   // when the act was sent whose picture is on its way
+    this.asked = null;   // when the act was sent whose picture has not arrived yet
     this.open();
   }
 
@@ -41,7 +41,7 @@ export class Wire {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
-  /** Act, unless a picture is still on its way. */
+  /** Act, unless the picture of the last act has not arrived yet. */
   act(how) {
     if (!this.free) return false;
     this.asked = performance.now();
