@@ -15,30 +15,13 @@ from torch import Tensor
 from ..clips import ClipSpec
 from ..errors import InputError, unknown
 from ..model import Model
-from ..plugins import BASELINES, MODELS
 from ..runtime.digests import check_digest, with_digest
 from ..runtime.files import atomic_write, write_json
+from ._finding import model_class
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 _SCHEMA, _IN_WEIGHTS = "foreframe.model/1", "config"
-
-
-def model_class(name: str) -> type[Model]:
-    """Return the class of a model or baseline.
-
-    Raises:
-        InputError: no model has this name; the message lists the nearest.
-    """
-    module = (BASELINES if name in BASELINES.names() else MODELS).module(name)
-    own = [
-        c
-        for _, c in inspect.getmembers(module, inspect.isclass)
-        if issubclass(c, Model) and c.__module__ == module.__name__
-    ]
-    if len(own) != 1:
-        raise TypeError(f"{module.__file__} defines {len(own)} models; expected one")
-    return own[0]
 
 
 def build(name: str, spec: ClipSpec, options: Mapping[str, Any]) -> Model:
