@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -192,3 +193,10 @@ def test_a_plug_in_of_the_wrong_kind_is_told_what_is_expected(
 )
 def test_the_page_shows_the_package_as_it_is(file: str) -> None:
     assert (PACKAGE / file).read_text().strip() in EXTENDING.read_text()
+
+
+def test_the_example_model_is_as_short_as_the_page_says() -> None:
+    promised = re.search(r"^## Add a model in (\d+) lines$", EXTENDING.read_text(), re.MULTILINE)
+    lines = (PACKAGE / "foreframe_example" / "nudge.py").read_text().splitlines()
+    assert promised is not None
+    assert len(lines) <= int(promised[1])
