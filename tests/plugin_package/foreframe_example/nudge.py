@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from foreframe.clips import ClipSpec
 from foreframe.gaussian import Gaussian
 from foreframe.model import Features, LatentFeedback, Model, Step
+from foreframe.nn.standardise import Standardise
 
 
 class Nudge(Model):
@@ -23,9 +24,8 @@ class Nudge(Model):
         super().__init__(spec)
         self.latent_shapes, pixels = ((latent,),), spec.frame[0] * 16**2
         self.enter = nn.Sequential(nn.AdaptiveAvgPool2d(16), nn.Flatten(), nn.Linear(pixels, size))
-        self.condition = nn.Linear(spec.condition[0], size)
-        self.prior = nn.Linear(2 * size, 2 * latent)
-        self.posterior = nn.Linear(3 * size, 2 * latent)
+        self.condition = nn.Sequential(Standardise(spec), nn.Linear(spec.condition[0], size))
+        self.prior, self.posterior = (nn.Linear(n * size, 2 * latent) for n in (2, 3))
         self.cell = nn.GRUCell(2 * size + latent, size)
         self.leave = nn.Linear(size, pixels)
 
