@@ -34,61 +34,20 @@ def test_the_main_job_from_the_command_line(
     store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    assert (
-        command(
-            "train",
-            "push-tiny",
-            "--data",
-            store.path,
-            "--out",
-            run,
-            *OPTIONS,
-            "--training.steps",
-            6,
-            "--max-steps",
-            5,
-        )
-        == 0
-    )
+    training = ["train", "push-tiny", "--data", store.path, "--out", run, *OPTIONS]
+    training += ["--training.steps", 6]
+    assert command(*training, "--max-steps", 5) == 0
     assert f"next: foreframe eval {run} --data {store.path}" in capsys.readouterr().out
-    assert (
-        command(
-            "train",
-            "push-tiny",
-            "--data",
-            store.path,
-            "--out",
-            run,
-            *OPTIONS,
-            "--training.steps",
-            6,
-        )
-        == 0
-    )
-    assert (
-        command("eval", run, "--data", store.path, "--samples", 2, "--out", tmp_path / "e.json")
-        == 0
-    )
+    assert command(*training) == 0
+    scores, data = tmp_path / "e.json", ("--data", store.path)
+    assert command("eval", run, *data, "--samples", 2, "--out", scores) == 0
     printed = capsys.readouterr().out
     assert "protocol foreframe: 2 > 4 frames" in printed
     assert "copy last frame" in printed
-    assert json.loads((tmp_path / "e.json").read_text())["samples"] == 2
-    assert (
-        command(
-            "sample",
-            run,
-            "--data",
-            store.path,
-            "--out",
-            tmp_path / "s",
-            "--clips",
-            "0,1",
-            "--samples",
-            2,
-        )
-        == 0
-    )
-    assert len(list((tmp_path / "s").glob("*.webp"))) == 2
+    assert json.loads(scores.read_text())["samples"] == 2
+    drawn = tmp_path / "s"
+    assert command("sample", run, *data, "--out", drawn, "--clips", "0,1", "--samples", 2) == 0
+    assert len(list(drawn.glob("*.webp"))) == 2
     assert command("plot", run, run, "--out", tmp_path / "plots") == 0
     assert command("report", run) == 0
     assert (run / "report.html").exists()

@@ -91,15 +91,8 @@ def pictures_of_many_sizes(p: Place) -> list[str]:
     return ["data", "import", str(source), str(p.free / "out"), "--workers", "1"]
 
 
-def training(p: Place) -> list[str]:
-    return [
-        "train",
-        "push-tiny",
-        "--data",
-        str(p.store),
-        "--out",
-        str(p.free / "run"),
-    ]
+def training(p: Place, out: Path | None = None) -> list[str]:
+    return ["train", "push-tiny", "--data", str(p.store), "--out", str(out or p.free / "run")]
 
 
 def horizon_too_long(p: Place) -> list[str]:
@@ -129,16 +122,7 @@ def something_else_in_the_way(p: Place) -> list[str]:
 
 
 def another_run_in_the_way(p: Place) -> list[str]:
-    return [
-        "train",
-        "push-tiny",
-        "--data",
-        str(p.store),
-        "--out",
-        str(p.copy_of_run()),
-        "--training.seed",
-        "7",
-    ]
+    return [*training(p, p.copy_of_run()), "--training.seed", "7"]
 
 
 def another_models_weights(p: Place) -> list[str]:
