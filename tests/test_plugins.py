@@ -63,6 +63,7 @@ def command(site: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_package_is_trained_scored_and_drawn_by_name(
     installed: Path, store: ClipStore, tmp_path: Path
 ) -> None:
