@@ -42,7 +42,9 @@ def test_the_main_job_from_the_command_line(
     scores, data = tmp_path / "e.json", ("--data", store.path)
     assert command("eval", run, *data, "--samples", 2, "--out", scores) == 0
     printed = capsys.readouterr().out
-    assert "protocol foreframe: 2 > 4 frames" in printed
+    assert "protocol foreframe: prior samples" in printed
+    assert "2 > 4 frames, clip starts every 6 frames" in printed
+    assert "verdict" in printed
     assert "copy last frame" in printed
     assert json.loads(scores.read_text())["samples"] == 2
     drawn = tmp_path / "s"
