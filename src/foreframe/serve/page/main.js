@@ -7,7 +7,7 @@ import { Wire, address } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
 const stage = new Stage($("imagined"), $("truth"), $("beside"));
-const state = { simulators: [], simulator: null, start: 0, samples: 1, running: false, once: 0, row: 0, rows: 0, dirty: false, arrived: [], recorded: null };
+const state = { simulators: [], simulator: null, start: 0, samples: 1, running: false, once: 0, row: 0, rows: 0, dirty: false, arrived: [], recorded: null, beginning: null };
 let steer = null, dancer = null, wire = null, last = 0;
 
 const found = await (await fetch(address("simulators"))).json();
@@ -58,17 +58,19 @@ function choose(name) {
   begin(0);
 }
 
+/** Begin a drive. Nothing acts until the server was told, or the old drive would move on meanwhile. */
 async function begin(start) {
-  const { simulator } = state;
+  const { simulator } = state, turn = state.beginning = {};
   Object.assign(state, { start, row: simulator.begins_at, rows: simulator.starts[start].rows });
   [...$("starts").children].forEach((choice, i) => choice.setAttribute("aria-selected", i === start));
   const track = await (await fetch(address(`simulators/${encodeURIComponent(simulator.name)}/starts/${start}.json`))).json();
-  if (simulator !== state.simulator || start !== state.start) return;
+  if (turn !== state.beginning) return;
   state.recorded = track.actions ?? [];
   steer?.begin(simulator.begins_at, state.recorded[simulator.begins_at]);
   dancer?.begin(track.joints ?? [], state.rows, simulator.begins_at);
   wire.say({ do: "begin", simulator: simulator.name, start, samples: state.samples, seed: Math.floor(Math.random() * 2 ** 32) });
   chance();
+  state.beginning = null;
 }
 
 function chance() {
@@ -95,7 +97,7 @@ function beat(now) {
   requestAnimationFrame(beat);
   steer?.say();
   const due = now - last >= 1000 / Number($("pace").value) - 2;
-  if (!wire.free || !(state.once > 0 || ((state.running || steer?.busy) && due))) return;
+  if (state.beginning || !wire.free || !(state.once > 0 || ((state.running || steer?.busy) && due))) return;
   if (act()) { last = now; state.once = Math.max(0, state.once - 1); state.moved = true; }
 }
 
