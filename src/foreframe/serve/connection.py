@@ -58,7 +58,7 @@ class Connection:
         self.engine = next(iter(engines.values()))
         self._said: deque[Message] = deque()
         self._news = asyncio.Event()
-        self._sent, self._seen, self._errors = 0, 0, 0
+        self._begins, self._sent, self._seen, self._errors = 0, 0, 0, 0
 
     async def serve(self) -> None:
         """Answer messages until the client leaves, is silent for too long, or does not read."""
@@ -110,6 +110,7 @@ class Connection:
     async def _do(self, said: Message) -> bool:
         """Carry out a message, and return whether there is a new picture to show."""
         if isinstance(said, Begin):
+            self._begins += 1
             await self._begin(said)
             return True
         if self.drive is None:
@@ -162,7 +163,8 @@ class Connection:
         head, parts = await self.engine.do(_seen, self.drive)
         self._sent += 1
         took = round((time.perf_counter() - began) * 1e3, 2)
-        message = picture({**head, "number": self._sent, "took_ms": took}, parts)
+        numbers = {"number": self._sent, "begins": self._begins, "took_ms": took}
+        message = picture({**head, **numbers}, parts)
         await self._send(self.socket.send_bytes(message))
 
     async def _tell(self, what: dict[str, Any]) -> None:
