@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from conftest import TINY
 from foreframe.cli import main
+from foreframe.cli.commands import COMMANDS
 from foreframe.data.store import ClipStore
 
 OPTIONS = [f"--{name}={json.dumps(value)}" for name, value in TINY.items()]
@@ -231,3 +233,9 @@ def test_an_old_name_warns_in_one_line_and_works(
     lines = [line for line in capsys.readouterr().err.splitlines() if "shove" in line]
     assert lines == ["foreframe: world 'shove' is now 'push_keys'; the old name goes with 0.3"]
     assert ClipStore(tmp_path / "old").source["world"] == "push_keys"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_explains_every_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(*name.split(), "--help") == 0
+    assert not re.findall(r"(--\S+) (?:{.*?}|[A-Z_]+)\s+\(type: ", capsys.readouterr().out)

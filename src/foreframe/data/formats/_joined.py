@@ -37,7 +37,8 @@ class Joined:
             ):
                 if ours != theirs:
                     raise InputError(
-                        f"{path} holds {len(sources)} data sets: {name} has {what} {theirs}, {first} has {ours}; expected "
+                        f"{path} holds {len(sources)} data sets: "
+                        f"{name} has {what} {theirs}, {first} has {ours}; expected "
                         "the same in all: import each by itself"
                     )
         return cls(dict(sources))

@@ -230,7 +230,8 @@ def _times(table: Any, rate: float, file: Path) -> Array:
     back = np.flatnonzero(np.diff(times) <= 0)
     if len(back):
         raise InputError(
-            f"{file}: the time of row {back[0] + 1} is not after that of the row above; expected times that grow"
+            f"{file}: the time of row {back[0] + 1} is not after that of the row above; "
+            "expected times that grow"
         )
     return finite(times[:, None], f"{file}: {_TIME}")[:, 0]
 
@@ -273,7 +274,8 @@ def found_in(
     found = found.decided("camera", camera, reason, "--camera")
     if listed > there:
         found = found.warn(
-            f"{listed - there} of {listed} listed episodes have no table or no video here and were left out"
+            f"{listed - there} of {listed} listed episodes have no table or no video here and were "
+            "left out"
         )
     return _rate_found(found, float(info["fps"]), video)
 
@@ -285,7 +287,10 @@ def _rate_found(found: Findings, rows: float, video: Path | None) -> Findings:
         pictures = None  # that video is broken: reading its episode says so
     if pictures is None or abs(pictures - rows) < 0.02 * rows:
         return found.decided("rate", f"{rows:g} frames per second", "meta/info.json")
-    reason = f"rows, {rows:g} per second; of the {pictures:g} pictures per second each row takes that of its time"
+    reason = (
+        f"rows, {rows:g} per second; "
+        f"of the {pictures:g} pictures per second each row takes that of its time"
+    )
     return found.decided("rate", f"{rows:g} frames per second", reason)
 
 
@@ -310,7 +315,8 @@ def _snapshot(cache: Path) -> list[Path]:
     named = [folder for folder in revisions if folder.name == current] or revisions
     if len(named) > 1:
         raise InputError(
-            f"{cache} holds {len(named)} revisions ({', '.join(f.name for f in named)}); name the folder of one"
+            f"{cache} holds {len(named)} revisions ({', '.join(f.name for f in named)}); "
+            "name the folder of one"
         )
     return named
 
@@ -331,7 +337,8 @@ def read_parquet(
         import pyarrow.parquet as parquet
     except ImportError:
         raise InputError(
-            "reading LeRobotDatasets needs PyAV and pyarrow; install them with: pip install 'foreframe[lerobot]'"
+            "reading LeRobotDatasets needs PyAV and pyarrow; install them with: "
+            "pip install 'foreframe[lerobot]'"
         ) from None
     chosen_rows = None if episode is None else [("episode_index", "=", episode)]
     wanted = list(columns) if columns is not None else None

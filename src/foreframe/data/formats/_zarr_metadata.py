@@ -41,9 +41,13 @@ _NOTHING = 2**64 - 1  # the offset of a chunk that a shard does not hold
 class ArrayMetadata:
     """What an array says of itself.
 
-    Attributes: folder: where it lies. shape: of the whole array. dtype: of its numbers. chunk: the
-        shape of a file; of a shard, if files are shards. codecs: what its bytes go through on the
-        way into a file, in order; those of zarr v2 are named alike.
+    Attributes:
+        folder: where it lies.
+        shape: of the whole array.
+        dtype: of its numbers.
+        chunk: the shape of a file; of a shard, if files are shards.
+        codecs: what its bytes go through on the way into a file, in order; those of zarr v2 are
+            named alike.
     """
 
     folder: Path
@@ -99,7 +103,8 @@ def read_metadata(folder: Path, version: int) -> ArrayMetadata:
     rank = len(described.shape)
     if len(described.chunk) != rank or min(described.shape, default=0) < 0 or 0 in described.chunk:
         raise InputError(
-            f"{file} has shape {described.shape} in chunks of {described.chunk}; expected a chunk of each axis"
+            f"{file} has shape {described.shape} in chunks of {described.chunk}; "
+            "expected a chunk of each axis"
         )
     return described
 
@@ -151,7 +156,8 @@ def _check_codecs(
     for codec in codecs:
         if codec["name"] not in known or depth > 1:
             raise InputError(
-                f"{file}: its numbers are packed with {codec['name']!r}; expected one of {', '.join(sorted(known))}: "
+                f"{file}: its numbers are packed with {codec['name']!r}; "
+                f"expected one of {', '.join(sorted(known))}: "
                 "write the array again with one of them"
             )
         if codec["name"] == "sharding_indexed":
@@ -196,7 +202,8 @@ def _check_blosc(
     whole = len(head) == _BLOSC_HEAD.size and start + length <= size
     if not whole or _BLOSC_HEAD.unpack(head)[-1] != packed:
         raise InputError(
-            f"{file} is cut off or damaged ({packed} bytes are not what its head says): fetch it again"
+            f"{file} is cut off or damaged ({packed} bytes are not what its head says): "
+            "fetch it again"
         )
 
 

@@ -144,8 +144,10 @@ class Folders:
         if self.found.any:
             if span.table is None:
                 raise InputError(
-                    f"{span.folder} has no table of conditions, as other episodes have; expected one in it or beside it: "
-                    "add it, say --skip-bad to leave such episodes out, or --no-actions to read pictures alone"
+                    f"{span.folder} has no table of conditions, as other episodes have; "
+                    "expected one in it or beside it: "
+                    "add it, say --skip-bad to leave such episodes out, or --no-actions to read "
+                    "pictures alone"
                 )
             rows = span.rows
             if self.lag == 0 and rows[-1] == -1:
@@ -238,8 +240,10 @@ def _pixels(
         if options.pixel_range is None:
             low, high = min(s.low for s in samples), max(s.high for s in samples)
             raise InputError(
-                f"{deep[0]} is grey of {samples[0].dtype} from {low:g} to {high:g}, as maps of depth are; expected pictures of 8 "
-                f"bits: choose another --camera, or say --pixel-range, the numbers that are black and white (such as {low:g} {high:g})"
+                f"{deep[0]} is grey of {samples[0].dtype} from {low:g} to {high:g}, as maps of "
+                "depth are; expected pictures of 8 "
+                "bits: choose another --camera, or say --pixel-range, the numbers that are black "
+                f"and white (such as {low:g} {high:g})"
             )
         scale = pixel_scale(samples, str(root), options.pixel_range)
         findings = findings.decided("pixel range", scale, scale.reason, "--pixel-range")
@@ -332,8 +336,10 @@ def _roles(
         ]
         if near and not options.no_actions:
             raise InputError(
-                f"{root} has tables ({', '.join(str(f.relative_to(root)) for f in near[:4])}) but none that belongs to a folder of "
-                "pictures; expected one in each folder, beside it under its name, or one that names pictures or episodes: "
+                f"{root} has tables ({', '.join(str(f.relative_to(root)) for f in near[:4])}) but "
+                "none that belongs to a folder of "
+                "pictures; expected one in each folder, beside it under its name, or one that "
+                "names pictures or episodes: "
                 "say --no-actions to read pictures alone"
             )
         return roles(Table(root, {}, {}), options, root), findings
@@ -390,11 +396,13 @@ def _spans(
         findings = findings.decided("cuts", cuts, "gaps in the times", "--max-gap-s")
     if lone:
         findings = findings.warn(
-            f"{len(lone)} episodes or pieces of one picture were left out, since one picture shows no movement: {', '.join(lone[:6])}"
+            f"{len(lone)} episodes or pieces of one picture were left out, since one picture shows "
+            f"no movement: {', '.join(lone[:6])}"
         )
     if not spans:
         raise InputError(
-            f"{root} has no two pictures that follow each other; expected episodes of several pictures"
+            f"{root} has no two pictures that follow each other; "
+            "expected episodes of several pictures"
         )
     if not len(rates):
         options.refuse("no table tells the time of these pictures", "max_gap_s")
@@ -490,7 +498,8 @@ def _labels(stream: Stream, chosen: Sequence[Path], labels: str | None) -> tuple
     drawn = {number_of(f): f for f in there.glob("*") if f.suffix.lower() in PICTURES}
     if not set(map(number_of, chosen)) <= set(drawn):
         raise InputError(
-            f"{there} has {len(drawn)} label images for the {len(chosen)} pictures of {stream.folder}; expected one each, "
+            f"{there} has {len(drawn)} label images for the {len(chosen)} pictures of "
+            f"{stream.folder}; expected one each, "
             "of the same numbers"
         )
     return tuple(drawn[number_of(file)] for file in chosen)

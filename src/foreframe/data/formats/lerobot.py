@@ -51,7 +51,8 @@ def _opened(path: Path, options: SourceOptions) -> LeRobot:
     there = tuple(i for i in listed if all(file.is_file() for file in found.files(i)))
     if not there:
         raise InputError(
-            f"{path} lists {len(listed)} episodes, but none has both its table and a video of {camera}; "
+            f"{path} lists {len(listed)} episodes, but none has both its table and a video of "
+            f"{camera}; "
             "fetch the videos, or choose another --camera"
         )
     video = found.files(there[0])[1] if is_video(info, camera) else None

@@ -62,7 +62,8 @@ def _opened(path: Path, options: SourceOptions) -> LeRobotV3:
     there = tuple(place for place in listed if all(file.is_file() for file in found.files(place)))
     if not there:
         raise InputError(
-            f"{path} lists {len(listed)} episodes, but none has both its table and a video of {camera}"
+            f"{path} lists {len(listed)} episodes, but none has both its table and a video of "
+            f"{camera}"
         )
     video = found.files(there[0])[1] if is_video(info, camera) else None
     findings = found_in(info, keys, camera, len(listed), len(there), video)
@@ -110,7 +111,8 @@ class LeRobotV3(Listed):
         got = len(read_parquet(table, ["episode_index"], place.episode))
         if got != place.length:
             raise InputError(
-                f"{table} has {got} rows of episode {place.episode}; expected {place.length}, as meta/episodes says"
+                f"{table} has {got} rows of episode {place.episode}; "
+                f"expected {place.length}, as meta/episodes says"
             )
         self._check_segment(place)
         rows = read_rows(table, self.info, self.keys, None if video else self.camera, place.episode)
@@ -136,8 +138,10 @@ class LeRobotV3(Listed):
         segment, step_s = place.end_s - place.start_s, 1 / float(self.info["fps"])
         if segment < (place.length - 0.5) * step_s:
             raise InputError(
-                f"{self.root}: the video of episode {place.episode} lasts {segment:.3f} s by meta/episodes; expected "
-                f"{place.length * step_s:.3f} s for its {place.length} rows: fetch the set again, or say --skip-bad"
+                f"{self.root}: the video of episode {place.episode} lasts {segment:.3f} s by "
+                "meta/episodes; expected "
+                f"{place.length * step_s:.3f} s for its {place.length} rows: "
+                "fetch the set again, or say --skip-bad"
             )
 
 
@@ -149,7 +153,8 @@ def _places(file: Path, info: Mapping[str, Any], camera: str) -> list[Place]:
             found.append(_place(row, f"videos/{camera}/" if is_video(info, camera) else None))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{file} does not say where every episode lies ({error!r}); expected LeRobotDataset v3"
+                f"{file} does not say where every episode lies ({error!r}); "
+                "expected LeRobotDataset v3"
             ) from None
     return found
 

@@ -76,7 +76,8 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
     camera = options.one("camera", cameras, _live(episodes[0][1], in_colour), root)
     if camera is None:
         raise InputError(
-            f"{root}: all cameras are black in the first episode ({', '.join(cameras)}); choose a --camera"
+            f"{root}: all cameras are black in the first episode ({', '.join(cameras)}); "
+            "choose a --camera"
         )
     keys: dict[Role, tuple[str, ...]] = {
         "action": tuple(f"steps/{key}" for key in chosen),
@@ -238,7 +239,8 @@ def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record
         )
         if len(files) < len(shards):
             notes.append(
-                f"split {split}: {len(shards) - len(files)} of {len(shards)} files are not here and were left out"
+                f"split {split}: {len(shards) - len(files)} of {len(shards)} files are not here "
+                "and were left out"
             )
         for file in files:
             found, fault = records(file, skip_bad)
@@ -250,7 +252,8 @@ def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record
             splits_there.add(split_of(split))
     if not episodes:
         raise InputError(
-            f"{root} describes splits {', '.join(declared)} but holds no record of them; fetch the files"
+            f"{root} describes splits {', '.join(declared)} but holds no record of them; "
+            "fetch the files"
         )
     if splits_there == {"train"}:  # nothing to validate on: let the importer draw splits
         episodes = [(None, record) for _, record in episodes]
@@ -268,7 +271,10 @@ def _too_few(file: Path, found: int, shards: Sequence[Any]) -> str | None:
     )
     if found == written:
         return None
-    return f"{file} holds {found} records, dataset_info.json says {written}: fetch the file again, or say --skip-bad"
+    return (
+        f"{file} holds {found} records, dataset_info.json says {written}: "
+        "fetch the file again, or say --skip-bad"
+    )
 
 
 def _live(record: Record, cameras: Sequence[str]) -> list[str]:

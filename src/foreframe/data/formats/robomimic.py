@@ -64,7 +64,8 @@ def _opened(file: Path, options: SourceOptions) -> Robomimic:
         camera = options.one("camera", observed, cameras, file)
         if camera is None:
             raise InputError(
-                f"{file} has observations {', '.join(observed) or 'none'}; expected pictures under obs/<camera>{_IMAGE}: "
+                f"{file} has observations {', '.join(observed) or 'none'}; "
+                f"expected pictures under obs/<camera>{_IMAGE}: "
                 "make the image version of the data set, or choose a --camera"
             )
         states = options.some("states", observed, _STATES, file)

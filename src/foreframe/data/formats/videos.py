@@ -130,7 +130,8 @@ class Videos:
         if self.found.any:
             if span.table is None:
                 raise InputError(
-                    f"{span.file} has no table beside it, as others have; expected one of its name: add it, say --skip-bad to "
+                    f"{span.file} has no table beside it, as others have; "
+                    "expected one of its name: add it, say --skip-bad to "
                     "leave such videos out, or --no-actions to read pictures alone"
                 )
             rows = span.rows
@@ -158,7 +159,8 @@ class Videos:
             if count - 1 == span.pictures[-1]:
                 return
         raise InputError(
-            f"{span.file} ends after {count} pictures; expected {span.count}: fetch it again, or say --skip-bad to leave it out"
+            f"{span.file} ends after {count} pictures; expected {span.count}: "
+            "fetch it again, or say --skip-bad to leave it out"
         )
 
     def _labels(self, file: Path) -> Path:
@@ -216,8 +218,10 @@ def _shown(
         if options.pixel_range is None:
             low, high = min(s.low for s in samples), max(s.high for s in samples)
             raise InputError(
-                f"{deep[0]} is grey of {samples[0].dtype} ({low:g} to {high:g} in its first picture), as maps of depth are; expected "
-                "pictures of 8 bits: leave it out, or say --pixel-range, the numbers that are black and white (such as 0 65535)"
+                f"{deep[0]} is grey of {samples[0].dtype} ({low:g} to {high:g} in its first "
+                "picture), as maps of depth are; expected "
+                "pictures of 8 bits: leave it out, or say --pixel-range, the numbers that are "
+                "black and white (such as 0 65535)"
             )
         scale = pixel_scale(samples, str(deep[0].parent), options.pixel_range)
         findings = findings.decided("pixel range", scale, scale.reason, "--pixel-range")
@@ -289,8 +293,10 @@ def _roles(
         )
         if near and not options.no_actions:
             raise InputError(
-                f"{root} has tables ({', '.join(str(f.relative_to(root)) for f in near[:4])}) but none that belongs to a video; "
-                "expected one of the video's name beside it, or in a folder beside that of the videos: say --no-actions to read "
+                f"{root} has tables ({', '.join(str(f.relative_to(root)) for f in near[:4])}) but "
+                "none that belongs to a video; "
+                "expected one of the video's name beside it, or in a folder beside that of the "
+                "videos: say --no-actions to read "
                 "pictures alone"
             )
         return roles(Table(root, {}, {}), options, root), findings
@@ -300,7 +306,8 @@ def _roles(
     lacking = [file for file, found in tables.items() if found is None]
     if lacking and not options.skip_bad:
         raise InputError(
-            f"{lacking[0].name} has no table beside it, as {table.file.name} is beside {first.name} ({len(lacking)} lack one)"
+            f"{lacking[0].name} has no table beside it, as {table.file.name} is beside "
+            f"{first.name} ({len(lacking)} lack one)"
         )
     found = roles(table, options, root, (count, count - 1, table.length))
     findings += said_columns(table, found)
@@ -390,7 +397,8 @@ def _rate(clocks: Mapping[str, Array], findings: Findings) -> tuple[float | None
         raise AmbiguousSource(
             f"{len(rates)} videos of different rates",
             [f"{name} at {rates[name]:g} pictures per second" for name in (slow, fast)],
-            "separate imports, one per rate (--stride brings the faster one to the slower), then train on all with --data S1,S2",
+            "separate imports, one per rate (--stride brings the faster one to the slower), then "
+            "train on all with --data S1,S2",
         )
     first = next(iter(rates.values()))
     return first, findings.decided("rate", f"{first:g} per second", "the times")

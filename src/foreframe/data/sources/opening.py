@@ -28,7 +28,8 @@ def recognise(path: Path) -> str:
     found = [name for name in FORMATS.names() if FORMATS.module(name).recognises(path)]
     if not found:
         raise InputError(
-            f"{path} looks like none of the known formats ({', '.join(FORMATS.names())}); if it is one of them, say --format"
+            f"{path} looks like none of the known formats ({', '.join(FORMATS.names())}); "
+            "if it is one of them, say --format"
         )
     return next(
         (name for name in found if not getattr(FORMATS.module(name), "GENERAL", False)), found[0]
@@ -99,6 +100,8 @@ def _door(name: str, path: Path, episode: int | None = None) -> Iterator[None]:
     except Exception as error:
         where = f"{path}" if episode is None else f"{path}, episode {episode}"
         raise InputError(
-            f"{where} cannot be read as {name} ({type(error).__name__}: {error}); expected recordings as that format has "
-            "them: repair it, say another --format, or --skip-bad if it is one episode (--debug shows where)"
+            f"{where} cannot be read as {name} ({type(error).__name__}: {error}); "
+            "expected recordings as that format has "
+            "them: repair it, say another --format, or --skip-bad if it is one episode (--debug "
+            "shows where)"
         ) from error
