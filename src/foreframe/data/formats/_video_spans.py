@@ -120,7 +120,8 @@ def common_rate(clocks: Mapping[str, Array], findings: Findings) -> tuple[float 
         raise AmbiguousSource(
             f"{len(rates)} videos of different rates",
             [f"{name} at {rates[name]:g} pictures per second" for name in (slow, fast)],
-            "separate imports, one per rate (--stride brings the faster one to the slower), then train on all with --data S1,S2",
+            "separate imports, one per rate (--stride brings the faster one to the slower), then "
+            "train on all with --data S1,S2",
         )
     first = next(iter(rates.values()))
     return first, findings.decided("rate", f"{first:g} per second", "the times")

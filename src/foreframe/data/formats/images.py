@@ -1,9 +1,11 @@
 """Folders of pictures, with a table of conditions in each, beside it, above it, or one for all.
 
 Any folder that holds pictures is an episode; names sort naturally, and what they say of cameras and
-episodes is heeded (`_image_streams`). Its table is found by `_placing`, its rows go with pictures by
-`_pairing`, its columns are told apart by `_table_roles`. Where times are known an episode is cut at
-gaps (`_image_spans`). A folder called train, val or test says the split.
+episodes is heeded (`_image_streams`).
+Its table is found by `_placing`, its rows go with pictures by `_pairing`, its columns are told
+apart by `_table_roles`.
+Where times are known an episode is cut at gaps (`_image_spans`).
+A folder called train, val or test says the split.
 """
 
 from __future__ import annotations

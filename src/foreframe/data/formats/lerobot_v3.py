@@ -88,7 +88,8 @@ def _tables_by_rows(path: Path) -> dict[int, Path]:
         for episode in episodes_in(file):
             if episode in found:
                 raise InputError(
-                    f"{file} has rows of episode {episode}, as has {found[episode].name}; expected one table an episode"
+                    f"{file} has rows of episode {episode}, as has {found[episode].name}; "
+                    "expected one table an episode"
                 )
             found[episode] = file
     return found
@@ -147,7 +148,9 @@ def _check_there(description: Description, episodes: list[Episode]) -> None:
     lacking = [e for e in episodes if e.video is not None and not e.video.is_file()]
     if lacking:
         raise InputError(
-            f"{description.root}: meta/episodes does not say in which video an episode lies, and {lacking[0].video} "
-            f"is not there; expected a video an episode, or the columns videos/{description.camera}/chunk_index, "
+            f"{description.root}: meta/episodes does not say in which video an episode lies, and "
+            f"{lacking[0].video} "
+            "is not there; expected a video an episode, or the columns "
+            f"videos/{description.camera}/chunk_index, "
             "file_index and from_timestamp: convert the set again"
         )

@@ -185,6 +185,7 @@ def _room(room: np.random.Generator) -> tuple[str, dict[str, Texture]]:
     )
     plant = -side * room.uniform(0.95, 1.15)
     lamp = side * 2.05
+    lamp = side * 2.05
     lines = [
         '<geom name="wall" type="box" pos="-1.35 0 1.5" size="0.05 4 1.7"/>',
         '<geom name="skirting" type="box" pos="-1.29 0 0.06" size="0.02 4 0.06"/>',
