@@ -273,10 +273,7 @@ def test_what_comes_in_is_what_was_written_or_it_is_refused(tmp_path: Path, seed
         assert np.allclose(store.column("action")[rows], actions, rtol=1e-6)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Initializing zero-element tensors"
-)  # a model without conditions
-@pytest.mark.parametrize("name", sorted(set(WRITERS) - {"dance"}))
+@pytest.mark.parametrize("name", sorted(WRITERS))
 def test_the_advised_next_step_works(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
