@@ -17,13 +17,14 @@ from foreframe.data.angles import continuous, quaternions_of, turns_of
 from foreframe.data.building import build
 from foreframe.data.making import import_recordings
 from foreframe.data.offsets import suggest
+from foreframe.data.sharing import shared_out
 from foreframe.data.sources.findings import Findings
 from foreframe.data.sources.folders import files_under, natural_order, split_of
 from foreframe.data.sources.pixels import PixelSample, channel_layout, pixel_scale
 from foreframe.data.sources.recording import Column, Recording, Recordings
 from foreframe.data.sources.resampled import ResampledSource, Resampling
 from foreframe.data.sources.times import match_by_time, seconds_of
-from foreframe.data.splitting import SplitOptions, shared_out
+from foreframe.data.splitting import SplitOptions
 from foreframe.data.store import ClipStore
 from foreframe.errors import InputError
 from small_recordings import WRITERS, frames_of
@@ -248,6 +249,44 @@ def test_tables_near_a_source_without_actions_stop_the_import(tmp_path: Path) ->
     assert "action" not in store.columns
 
 
+def _pieces(sessions: dict[str, int], frames: int) -> Recordings:
+    pictures = [np.zeros((8, 8, 3), np.uint8)] * frames
+    values = {"action": np.zeros((frames, 1))}
+    pieces = [
+        Recording(f"{s}/{i}", pictures, values, session=s)
+        for s, n in sessions.items()
+        for i in range(n)
+    ]
+    return Recordings({"action": Column("action", "float32", (1,), ("a",))}, None, pieces)
+
+
+def test_the_pieces_of_few_sessions_are_shared_out_along_their_time() -> None:
+    source, splits = shared_out(_pieces({"a": 10, "b": 5}, 10), SplitOptions())
+    assert splits[:10] == [*["train"] * 8, "validate", "test"]
+    order = {"train": 0, "validate": 1, "test": 2}
+    of_b = [order[source.read(i).split or ""] for i in range(10, len(source))]
+    assert of_b == sorted(of_b)
+    assert set(of_b) == {0, 1, 2}
+    assert sum(len(list(source.read(i).frames)) for i in range(len(source))) == 150
+    assert "cut by time" in " ".join(source.findings.lines())
+
+
+def test_pieces_too_short_to_be_cut_stay_together() -> None:
+    source, splits = shared_out(_pieces({"a": 2}, 5), SplitOptions())
+    assert splits == ["train", "train"]
+    assert any("fewer than 12 frames" in warning for warning in source.findings.warnings)
+
+
+def test_a_chosen_rule_goes_before_the_splits_of_the_source() -> None:
+    source = _pieces({f"s{i}": 1 for i in range(10)}, 6)
+    for recording in source.episodes:
+        recording.split = "test"
+    kept, _ = shared_out(source, SplitOptions())
+    assert {kept.read(i).split for i in range(10)} == {"test"}
+    drawn, _ = shared_out(source, SplitOptions(by="episode"))
+    assert {drawn.read(i).split for i in range(10)} == {"train", "validate", "test"}
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_what_comes_in_is_what_was_written_or_it_is_refused(tmp_path: Path, seed: int) -> None:
     """Random archives: how many, how long, which type, order of axes and names."""
@@ -277,11 +316,17 @@ def test_what_comes_in_is_what_was_written_or_it_is_refused(tmp_path: Path, seed
 def test_the_advised_next_step_works(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    src = WRITERS[name](tmp_path / "src")
-    main(["data", "import", str(src), str(tmp_path / "store"), "--workers", "1"])
-    lines = capsys.readouterr().out.splitlines()
-    advised = next(line for line in lines if "next: foreframe train" in line).split("foreframe ")[1]
-    main([*advised.split(), "--dry-run"])
+    src, more = WRITERS[name](tmp_path / "src"), ["--workers", "1"]
+    main(["data", "import", str(src), str(tmp_path / "store"), *more])
+    said = capsys.readouterr().out
+    if "no episode trains" in said:
+        assert "next: foreframe train" not in said
+        assert "--split-by episode" in said
+        main(["data", "import", str(src), str(tmp_path / "b"), "--split-by", "episode", *more])
+        said = capsys.readouterr().out
+    for line in (line for line in said.splitlines() if "foreframe " in line.partition(":")[2]):
+        words = line.partition("foreframe ")[2].split()
+        main([*words, *(["--dry-run"] if words[0] == "train" else [])])
     assert "a dry run, nothing was written" in capsys.readouterr().out
 
 

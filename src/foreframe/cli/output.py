@@ -24,9 +24,8 @@ _SPLITS = ("train", "validate", "test")
 
 
 def made(store: Any, given: Arguments) -> None:
-    counts = ", ".join(
-        f"{sum(e.split == split for e in store.episodes)} {split}" for split in _SPLITS
-    )
+    of_split = {split: sum(e.split == split for e in store.episodes) for split in _SPLITS}
+    counts = ", ".join(f"{count} {split}" for split, count in of_split.items())
     height, width, _ = store.frame_shape
     frames = sum(episode.length for episode in store.episodes)
     what = (
@@ -41,14 +40,11 @@ def made(store: Any, given: Arguments) -> None:
     _audit(notes)
     if skipped := notes.get("skipped"):
         print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
-    for line in _size_warning(height, width):
+    for line in (*_empty_splits(of_split), *_size_warning(height, width)):
         print(f"  NOTE: {line}")
-    _next(
-        f"foreframe data preview {store.path} {store.path}.png",
-        _first_training(
-            store.path, {column.role for column in store.columns.values()}, store.longest_clip
-        ),
-    )
+    roles = {column.role for column in store.columns.values()}
+    training = [_first_training(store.path, roles, store.longest_clip)] if of_split["train"] else []
+    _next(f"foreframe data preview {store.path} {store.path}.png", *training)
 
 
 def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
@@ -64,6 +60,17 @@ def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
             f"pictures brought to {source['size'][0]}x{source['size'][1]} by area average, other aspects: {source['fit']}"
         )
     return [*lines, *(f"NOTE: {warning}" for warning in notes.get("warnings", ()))]
+
+
+def _empty_splits(of_split: dict[str, int]) -> list[str]:
+    """What cannot be done for want of episodes, and what to do about it."""
+    lacking = {
+        "train": "no episode trains: train on another store",
+        "validate": "no episode validates: training keeps its last weights as the best",
+        "test": "no episode tests: evaluate with --split validate",
+    }
+    instead = "or import with --split-by episode, which shares the episodes out"
+    return [f"{said}, {instead}" for split, said in lacking.items() if not of_split[split]]
 
 
 def _size_warning(height: int, width: int) -> list[str]:

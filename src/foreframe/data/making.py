@@ -16,12 +16,13 @@ from ..plugins import WORLDS
 from . import worlds
 from .building import build, finished_store, parse_shard
 from .offsets import suggest
+from .sharing import shared_out
 from .sources.fingerprint import Fingerprint, content_of, fingerprints
 from .sources.leftover import files_of, stop_without_actions, with_leftovers
 from .sources.opening import Guarded, open_source, recognise
 from .sources.options import SourceOptions, SplitBy
 from .sources.resampled import ResampledSource, Resampling
-from .splitting import SHARES, SplitOptions, assign_splits, read_split_list, shared_out
+from .splitting import SHARES, SplitOptions, assign_splits, read_split_list
 from .store import MANIFEST, ClipStore
 
 Array = NDArray[Any]
@@ -233,9 +234,7 @@ class _Import:
         """Write the store, unless it is there already."""
         if files is None:
             files = self._fingerprints()
-        taken = ResampledSource(
-            self.opened, self.resampling, self.splitting.listed, self.splitting.kept
-        )
+        taken = ResampledSource(self.opened, self.resampling, self.splitting.listed)
         identity = self._identity(len(taken), files)
         finished = finished_store(self.out, identity, files)
         if finished is not None:

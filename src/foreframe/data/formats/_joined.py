@@ -65,7 +65,8 @@ class Joined:
         for name, source in self.sources.items():
             if index < len(source):
                 episode = source.read(index)
-                return dataclasses.replace(episode, name=f"{name}/{episode.name}")
+                session = f"{name}/{episode.session}" if episode.session else None
+                return dataclasses.replace(episode, name=f"{name}/{episode.name}", session=session)
             index -= len(source)
         raise IndexError(index)
 

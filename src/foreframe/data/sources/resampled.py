@@ -56,7 +56,6 @@ class ResampledSource:
     source: Source
     resampling: Resampling = Resampling()
     splits: Mapping[str, str] | None = None
-    kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -258,7 +257,7 @@ class ResampledSource:
 
     def _split(self, recording: Recording) -> str | None:
         if self.splits is None:
-            return recording.split or self.kept.get(recording.name)
+            return recording.split
         if recording.name not in self.splits:
             raise unknown("episode, not in the list of splits:", recording.name, self.splits)
         return self.splits[recording.name]
