@@ -173,24 +173,32 @@ def _few(source: Source) -> bool:
 
 
 def _cut(pieces: Sequence[Piece], options: SplitOptions) -> tuple[list[Part], Findings]:
-    """Every session cut by time, or whole where it is too short."""
+    """Every session cut by time; those too short for that by whole pieces, or not at all."""
     parts, short = [], []
-    for name, session in _by_session(pieces).items():
+    for session in _by_session(pieces).values():
         cut = _along(session, options.shares)
-        short += [] if cut else [name]
-        parts += cut or [Part(p.number, options.kept.get(p.name, "train")) for p in session]
-    rule = Findings().decided(
-        "splits",
-        "every recording is cut by time: its beginning trains, its end tests",
-        "--split-by time" if options.by == "time" else "there are too few to share out whole",
-        "--split-by",
-    )
-    if short:
-        rule = rule.warn(
-            f"{len(short)} recordings of fewer than {_SHORTEST_CUT} frames cannot be cut by time "
-            f"and train as they are: {', '.join(short[:3])}"
-        )
-    return parts, rule
+        parts += cut
+        short += [] if cut else session
+    why = "--split-by time" if options.by == "time" else "there are too few to share out whole"
+    what = "every recording is cut by time: its beginning trains, its end tests"
+    rule = Findings().decided("splits", what, why, "--split-by") if parts else Findings()
+    if len(short) >= len(SPLITS) and min(options.shares) > 0:
+        splits = _in_order([piece.frames for piece in short], options.shares)
+        what = f"{len(short)} pieces in order of time: the first train, the last test"
+        rule = rule.decided("splits", what, f"{why}, and too short to be cut", "--split-by")
+    else:
+        splits = [options.kept.get(piece.name, "train") for piece in short]
+        rule = rule.warn(*_too_short(short))
+    return [*parts, *(Part(p.number, s) for p, s in zip(short, splits, strict=True))], rule
+
+
+def _too_short(pieces: Sequence[Piece]) -> list[str]:
+    if not pieces:
+        return []
+    return [
+        f"{len(pieces)} recordings of fewer than {_SHORTEST_CUT} frames cannot be cut by time "
+        f"and train as they are: {', '.join(piece.name for piece in pieces[:3])}"
+    ]
 
 
 def _by_session(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
@@ -218,7 +226,23 @@ def _along(session: Sequence[Piece], shares: tuple[float, float, float]) -> list
             if a < b:
                 stretch = None if b - a == piece.frames else (a, b, piece.frames)
                 found.append(Part(piece.number, split, stretch))
-    return found
+    cut = [part.stretch for part in found if part.stretch is not None]
+    return found if all(length >= _SHORTEST_CUT for _, _, length in cut) else []
+
+
+def _in_order(frames: Sequence[int], shares: Sequence[float]) -> list[str]:
+    """The split of each of three or more pieces that follow each other.
+
+    >>> _in_order([10] * 10, (0.8, 0.1, 0.1)).count("train"), _in_order([9, 9, 9], (0.8, 0.1, 0.1))
+    (8, ['train', 'validate', 'test'])
+    """
+    lengths = np.maximum(frames, 1)
+    middles = (np.cumsum(lengths) - lengths / 2) / lengths.sum()
+    numbers = np.searchsorted(np.cumsum(shares) / sum(shares), middles)
+    numbers[0], numbers[-1] = 0, len(SPLITS) - 1
+    if 1 not in numbers:
+        numbers[-2] = 1
+    return [SPLITS[number] for number in numbers]
 
 
 def _drawn(
