@@ -4,6 +4,7 @@ misread.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from conftest import Squares
 from foreframe.cli.entry import main
 from foreframe.data.angles import continuous, quaternions_of, turns_of
 from foreframe.data.building import build
+from foreframe.data.formats.npz import Archives
 from foreframe.data.making import import_recordings
 from foreframe.data.offsets import suggest
 from foreframe.data.sharing import shared_out
@@ -26,6 +28,7 @@ from foreframe.data.sources.resampled import ResampledSource, Resampling
 from foreframe.data.sources.times import match_by_time, seconds_of
 from foreframe.data.splitting import SplitOptions
 from foreframe.data.store import ClipStore
+from foreframe.data.writing import StoreWriter
 from foreframe.errors import InputError
 from small_recordings import WRITERS, frames_of
 
@@ -78,6 +81,104 @@ def test_a_source_that_changed_is_noticed_and_updated(
     assert updated.content != first.content
     assert all(splits[e.name] == e.split for e in first.episodes)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["src", "store"]
+
+
+@pytest.fixture
+def read_through(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The archives whose pictures were read to the end, in order."""
+    found: list[str] = []
+    original = Archives._frames
+
+    def counted(self: Archives, file: Path, first: int, last: int) -> Iterator[np.ndarray]:
+        yield from original(self, file, first, last)
+        found.append(file.name)
+
+    monkeypatch.setattr(Archives, "_frames", counted)
+    return found
+
+
+def test_an_update_reads_what_is_new_and_changed_alone(
+    tmp_path: Path, read_through: list[str]
+) -> None:
+    src, out = tmp_path / "src", tmp_path / "store"
+    for i in range(6):
+        _archive(src, f"e{i}.npz", i, frames=20)
+    first = import_recordings(src, out, workers=1)
+    read_through.clear()
+    _archive(src, "e1.npz", 99, frames=20)
+    _archive(src, "e6.npz", 6, frames=20)
+    updated = import_recordings(src, out, workers=1, update=True)
+    assert sorted(read_through) == ["e1.npz", "e6.npz"]
+    whole = import_recordings(src, tmp_path / "fresh", workers=1)
+    digests = {e.name: e.digests for e in whole.episodes}
+    assert {e.name: e.digests for e in updated.episodes} == digests
+    splits = {e.name: e.split for e in updated.episodes}
+    assert all(splits[e.name] == e.split for e in first.episodes)
+    assert any("5 recordings are as they were" in line for line in _said(updated))
+
+
+def _said(store: ClipStore) -> list[str]:
+    return Findings.from_json(store.manifest["notes"]["findings"]).lines()
+
+
+def test_a_recording_cut_by_time_is_taken_over_whole(
+    tmp_path: Path, read_through: list[str]
+) -> None:
+    src, out = tmp_path / "src", tmp_path / "store"
+    _archive(src, "a.npz", 0, frames=100)
+    first = import_recordings(src, out, workers=1)
+    read_through.clear()
+    _archive(src, "b.npz", 1, frames=100)
+    updated = import_recordings(src, out, workers=1, update=True)
+    assert set(read_through) == {"b.npz"}
+    before = {e.name: (e.split, e.digests) for e in first.episodes}
+    after = {e.name: (e.split, e.digests) for e in updated.episodes}
+    assert before.items() <= after.items()
+
+
+def test_an_update_by_other_decisions_reads_everything(
+    tmp_path: Path, read_through: list[str]
+) -> None:
+    src, out = tmp_path / "src", tmp_path / "store"
+    for i in range(3):
+        _archive(src, f"e{i}.npz", i, frames=20)
+    import_recordings(src, out, workers=1)
+    read_through.clear()
+    _archive(src, "e3.npz", 3, frames=20)
+    import_recordings(src, out, workers=1, update=True, lag=0)
+    assert sorted(read_through) == [f"e{i}.npz" for i in range(4)]
+
+
+def test_an_interrupted_update_leaves_nothing_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    src, out = tmp_path / "src", tmp_path / "store"
+    for i in range(4):
+        _archive(src, f"e{i}.npz", i)
+    import_recordings(src, out, workers=1)
+    _archive(src, "e4.npz", 4)
+    with monkeypatch.context() as patched:
+        patched.setattr(StoreWriter, "finish", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            import_recordings(src, out, workers=1, update=True)
+    assert (tmp_path / "store.update.partial").exists()
+    _archive(src, "e5.npz", 5)
+    assert len(import_recordings(src, out, workers=1, update=True).episodes) == 6
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["src", "store"]
+    (tmp_path / "store").rename(tmp_path / "store.before")  # stopped between two renamings
+    assert not import_recordings(src, out, workers=1).written_now
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["src", "store"]
+
+
+def _interrupt(*given: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_other_options_are_another_store(tmp_path: Path) -> None:
+    src = WRITERS["images"](tmp_path / "src")
+    import_recordings(src, tmp_path / "store", actions=("action_x",), workers=1)
+    with pytest.raises(InputError, match="different: options"):
+        import_recordings(src, tmp_path / "store", actions=("action_y",), workers=1)
 
 
 def test_one_recording_is_cut_by_time_and_loses_no_frame(tmp_path: Path) -> None:

@@ -113,7 +113,9 @@ def finished_store(
             f"{out} was made from other files than {store.source.get('path')} holds now: {change}; say --update to read them "
             "again, or choose another OUT"
         )
+    later = {"options"} - store.source.keys()  # stores of before do not say them
     skipped = {"chosen"} if "files" in store.source else {"chosen", *wanted.keys() - store.source}
+    skipped |= later
     differ = sorted(
         k for k in {*store.source, *wanted} - skipped if store.source.get(k) != wanted.get(k)
     )

@@ -139,6 +139,7 @@ class SharedOut:
             name=f"{recording.name}/{part.split}",
             frames=_between(recording.frames, begin, end, length),
             values={name: rows[begin:end] for name, rows in recording.values.items()},
+            facts={**recording.facts, "stretch": [begin, end, length]},
             times_s=None if recording.times_s is None else recording.times_s[begin:end],
             split=part.split,
         )

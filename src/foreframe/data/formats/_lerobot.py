@@ -59,6 +59,13 @@ class Listed:
     def __len__(self) -> int:
         return len(self.episodes)
 
+    def files(self, episode: Any) -> Sequence[Path]:
+        """Table and video of an episode."""
+        raise NotImplementedError
+
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return tuple(self.files(self.episodes[index]))
+
 
 def version(path: Path) -> str:
     """The version that a LeRobotDataset says it has; empty if it is none."""

@@ -83,6 +83,9 @@ class Bair:
     def __len__(self) -> int:
         return len(self.episodes)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return (self.episodes[index][1].file,)
+
     def read(self, index: int) -> Recording:
         split, record = self.episodes[index]
         example = record.read()

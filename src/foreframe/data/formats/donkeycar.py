@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from ..pictures import read_picture
+from ..pictures import PICTURES, read_picture
 from ..sources.findings import Findings
 from ..sources.folders import is_leftover, natural_key, split_of_path
 from ..sources.options import SourceOptions
@@ -139,8 +139,19 @@ class Tubs:
             found["state"] = side_by_side("state", dict.fromkeys(self.states, 1))
         return found
 
+    @cached_property
+    def _lists(self) -> dict[Path, list[Path]]:
+        """What lists the records of each tub, pictures aside."""
+        lists = [f for f in self.findings.files if f.suffix.lower() not in PICTURES]
+        tubs = {run.tub for run in self.episodes}
+        return {tub: [f for f in lists if f.is_relative_to(tub)] for tub in tubs}
+
     def __len__(self) -> int:
         return len(self.episodes)
+
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        run = self.episodes[index]
+        return (*self._lists[run.tub], *(self._picture(run, record) for record in run.records))
 
     def read(self, index: int) -> Recording:
         run = self.episodes[index]

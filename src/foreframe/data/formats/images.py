@@ -138,6 +138,10 @@ class Folders:
     def __len__(self) -> int:
         return len(self.spans)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        span = self.spans[index]
+        return (*span.pictures, *span.labels, *([span.table.file] if span.table else []))
+
     def read(self, index: int) -> Recording:
         span = self.spans[index]
         values: dict[str, Array] = {}

@@ -128,6 +128,9 @@ class Archives:
     def __len__(self) -> int:
         return len(self.spans)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return (self.spans[index][0],)
+
     def read(self, index: int) -> Recording:
         file, first, last = self.spans[index]
         values = {}

@@ -87,6 +87,9 @@ class RoboNet:
     def __len__(self) -> int:
         return len(self.files)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return (self.files[index],)
+
     def read(self, index: int) -> Recording:
         file = self.files[index]
         with _hdf5.opened(file) as root:

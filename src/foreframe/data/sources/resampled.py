@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from ...errors import InputError, unknown
 from ..angles import continuous, quaternions_of, turns_of
 from ..pictures import resized
+from .behind import files_behind
 from .findings import Findings
 from .recording import Column, Recording, Source, names_of
 
@@ -219,6 +221,9 @@ class ResampledSource:
 
     def __len__(self) -> int:
         return min(len(self.source), self.resampling.max_episodes or len(self.source))
+
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return files_behind(self.source, index)
 
     def read(self, index: int) -> Recording:
         """Episode `index`; its frames are read, resized and counted while they are taken."""
