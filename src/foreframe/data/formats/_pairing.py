@@ -158,17 +158,30 @@ def _by_file_names(names: Sequence[str], table: Table, options: SourceOptions) -
             f"{table.file}: {column} names {', '.join(missing[:_SHOWN])} ({len(missing)} of {len(told)} rows), which are not "
             "there; expected every picture: restore them, or say --skip-bad to leave those rows out"
         )
-    kept = sorted((places[name], row) for row, name in enumerate(told) if name in places)
+    found_rows = [(places[name], row) for row, name in enumerate(told) if name in places]
+    kept, order = _ordered(found_rows, names, table)
     gone = len(names) - len(kept)
     said = [f"{gone} of {len(names)} pictures are in no row of {table.file.name}"] if gone else []
     said += [f"{len(missing)} rows name pictures that are not there"] if missing else []
     return Pairing(
         tuple(place for place, _ in kept),
         tuple(row for _, row in kept),
-        f"the names of files in {column}",
+        f"the names of files in {column}, {order}",
         "; ".join(said),
         _breaks_by_rows([row for _, row in kept], told, missing),
     )
+
+
+def _ordered(
+    found: Sequence[tuple[int, int]], names: Sequence[str], table: Table
+) -> tuple[list[tuple[int, int]], str]:
+    """Pictures and rows in order: by the table's clock, by numbers in the names, or by rows."""
+    clock = times_of(table)
+    if clock is not None:
+        return sorted(found, key=lambda pair: clock[1][pair[1]]), f"in the order of {clock[0]}"
+    if len({re.sub(r"\d+", "0", names[place]) for place, _ in found}) == 1:
+        return sorted(found), "in the order of their numbers"
+    return list(found), "in the order of the rows, since the names have no common number"
 
 
 def _breaks_by_rows(
