@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,12 @@ class Episode:
 
 @dataclass(frozen=True)
 class Written:
-    """A source, its episodes by number, and the options that a person would give."""
+    """A source, its episodes by number, options that a person would give, splits that it says."""
 
     source: Path
     episodes: dict[int, Episode]
     options: dict[str, Any]
+    splits: dict[int, str] = field(default_factory=dict)
 
 
 def picture(episode: int, place: int) -> Array:
@@ -68,14 +69,13 @@ def _lengths(rng: Rng) -> list[int]:
     return [int(n) for n in rng.integers(2, 24, int(rng.integers(1, 6)))]
 
 
-def _values(rng: Rng, count: int) -> Array:
+def _values(rng: Rng, sort: str, count: int) -> Array:
     """Numbers of any sort that a column may hold."""
-    kind = _one(rng, "real", "small", "large", "integer", "boolean")
-    if kind == "integer":
+    if sort == "integer":
         return rng.integers(-50, 50, count)
-    if kind == "boolean":
+    if sort == "boolean":
         return rng.integers(0, 2, count).astype(bool)
-    scale = {"real": 1.0, "small": 1e-4, "large": 1e3}[kind]
+    scale = {"real": 1.0, "small": 1e-4, "large": 1e3}[sort]
     return rng.normal(size=count).astype(np.float32).astype(np.float64) * scale
 
 
@@ -87,39 +87,48 @@ def _coded(pixels: Array, kind: str, **more: Any) -> bytes:
 
 def images(rng: Rng, root: Path) -> Written:
     """Folders of pictures, with a table each: names, places, dialects and columns of any sort."""
-    suffix, kind = _one(rng, (".png", "PNG"), (".bmp", "BMP"), (".PNG", "PNG"), (".tif", "TIFF"))
+    suffix, form = _one(rng, (".png", "PNG"), (".bmp", "BMP"), (".PNG", "PNG"), (".tif", "TIFF"))
     named = _one(rng, "plain", "padded", "words", "from", "hashed", "listed")
-    place = _one(rng, "inside", "subfolder", "mirrored")
-    columns = [_one(rng, "steering", "action_x"), _one(rng, "throttle", "action_y")]
+    place = _one(rng, "inside", "subfolder", "mirrored", "splits")
+    names = (_one(rng, "steering", "action_x"), _one(rng, "throttle", "action_y"))
+    sorts = {n: _one(rng, "real", "small", "large", "integer", "boolean") for n in names}
     short = bool(rng.integers(4) == 0) and named not in ("hashed", "listed")
-    clock, dialect = _one(rng, None, "timestamp", "time_ms", "stamp_ns"), _dialect(rng)
-    kinds = {name: int(rng.integers(1 << 30)) for name in columns}
-    episodes = {}
+    clock, counted = _one(rng, None, "timestamp", "time_ms", "stamp_ns"), bool(rng.integers(2))
+    clear, paused, dialect = bool(rng.integers(4) == 0), bool(rng.integers(3) == 0), _dialect(rng)
+    splits = [_one(rng, "train", "Training"), _one(rng, "val", "valid"), _one(rng, "Test", "test")]
+    padded, episodes = _one(rng, "", "03d"), {}
     for e, length in enumerate(_lengths(rng)):
-        folder = (
-            root / _one(rng, f"run_{e}", f"run_{e:03d}") / ("" if place != "subfolder" else "img")
-        )
-        folder = root / "images" / f"ep{e}" if place == "mirrored" else folder
+        folder, file = {
+            "inside": (root / f"run_{e:{padded}}", root / f"run_{e:{padded}}" / "log.csv"),
+            "subfolder": (root / f"run_{e}" / "img", root / f"run_{e}" / "log.csv"),
+            "mirrored": (root / "images" / f"ep{e}", root / "actions" / f"ep{e}.csv"),
+            "splits": (root / splits[e % 3] / f"ep{e}", root / splits[e % 3] / f"ep{e}" / "a.csv"),
+        }[place]
         folder.mkdir(parents=True)
-        names = [_name(rng, named, t) + suffix for t in range(length)]
-        for t, name in enumerate(names):
-            (folder / name).write_bytes(_coded(picture(e, t), kind))
+        file.parent.mkdir(parents=True, exist_ok=True)
+        called = [_name(rng, named, t) + suffix for t in range(length)]
+        for t, name in enumerate(called):
+            (folder / name).write_bytes(
+                _coded(_clear(picture(e, t), clear and form == "PNG"), form)
+            )
         rows = length - short
-        numbers = {c: _values(np.random.default_rng(kinds[c]), length)[:rows] for c in columns}
-        numbers = {c: _redrawn(rng, v) for c, v in numbers.items()}
-        table: dict[str, Sequence[Any]] = {c: v.tolist() for c, v in numbers.items()}
-        if named in ("hashed", "listed"):
-            table["filename"] = names
-        if clock:
-            table[clock] = _clock(clock, rows)
+        numbers = {name: _values(rng, sort, rows) for name, sort in sorts.items()}
+        table: dict[str, Sequence[Any]] = {name: v.tolist() for name, v in numbers.items()}
+        table |= {"filename": called} if named in ("hashed", "listed") else {}
+        table |= {clock: _clock(clock, rows, paused)} if clock else {}
+        table |= {"index": list(range(rows))} if counted else {}
         keys = [str(key) for key in rng.permutation(list(table))]
         order = rng.permutation(rows) if named == "listed" else np.arange(rows)
-        beside = folder.parent if place == "subfolder" else folder
-        file = root / "actions" / f"ep{e}.csv" if place == "mirrored" else beside / "log.csv"
-        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(dialect(keys, [[table[k][int(i)] for k in keys] for i in order]))
         episodes[e] = Episode(length, numbers)
-    return Written(root, episodes, {})
+    said = dict(enumerate(("train", "validate", "test") * 2)) if place == "splits" else {}
+    return Written(root, episodes, {}, said)
+
+
+def _clear(pixels: Array, clear: bool) -> Array:
+    """Pixels with an alpha channel that hides nothing."""
+    full = np.full_like(pixels[..., :1], 255)
+    return np.concatenate([pixels, full], -1) if clear else pixels
 
 
 def _name(rng: Rng, named: str, place: int) -> str:
@@ -134,15 +143,9 @@ def _name(rng: Rng, named: str, place: int) -> str:
     }[named]
 
 
-def _redrawn(rng: Rng, values: Array) -> Array:
-    """Other values of the same sort."""
-    if values.dtype.kind == "f":
-        return rng.normal(size=len(values)).astype(np.float32).astype(np.float64) * 10
-    return rng.integers(0, 2, len(values)).astype(values.dtype)
-
-
-def _clock(name: str, rows: int) -> list[Any]:
+def _clock(name: str, rows: int, paused: bool) -> list[Any]:
     steps = np.arange(rows)
+    steps = steps + 200 * (steps > rows // 2) * paused
     if name == "stamp_ns":
         return (1_700_000_000_000_000_000 + steps * 50_000_000).tolist()
     return (steps * 50).tolist() if name == "time_ms" else (1.7e9 + steps * 0.05).tolist()
@@ -340,6 +343,9 @@ def silent(written: Written, store: Any) -> list[str]:
     gone = {(e, t) for e, w in written.episodes.items() for t in range(w.length)} - seen
     if gone and not any(word in line for line in lines for word in _GONE):
         found.append(f"{sorted(gone)[:3]} of {len(gone)} are gone without a word")
+    moved = [e for e, of in splits.items() if written.splits and of != {written.splits[e]}]
+    if moved:
+        found.append(f"episodes {moved} are in other splits than their folders: {splits}")
     by_time = any("by time" in line or "in order of time" in line for line in lines)
     torn = [e for e, of in splits.items() if len(of) > 1]
     return found + ([f"episodes {torn} are in several splits"] if torn and not by_time else [])

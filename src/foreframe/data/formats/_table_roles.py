@@ -259,7 +259,8 @@ def _is_time(name: str, table: Table) -> bool:
     if name.casefold() in COUNTERS or values.shape[1] != 1:
         return False
     strong = re.fullmatch(
-        r"(unix_?)?time(stamps?)?([ _.\[(]*\w{1,12}[\])]?)?|t|t_\w{1,2}", name.casefold()
+        r"((unix|header)[ _.]?)?(time(stamps?)?|stamps?)([ _.\[(]*\w{1,12}[\])]?)?|t|t_\w{1,2}",
+        name.casefold(),
     )
     return tells_time(name, values) or bool(strong and is_time(name))
 
