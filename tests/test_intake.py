@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import foreframe
 from conftest import Squares
@@ -439,3 +440,37 @@ def test_a_number_too_large_for_its_column_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match=r"action is 1e\+300 in row 1, more than float32 holds"):
         build(source, tmp_path / "store", {}, (16, 16, 3), ["train"], 1, "building")
+
+
+def test_what_was_done_to_pictures_is_counted_over_all_of_them(tmp_path: Path) -> None:
+    for e in range(40):
+        (tmp_path / "src" / f"e{e:02d}").mkdir(parents=True)
+        for t in range(4):
+            image = Image.fromarray(np.full((12, 12, 3), 9 * t, np.uint8))
+            exif = Image.Exif()
+            exif[0x0112] = 6 if (e, t) in ((7, 1), (31, 2)) else 1
+            image.save(tmp_path / "src" / f"e{e:02d}" / f"{t}.jpg", exif=exif)
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=2)
+    said = [line for line in _said(store) if line.startswith("orientation")]
+    assert said == ["orientation: 2 pictures turned as a viewer shows them, by EXIF"]
+    assert not any(line.startswith(("transparency", "channels")) for line in _said(store))
+
+
+def test_every_column_taken_has_its_span_and_its_unit_if_it_says_one(tmp_path: Path) -> None:
+    (tmp_path / "src" / "a").mkdir(parents=True)
+    for t in range(20):
+        frame = np.full((12, 12, 3), 9 * t, np.uint8)
+        Image.fromarray(frame).save(tmp_path / "src" / "a" / f"{t}.png")
+    rows = "".join(f"{t / 4},{5_300_000 + t / 8}\n" for t in range(20))
+    (tmp_path / "src" / "a" / "log.csv").write_text("action_speed [m/s],action_north\n" + rows)
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=1)
+    said = _said(store)
+    assert "action from action_speed [m/s], real, 0 to 4.75, m/s" in said
+    assert "action from action_north, real, 5300000 to 5300002, unit not given" in said
+
+
+def test_alpha_has_one_scale_whatever_a_block_of_pictures_holds() -> None:
+    layout = channel_layout((2, 12, 12, 4), "a.npz")
+    faint = np.full((2, 12, 12, 4), 200.0)
+    faint[..., 3] = 1.0  # of 255: all but clear
+    assert layout.to_rgb(faint, white=255.0).max() == pytest.approx(200 / 255, abs=1e-3)

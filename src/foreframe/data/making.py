@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,16 +15,19 @@ from ..plugins import WORLDS
 from . import worlds
 from .building import build, finished_store, parse_shard
 from .offsets import suggest
+from .pictures import PICTURE_CHANGES
 from .sharing import shared_out
 from .sources.behind import origins_of
+from .sources.findings import Findings
 from .sources.fingerprint import Fingerprint, content_of, fingerprints
 from .sources.leftover import files_of, stop_without_actions, with_leftovers
 from .sources.opening import Guarded, open_source, recognise
 from .sources.options import SourceOptions, SplitBy
+from .sources.recording import findings_of
 from .sources.resampled import ResampledSource, Resampling
 from .splitting import SHARES, SplitOptions, assign_splits, read_split_list
 from .store import MANIFEST, ClipStore
-from .updating import Traced, place_of, put_in_place, recover, reusing
+from .updating import STRETCH, Traced, place_of, put_in_place, recover, reusing
 
 Array = NDArray[Any]
 
@@ -287,6 +291,7 @@ class _Import:
             skip_bad=self.options.skip_bad,
             shard=self.part,
             files=files,
+            notes=lambda episodes: {"findings": _counted(findings_of(source), episodes).to_json()},
         )
 
     def _fingerprints(self) -> dict[str, Fingerprint]:
@@ -322,3 +327,16 @@ class _Import:
             "options": self.options.chosen(),
             **{key: value for key, value in later.items() if value},
         }
+
+
+def _counted(findings: Findings, episodes: Iterable[Mapping[str, Any]]) -> Findings:
+    """Return the findings with what was done to pictures, counted while they were read."""
+    counts: Counter[str] = Counter()
+    for facts in (episode["facts"] for episode in episodes):
+        _, end, length = facts.get(STRETCH, (0, 0, 0))
+        if end == length:  # the last stretch of a recording reads all of its pictures
+            counts.update(facts.get("pictures", {}))
+    for what, (subject, done, reason) in PICTURE_CHANGES.items():
+        if counts[what]:
+            findings = findings.decided(subject, f"{counts[what]} pictures {done}", reason)
+    return findings

@@ -154,7 +154,7 @@ class Tubs:
         return (*self._lists[run.tub], *(self._picture(run, record) for record in run.records))
 
     def read(self, index: int) -> Recording:
-        run = self.episodes[index]
+        run, counts = self.episodes[index], dict[str, int]()
         records = run.records
         first = records[0]["_index"]
         files = [self._picture(run, record) for record in records]
@@ -168,10 +168,10 @@ class Tubs:
         seconds = _seconds(records)
         return Recording(
             f"{tub}/{first}",
-            (read_picture(file) for file in files),
+            (read_picture(file, counts=counts) for file in files),
             values,
             split_of_path(self.root, run.tub) if run.tub != self.root else None,
-            facts={"session": str(records[0].get("_session_id"))},
+            facts={"session": str(records[0].get("_session_id")), "pictures": counts},
             times_s=seconds if len(seconds) else None,
             session=session,
         )

@@ -169,9 +169,16 @@ class Folders:
             values = self.found.values(span.table, rows)
         if self.labels:
             values["label"] = np.stack([read_picture(file) for file in span.labels])
-        frames = (read_picture(file, self.scale) for file in span.pictures)
+        counts: dict[str, int] = {}
+        frames = (read_picture(file, self.scale, counts) for file in span.pictures)
         return Recording(
-            span.name, frames, values, span.split, times_s=span.seconds, session=span.session
+            span.name,
+            frames,
+            values,
+            span.split,
+            {"pictures": counts},
+            times_s=span.seconds,
+            session=span.session,
         )
 
 
@@ -235,15 +242,14 @@ def _camera_of(
 def _pixels(
     root: Path, streams: Sequence[Stream], options: SourceOptions, findings: Findings
 ) -> tuple[PixelScale | None, Findings]:
-    """The scale of deep pictures, None if all are bytes; what the headers of some pictures say."""
+    """The scale of deep pictures, None if all are bytes, by the headers of some."""
     every = [s.files[i] for s in streams for i in (0, len(s.files) // 2, len(s.files) - 1)]
-    looked, deep = [], []
+    deep = []
     for file in every[:: max(1, len(every) // _SAMPLED)]:
         try:
             header = look_at(file)
         except InputError:
             continue  # reading it says what is wrong
-        looked.append(header)
         deep += [file] if header.deep else []
     scale = None
     if deep:
@@ -265,12 +271,6 @@ def _pixels(
         )
     else:
         findings = findings.decided("pixel range", "0 to 255", "bytes")
-    if any(h.turned for h in looked):
-        findings = findings.decided("orientation", "turned as a viewer shows them", "EXIF")
-    if any(h.clear for h in looked):
-        findings = findings.decided("transparency", "laid on black", "an alpha channel")
-    if any(h.mode in ("L", "1", "LA") for h in looked):
-        findings = findings.decided("channels", "grey, repeated to 3", "the pictures' mode")
     return scale, findings
 
 

@@ -167,7 +167,7 @@ class Archives:
             shape = archive.member(self.frames_key).shape
             layout = channel_layout(shape, where)
             for block in archive.blocks(self.frames_key):
-                shown = self.scale.to_bytes(layout.to_rgb(block), where)
+                shown = self.scale.to_bytes(layout.to_rgb(block, self.scale.high), where)
                 yield from shown[max(first - at, 0) : max(last - at, 0)]
                 at += len(block)
 
