@@ -4,6 +4,7 @@ misread.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -474,3 +475,43 @@ def test_alpha_has_one_scale_whatever_a_block_of_pictures_holds() -> None:
     faint = np.full((2, 12, 12, 4), 200.0)
     faint[..., 3] = 1.0  # of 255: all but clear
     assert layout.to_rgb(faint, white=255.0).max() == pytest.approx(200 / 255, abs=1e-3)
+
+
+def _of_size(folder: Path, height: int, width: int) -> Path:
+    for e in range(3):
+        folder.mkdir(exist_ok=True)
+        np.savez(
+            folder / f"e{e}.npz",
+            image=np.full((12, height, width, 3), 40 * e, np.uint8),
+            action=np.random.default_rng(e).normal(size=(12, 2)),
+        )
+    return folder
+
+
+def test_large_pictures_are_warned_of_with_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    src, store = _of_size(tmp_path / "src", 192, 256), str(tmp_path / "store")
+    main(["data", "import", str(src), store, "--workers", "1"])
+    imported = capsys.readouterr().out
+    main(["train", "push-tiny", "--data", store, "--out", str(tmp_path / "r"), "--dry-run"])
+    dry = capsys.readouterr().out
+    main(["data", "inspect", store])
+    for said in (imported, dry, capsys.readouterr().out):
+        note = next(line for line in said.splitlines() if "times the pixels" in line)
+        assert re.search(r"192x256 have 12 times .* [\d,]{7,} parameters", note)
+        assert re.search(r"about [\d.]+ s per step and [\d.]+ h for 2,200 steps", note)
+        assert "--size 64 64" in note
+    main(["data", "import", str(src), str(tmp_path / "b"), "--size", "64", "64", "--workers", "1"])
+    assert "times the pixels" not in capsys.readouterr().out
+
+
+def test_a_size_that_no_recipe_takes_is_said_at_import(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    src = _of_size(tmp_path / "src", 84, 84)
+    main(["data", "import", str(src), str(tmp_path / "store"), "--workers", "1"])
+    said = capsys.readouterr().out
+    assert "push-tiny cannot train on this store" in said
+    assert "import with --size 64 64" in said
+    assert "next: foreframe train" not in said
