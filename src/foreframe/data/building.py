@@ -53,7 +53,8 @@ def build(
         return finished
     columns = {"frames": Column("frames", "uint8", frame_shape, lag=0), **source.columns}
     out.parent.mkdir(parents=True, exist_ok=True)
-    writer = StoreWriter(out, identity, columns, source.frames_per_second)
+    fork = getattr(source, "fork", None)
+    writer = StoreWriter(out, identity, columns, source.frames_per_second, fork)
     try:
         mine = range(shard[0] - 1, len(source), shard[1])
         left, frames, began = mine[writer.done :], 0, time.monotonic()

@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,9 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..runtime.digests import digest, digest_file, write_json_with_digest
 from ..runtime.files import read_json, sync, write_json
+from .futures import FutureColumns, FuturesWriter
 from .sources.findings import Findings
-from .sources.recording import Column, Recording
+from .sources.recording import Column, Fork, Recording
 from .store import MANIFEST, MEAN, SCHEMA, SOURCE_FILES, ClipStore
 
 Array = NDArray[Any]
@@ -50,6 +51,7 @@ class StoreWriter:
         source: Mapping[str, Any],
         columns: Mapping[str, Column],
         frames_per_second: float | None,
+        fork: Fork | None = None,
     ) -> None:
         self.out, self.folder = out, out.with_name(f"{out.name}.partial")
         self.source, self.columns = json.loads(json.dumps(source)), dict(columns)
@@ -59,6 +61,14 @@ class StoreWriter:
         self.episodes: list[dict[str, Any]] = [line for line in lines if "skipped" not in line]
         self.skipped: list[str] = [line["skipped"] for line in lines if "skipped" in line]
         self._files = {name: self._path(name).open("ab") for name in self.columns}
+        self.future_columns = FutureColumns.of(fork, self.columns) if fork else None
+        self._futures = (
+            FuturesWriter(
+                self.folder, self.future_columns, sum("futures" in e for e in self.episodes)
+            )
+            if self.future_columns
+            else None
+        )
         self._pending: list[str] = []
         self._sure = time.monotonic()
         journal = self.folder / _JOURNAL
@@ -104,6 +114,11 @@ class StoreWriter:
                 for name, column in self.columns.items()
                 if name != "frames"
             }
+            futures = (
+                self._futures.checked(recording.name, recording.futures)
+                if self._futures and recording.futures is not None
+                else None
+            )
             length, frames_digest = self._write_frames(recording)
             lengths = {"frames": length, **{name: len(values) for name, values in rows.items()}}
             if len(set(lengths.values())) != 1:
@@ -128,6 +143,8 @@ class StoreWriter:
             | ({"session": recording.session} if recording.session else {}),
             "withheld": recording.withheld,
         }
+        if self._futures and futures is not None:
+            episode["futures"] = self._futures.append(futures)
         self._note(episode)
         self.episodes.append(episode)
         self.warnings += recording.warnings
@@ -170,7 +187,7 @@ class StoreWriter:
 
     def _make_sure(self) -> None:
         """Bring columns to the disk, then the lines that say so."""
-        for file in self._files.values():
+        for file in self._all_files():
             file.flush()
             os.fsync(file.fileno())
         with (self.folder / _JOURNAL).open("a") as journal:
@@ -198,6 +215,8 @@ class StoreWriter:
             "statistics": {},
             "episodes": self.episodes,
         }
+        if self.future_columns:
+            manifest["futures"] = self.future_columns.to_json()
         training = np.concatenate(
             [
                 np.arange(e["start"], e["start"] + e["length"] - e["withheld"])
@@ -245,8 +264,11 @@ class StoreWriter:
         """Make sure of what is written and let go of the files."""
         if self._pending and self.folder.exists():
             self._make_sure()
-        for file in self._files.values():
+        for file in self._all_files():
             file.close()
+
+    def _all_files(self) -> list[BinaryIO]:
+        return [*self._files.values(), *(self._futures.files.values() if self._futures else ())]
 
     def discard(self) -> None:
         """Leave nothing behind of a build that this writer began."""
