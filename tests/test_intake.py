@@ -515,3 +515,68 @@ def test_a_size_that_no_recipe_takes_is_said_at_import(
     assert "push-tiny cannot train on this store" in said
     assert "import with --size 64 64" in said
     assert "next: foreframe train" not in said
+
+
+def _shots(folder: Path, names: list[str]) -> None:
+    """Pictures whose shade is 9 times their place."""
+    folder.mkdir(parents=True)
+    for place, name in enumerate(names):
+        frame = np.full((12, 12, 3), 9 * place, np.uint8)
+        Image.fromarray(frame).save(folder / f"{name}.png")
+
+
+def _shades_and_actions(store: ClipStore) -> tuple[list[int], list[float]]:
+    frames, actions = store.column("frames"), store.column("action")
+    offset = np.asarray(store.columns["action"].offset or 0.0)
+    shades = (frames[:, 0, 0, 0].astype(int) // 9).tolist()
+    return shades, (actions.astype(float) + offset)[:, 0].tolist()
+
+
+@pytest.mark.parametrize("unit", ["ns", "s"])
+def test_pictures_whose_names_are_times_take_the_rows_of_their_times(
+    tmp_path: Path, unit: str
+) -> None:
+    """A camera at 10 Hz beside a log at 40 Hz that begins before it, as in EuRoC and TUM."""
+    first, step = 1_403_636_579_000_000_000, 100_000_000
+    stamps = [first + step * t for t in range(15)]
+    named = [str(s) if unit == "ns" else f"{s // 10**9}.{s % 10**9:09d}" for s in stamps]
+    _shots(tmp_path / "src" / "run", named)
+    rows = [first - 2 * step + k * step // 4 for k in range(80)]
+    lines = [f"{row},{k}\n" for k, row in enumerate(rows)]
+    (tmp_path / "src" / "run" / "log.csv").write_text("timestamp,steering\n" + "".join(lines))
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=1, split_by="episode")
+    assert _shades_and_actions(store) == (list(range(15)), [8.0 + 4 * t for t in range(15)])
+    assert any("65 of 80 rows have no partner in time" in line for line in _said(store))
+
+
+def test_names_that_are_times_need_a_table_of_the_same_clock(tmp_path: Path) -> None:
+    _shots(tmp_path / "src" / "run", [str(1_403_636_579_000_000_000 + t) for t in range(15)])
+    rows = "".join(f"{t / 10},{t}\n" for t in range(60))
+    (tmp_path / "src" / "run" / "log.csv").write_text("timestamp,steering\n" + rows)
+    with pytest.raises(InputError, match="expected times of one clock"):
+        import_recordings(tmp_path / "src", tmp_path / "store", workers=1)
+
+
+@pytest.mark.parametrize(("lag", "shades"), [(1, range(14)), (0, range(1, 15))])
+def test_states_of_all_pictures_but_one_need_a_word_which(
+    tmp_path: Path, lag: int, shades: range
+) -> None:
+    _shots(tmp_path / "src" / "run", [str(t) for t in range(15)])
+    rows = "".join(f"{t},{t}\n" for t in range(14))
+    (tmp_path / "src" / "run" / "log.csv").write_text("action,state\n" + rows)
+    with pytest.raises(InputError, match="--lag 1 or --lag 0; that picture is left out"):
+        import_recordings(tmp_path / "src", tmp_path / "store", workers=1)
+    store = import_recordings(
+        tmp_path / "src", tmp_path / "store", workers=1, lag=lag, split_by="episode"
+    )
+    assert _shades_and_actions(store) == (list(shades), [float(t) for t in range(14)])
+
+
+def test_what_a_source_says_of_some_splits_is_heeded() -> None:
+    source = _pieces({f"s{i}": 1 for i in range(10)}, 6)
+    for recording in source.episodes[3:6]:
+        recording.split = "validate"
+    shared, _ = shared_out(source, SplitOptions())
+    splits = [shared.read(i).split for i in range(10)]
+    assert splits[3:6] == ["validate"] * 3
+    assert set(splits) == {"train", "validate", "test"}

@@ -48,12 +48,14 @@ def shared_out(source: Source, options: SplitOptions) -> tuple[SharedOut, list[s
         )
     cut = options.by == "time"
     if not cut and not options.kept and (options.by == "episode" or not (known or _few(source))):
-        return _whole(source, options, _rule_of_episodes(options), as_said=False)
+        return _whole(source, options, _rule_of_episodes(options), as_said=options.by is None)
     together = known and options.by != "episode"
     pieces = [_piece(source, i, together) for i in range(len(source))]
-    parts, rule = _cut(pieces, options) if cut else _drawn(pieces, options, together)
-    parts = sorted(parts, key=lambda part: (part.recording, part.stretch or ()))
-    shared = SharedOut(source, tuple(parts), options.shares, rule, False, options.kept)
+    said = [Part(p.number, p.split) for p in pieces if p.split and options.by is None]
+    rest = [p for p in pieces if not (p.split and options.by is None)]
+    parts, rule = _cut(rest, options) if cut else _drawn(rest, options, together)
+    parts = sorted(said + parts, key=lambda part: (part.recording, part.stretch or ()))
+    shared = SharedOut(source, tuple(parts), options.shares, rule, options.by is None, options.kept)
     return shared, [part.split for part in parts]
 
 
@@ -66,12 +68,14 @@ class Piece:
         name: its name.
         session: what it is a piece of; its number where that is not known.
         frames: how many it has; 0 if it cannot be cut or read.
+        split: what the source says; empty if it says nothing.
     """
 
     number: int
     name: str
     session: str
     frames: int
+    split: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,7 +162,8 @@ def _rule_of_source(options: SplitOptions) -> Findings:
     if options.listed is not None:
         return Findings().decided("splits", "as listed", "--split-list", "--split-list")
     why = "its folders, masks or lists"
-    return Findings().decided("splits", "as the source has them", why, "--split-by")
+    what = "as the source has them; an episode that it says nothing of is drawn"
+    return Findings().decided("splits", what, why, "--split-by")
 
 
 def _rule_of_episodes(options: SplitOptions) -> Findings:
@@ -328,7 +333,8 @@ def _piece(source: Source, number: int, together: bool) -> Piece:
         recording = source.read(number)
         session = recording.session if together else None
         frames = 0 if recording.withheld else _length(recording)
-        return Piece(number, recording.name, session or alone, frames)
+        said = recording.split or ""
+        return Piece(number, recording.name, session or alone, frames, said)
     except InputError:
         return Piece(number, alone, alone, 0)
 
