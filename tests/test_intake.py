@@ -550,7 +550,9 @@ def test_pictures_whose_names_are_times_take_the_rows_of_their_times(
 
 
 def test_names_that_are_times_need_a_table_of_the_same_clock(tmp_path: Path) -> None:
-    _shots(tmp_path / "src" / "run", [str(1_403_636_579_000_000_000 + t) for t in range(15)])
+    _shots(
+        tmp_path / "src" / "run", [str(1_403_636_579_000_000_000 + t * 10**8) for t in range(15)]
+    )
     rows = "".join(f"{t / 10},{t}\n" for t in range(60))
     (tmp_path / "src" / "run" / "log.csv").write_text("timestamp,steering\n" + rows)
     with pytest.raises(InputError, match="expected times of one clock"):
