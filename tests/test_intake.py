@@ -16,6 +16,7 @@ from PIL import Image
 import foreframe
 from conftest import Squares
 from foreframe.cli.entry import main
+from foreframe.data import building
 from foreframe.data.angles import continuous, quaternions_of, turns_of
 from foreframe.data.building import build
 from foreframe.data.formats.npz import Archives
@@ -582,3 +583,15 @@ def test_what_a_source_says_of_some_splits_is_heeded() -> None:
     splits = [shared.read(i).split for i in range(10)]
     assert splits[3:6] == ["validate"] * 3
     assert set(splits) == {"train", "validate", "test"}
+
+
+def test_an_episode_too_long_to_be_sent_is_read_by_the_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for e in range(4):
+        _archive(tmp_path / "src", f"e{e}.npz", e, frames=20 + 40 * (e == 2))
+    monkeypatch.setattr(building, "_SENT_BYTES", 30 * 16 * 16 * 3)
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=2)
+    alone = import_recordings(tmp_path / "src", tmp_path / "alone", workers=1)
+    assert store.content == alone.content
+    assert [e.length for e in store.episodes] == [20, 20, 60, 20]
