@@ -3,8 +3,8 @@
     python benchmarks/intake.py [--episodes 20000] [--frames 100000] [--workers 2]
 
 Writes archives of 3 pictures of 16x16 each, and one of so many of 64x64, and imports both, each in
-a process of its own. Writes results/bench-intake.json: seconds, and the peak memory of the import
-and its workers in GB.
+a process of its own. Writes results/bench-intake.json: seconds, those that cores were busy (others
+share the machine), and the peak memory of the import and of a worker in GB.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ began = time.monotonic()
 store = foreframe.data.import_recordings(sys.argv[1], sys.argv[2], workers=int(sys.argv[3]))
 seconds = time.monotonic() - began
 who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-peaks = [resource.getrusage(w).ru_maxrss / 1e6 for w in who]
-print(json.dumps([seconds, *peaks, len(store.episodes)]))
+used = [resource.getrusage(w) for w in who]
+busy = sum(u.ru_utime + u.ru_stime for u in used)
+print(json.dumps([seconds, busy, *(u.ru_maxrss / 1e6 for u in used), len(store.episodes)]))
 """
 
 
@@ -67,11 +68,12 @@ def measured(write: Callable[[Path, int], None], count: int, workers: int) -> di
         write(source, count)
         words = [sys.executable, "-c", _IMPORT, str(source), str(out), str(workers)]
         done = subprocess.run(words, capture_output=True, text=True, check=True)
-    seconds, parent, worker, episodes = json.loads(done.stdout.splitlines()[-1])
+    seconds, busy, parent, worker, episodes = json.loads(done.stdout.splitlines()[-1])
     return {
         "written": count,
         "episodes": episodes,
         "seconds": round(seconds, 1),
+        "core_seconds": round(busy, 1),
         "per_second": round(count / seconds, 1),
         "peak_gb": {"import": round(parent, 2), "worker": round(worker, 2)},
     }
