@@ -595,3 +595,22 @@ def test_an_episode_too_long_to_be_sent_is_read_by_the_parent(
     alone = import_recordings(tmp_path / "src", tmp_path / "alone", workers=1)
     assert store.content == alone.content
     assert [e.length for e in store.episodes] == [20, 20, 60, 20]
+
+
+def test_class_ids_and_constant_columns_are_said_at_import(tmp_path: Path) -> None:
+    for e in range(3):
+        (tmp_path / "src").mkdir(exist_ok=True)
+        ids = np.random.default_rng(e).integers(0, 5, (30, 1))
+        action = np.concatenate([ids, np.full((30, 1), 7)], 1)
+        np.savez(
+            tmp_path / "src" / f"e{e}.npz", image=np.zeros((30, 12, 12, 3), "u1"), action=action
+        )
+    said = _said(import_recordings(tmp_path / "src", tmp_path / "store", workers=1))
+    assert any(line.startswith("NOTE: action[0] of action look like class ids") for line in said)
+    assert any("--one-hot action[0]" in line for line in said)
+    store = import_recordings(tmp_path / "src", tmp_path / "b", workers=1, one_hot=("action[0]",))
+    assert not any("class ids" in line for line in _said(store))
+    frames = np.zeros((30, 12, 12, 3), "u1")
+    np.savez(tmp_path / "one.npz", image=frames, action=np.ones((30, 1)))
+    lone = import_recordings(tmp_path / "one.npz", tmp_path / "c", workers=1, format="npz")
+    assert "action from action, float64, always 1, unit not given" in _said(lone)

@@ -82,7 +82,9 @@ class TakenColumn:
         if self.role == "label":
             return ", ".join(part for part in parts if part)
         parts += [f"{self.width} numbers"] if self.width > 1 else []
-        parts += [f"{self.low:.7g} to {self.high:.7g}"] if self.low is not None else []
+        if self.low is not None:
+            span = f"{self.low:.7g} to {self.high:.7g}"
+            parts += [f"always {self.low:.7g}" if self.low == self.high else span]
         return ", ".join(part for part in (*parts, self.unit or "unit not given") if part)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError, unknown
 from ..angles import continuous, quaternions_of, turns_of
+from ..classes import is_class_id
 from ..pictures import resized
 from .behind import files_behind
 from .findings import Findings
@@ -152,6 +153,15 @@ class ResampledSource:
         offset = np.where(lost, np.round(np.median(joined, 0)), 0.0)
         return tuple(offset.tolist()) if lost.any() else ()
 
+    def _class_ids(self, name: str, column: Column) -> list[str]:
+        """The whole numbers of the source that look like class ids, as far as three episodes tell."""
+        rows = self._sampled(name)
+        if not rows or len(column.names) != rows[0].shape[1] or name in self._classes:
+            return []
+        joined = np.concatenate(rows)
+        whole = (joined == np.round(joined)).all(0)
+        return [n for i, n in enumerate(column.names) if whole[i] and is_class_id(joined[:, i])]
+
     def _sampled(self, name: str) -> list[Array]:
         """The rows of a column in the first, the middle and the last episode that can be read."""
         return [np.asarray(values[name]) for values in self._some_values if name in values]
@@ -192,6 +202,12 @@ class ResampledSource:
                     "offset",
                     f"{', '.join(moved)} subtracted from {name}",
                     "steps that float32 would lose",
+                )
+            ids = self._class_ids(name, column)
+            if ids:
+                found = found.warn(
+                    f"{', '.join(ids)} of {name} look like class ids, whose size means nothing: "
+                    f"--one-hot {' '.join(ids)} makes a number per class"
                 )
             if self.resampling.actions_as == "deltas" and name in self._round:
                 turns, quaternions = self._round[name]
