@@ -614,3 +614,12 @@ def test_class_ids_and_constant_columns_are_said_at_import(tmp_path: Path) -> No
     np.savez(tmp_path / "one.npz", image=frames, action=np.ones((30, 1)))
     lone = import_recordings(tmp_path / "one.npz", tmp_path / "c", workers=1, format="npz")
     assert "action from action, float64, always 1, unit not given" in _said(lone)
+
+
+def test_a_recording_cut_by_time_is_read_once(tmp_path: Path, read_through: list[str]) -> None:
+    _archive(tmp_path / "src", "a.npz", 0, frames=100)
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=1)
+    assert len(store.episodes) == 3
+    assert read_through == ["a.npz"]
+    several = import_recordings(tmp_path / "src", tmp_path / "b", workers=3)
+    assert several.content == store.content

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -113,6 +113,7 @@ class SharedOut:
     rule: Findings
     as_said: bool
     kept: Mapping[str, str] = field(default_factory=dict)
+    _readings: dict[int, _Reading] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def columns(self) -> Mapping[str, Column]:
@@ -138,15 +139,50 @@ class SharedOut:
             split = said or self.kept.get(recording.name) or part.split
             return dataclasses.replace(recording, split=split)
         begin, end, length = part.stretch
+        reading = self._continued(part.recording, begin, recording)
         return dataclasses.replace(
             recording,
             name=f"{recording.name}/{part.split}",
-            frames=_between(recording.frames, begin, end, length),
+            frames=self._between(reading, end, length),
             values={name: rows[begin:end] for name, rows in recording.values.items()},
-            facts={**recording.facts, "stretch": [begin, end, length]},
+            facts={**reading.recording.facts, "stretch": [begin, end, length]},
             times_s=None if recording.times_s is None else recording.times_s[begin:end],
             split=part.split,
         )
+
+    def _continued(self, number: int, begin: int, recording: Recording) -> _Reading:
+        """The recording that the stretch before was read from, if that ended at `begin`."""
+        reading = self._readings.pop(number, None)
+        if reading is not None and reading.at == begin:
+            return reading
+        frames = iter(recording.frames)
+        return _Reading(number, recording, itertools.islice(frames, begin, None), begin)
+
+    def _between(self, reading: _Reading, end: int, length: int) -> Iterator[Array]:
+        """Frames up to `end`, which are kept for the next stretch to go on from.
+
+        At the end of the recording the rest is taken too, so that a wrong count is seen.
+        """
+        yield from itertools.islice(reading.frames, None if end == length else end - reading.at)
+        self._readings.clear()
+        self._readings[reading.number] = dataclasses.replace(reading, at=end)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A recording that is read stretch by stretch.
+
+    Attributes:
+        number: its number in the source.
+        recording: what the frames are from.
+        frames: the rest of its frames.
+        at: the number of the next one.
+    """
+
+    number: int
+    recording: Recording
+    frames: Iterator[Array]
+    at: int
 
 
 def _whole(
@@ -291,14 +327,6 @@ def _as_before(session: Sequence[Piece], options: SplitOptions) -> list[Part]:
         return _along(session, options.shares) or [Part(p.number, "train") for p in session]
     last = next(options.kept[p.name] for p in reversed(session) if p.name in options.kept)
     return [Part(p.number, options.kept.get(p.name, last)) for p in session]
-
-
-def _between(frames: Iterable[Array], begin: int, end: int, length: int) -> Iterator[Array]:
-    """Frames begin ... end - 1.
-
-    At the end of the recording the rest is taken too, so that a wrong count is seen.
-    """
-    yield from itertools.islice(frames, begin, None if end == length else end)
 
 
 def _bounds(
