@@ -623,3 +623,15 @@ def test_a_recording_cut_by_time_is_read_once(tmp_path: Path, read_through: list
     assert read_through == ["a.npz"]
     several = import_recordings(tmp_path / "src", tmp_path / "b", workers=3)
     assert several.content == store.content
+
+
+def test_pictures_lost_between_others_do_not_shift_the_rows(tmp_path: Path) -> None:
+    _shots(tmp_path / "src" / "run", [str(t) for t in range(16) if t != 4])
+    rows = "".join(f"{t},{t / 2}\n" for t in range(15))
+    log = tmp_path / "src" / "run" / "log.csv"
+    log.write_text("frame,steering\n" + rows)
+    with pytest.raises(InputError, match=r"no picture has \(4\).*does not have \(15\)"):
+        import_recordings(tmp_path / "src", tmp_path / "store", workers=1)
+    log.write_text("frame,steering\n" + rows + "15,7.5\n")
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=1, split_by="episode")
+    assert store.column("action")[:, 0].tolist() == [t / 2 for t in range(16) if t != 4]

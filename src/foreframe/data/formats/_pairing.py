@@ -66,6 +66,7 @@ def pair(
             len(counted) != len(names) and {*counted} >= {*numbers}
         ):
             return _by_number(numbers, counted, counter, table)
+        _refuse_lost_pictures(numbers, counted, f"{table.file}: {counter}")
     stamps = stamps_of(names)
     if stamps is not None and times_of(table) is not None:
         return _by_stamps(stamps, table, where)
@@ -92,6 +93,20 @@ def one_by_one(
         f"{table.file} has {rows} rows; expected {count}, one per picture of {where}"
         + ("" if has_states else f" (or {count - 1} actions that lead from picture to picture)")
     )
+
+
+def _refuse_lost_pictures(numbers: Sequence[int], counted: Sequence[int], where: str) -> None:
+    """Raise an error if pictures are missing between others and the rows count on without them."""
+    steps = {b - a for a, b in zip(sorted(numbers), sorted(numbers)[1:], strict=False)}
+    shifts = {a - b for a, b in zip(sorted(numbers), sorted(counted), strict=False)}
+    if len(steps) > 1 and len(shifts) > 1:
+        rows = sorted({*counted} - {*numbers})[:_SHOWN]
+        pictures = sorted({*numbers} - {*counted})[:_SHOWN]
+        raise InputError(
+            f"{where} has numbers that no picture has ({', '.join(map(str, rows))}), and there are "
+            f"pictures that it does not have ({', '.join(map(str, pictures))}); expected the same "
+            "numbers: restore the pictures, or take out the rows of those that are lost"
+        )
 
 
 def _without_one(count: int, table: Table, where: Path, lag: int | None) -> Pairing:
