@@ -127,7 +127,7 @@ def test_the_worlds_own_futures_have_skill_100(bar_store: ClipStore, tmp_path: P
     assert verdict["sharpness"][1].startswith("Sharp")
     assert verdict["clips"] == (
         True,
-        "Enough clips to tell it from copying: 30 clips of 30 episodes.",
+        "Enough clips to tell it apart from copying: 30 clips of 30 episodes.",
     )
     assert "conditions" not in verdict
     titles = [row.title for row in found.rows()]
