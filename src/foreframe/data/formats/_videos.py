@@ -194,7 +194,8 @@ def _matrix(frame: Any, where: str) -> tuple[int, int, int, int]:
             angle = np.degrees(np.arctan2(said[1], said[0]))
             raise InputError(
                 f"{where}: its display matrix turns the picture by {angle:.0f} degrees "
-                f"({said.round(2).tolist()}); expected quarter turns and mirrors: write the video anew as it is to be seen"
+                f"({said.round(2).tolist()}); expected quarter turns and mirrors: "
+                "write the video anew as it is to be seen"
             )
     return 1, 0, 0, 1
 
