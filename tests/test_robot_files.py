@@ -528,7 +528,7 @@ def test_a_zip_that_is_cut_off_is_named(tmp_path: Path) -> None:
 
 
 def v3_without(root: Path, *columns: str, whole: bool = False) -> Path:
-    """LeRobot v3 whose meta/episodes lacks columns; a table and a video an episode unless `whole`."""
+    """LeRobot v3 without columns of meta/episodes; a table and video per episode unless `whole`."""
     import pyarrow.parquet as parquet
 
     small.lerobot_v3(root)

@@ -1,4 +1,4 @@
-"""Training: resumes bit for bit, the same on one device or two, and never throws good weights away."""
+"""Training: resumes bit for bit, the same on one device or two, and never loses good weights."""
 
 from __future__ import annotations
 
@@ -434,7 +434,8 @@ def test_settings_that_do_not_exist_name_the_nearest(
 
 def test_a_file_of_changes_goes_over_the_recipe_and_the_command_over_both(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(
-        "training: {steps: 77, batch: 6}\nobjective: {beta: {kind: cyclical, value: 1.0e-4, cycles: 3}}\n"
+        "training: {steps: 77, batch: 6}\n"
+        "objective: {beta: {kind: cyclical, value: 1.0e-4, cycles: 3}}\n"
     )
     config = resolve(
         "push-tiny", tmp_path / "mine.yaml", {"training.batch": 8, "objective.beta.cycles": 5}

@@ -1,8 +1,9 @@
 """Scores of sampled futures as objectives: differentiable, proper, fair.
 
-A model that minimises one draws samples from the distribution of what can happen: the score is best,
-in expectation, for that distribution alone, and the expectation does not depend on how many samples
-are drawn. No posterior and no weight of a KL is needed: what is trained is what is sampled.
+A model that minimises one draws samples from the distribution of what can happen: the score is
+best, in expectation, for that distribution alone, and the expectation does not depend on how many
+samples are drawn.
+No posterior and no weight of a KL is needed: what is trained is what is sampled.
 
 Letters: B clips, N samples, S frames, C channels, H height, W width, P pixels per side.
 """

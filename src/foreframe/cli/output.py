@@ -1,10 +1,11 @@
-"""What each command prints when it is done: what it wrote, and what to type next."""
+"""Print the result of each command: what it wrote, and which command comes next."""
 
 from __future__ import annotations
 
 import json
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,22 +22,21 @@ Arguments = dict[str, Any]
 
 _LISTED_CLIPS = 20
 _TITLE, _SCORE, _METRICS_ABREAST, _WIDTH = 34, 18, 4, 96  # columns of a score table
-_MANY = 0.05
+_MANY = 0.05  # share of black or repeated frames from which on a warning is printed
 _LARGE = 8  # times the pixels of 64x64
+_MULTIPLE = 16  # of pixels, that recipes take without being asked
 _SPLITS = ("train", "validate", "test")
 
 
 def made(store: Any, given: Arguments) -> None:
-    counts = ", ".join(
-        f"{sum(e.split == split for e in store.episodes)} {split}" for split in _SPLITS
-    )
+    of_split = {split: sum(e.split == split for e in store.episodes) for split in _SPLITS}
+    counts = ", ".join(f"{count} {split}" for split, count in of_split.items())
     height, width, _ = store.frame_shape
     frames = sum(episode.length for episode in store.episodes)
-    what = (
-        "wrote" if store.written_now else "was there already, and is still what the source holds:"
-    )
+    what = "wrote" if store.written_now else "is there already, and still matches its source:"
     print(
-        f"{what} {store.path}: {len(store.episodes)} episodes ({counts}), {frames} frames of {height}x{width}"
+        f"{what} {store.path}: {len(store.episodes)} episodes ({counts}), "
+        f"{frames} frames of {height}x{width}"
     )
     notes = store.manifest["notes"]
     for line in _found(store.source, notes):
@@ -44,18 +44,16 @@ def made(store: Any, given: Arguments) -> None:
     _audit(notes)
     if skipped := notes.get("skipped"):
         print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
-    for line in _size_warning(height, width):
+    roles = {column.role for column in store.columns.values()}
+    first = _FirstTraining.on(store.path, roles, store.longest_clip)
+    notes_of_size, training = first.advice((height, width)) if of_split["train"] else ([], [])
+    for line in (*_empty_splits(of_split), *notes_of_size):
         print(f"  NOTE: {line}")
-    _next(
-        f"foreframe data preview {store.path} {store.path}.png",
-        _first_training(
-            store.path, {column.role for column in store.columns.values()}, store.longest_clip
-        ),
-    )
+    _next(f"foreframe data preview {store.path} {store.path}.png", *training)
 
 
 def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
-    """What the import found, in words: from the manifest, or what earlier versions kept of it."""
+    """Describe what the import found, from the manifest of this version or an earlier one."""
     from ..data.sources.findings import Findings
 
     kept = notes.get("findings")
@@ -64,41 +62,76 @@ def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
         lines.insert(0, f"files of the source: {source['files']['count']}")
     if source.get("size"):
         lines.append(
-            f"pictures brought to {source['size'][0]}x{source['size'][1]} by area average, other aspects: {source['fit']}"
+            f"pictures brought to {source['size'][0]}x{source['size'][1]} by area average, "
+            f"other aspects: {source['fit']}"
         )
     return [*lines, *(f"NOTE: {warning}" for warning in notes.get("warnings", ()))]
 
 
-def _size_warning(height: int, width: int) -> list[str]:
-    """What pictures of another size than the recipes have cost."""
-    times = height * width / 64**2
-    if times < _LARGE:
-        return []
-    return [
-        f"pictures of {height}x{width} have {times:.0f} times the pixels of 64x64: a step takes about so many times as long and "
-        "as much memory; import with --size 64 64, or look at `foreframe train ... --dry-run` first"
-    ]
+def _empty_splits(of_split: dict[str, int]) -> list[str]:
+    """What cannot be done for want of episodes, and what to do about it."""
+    lacking = {
+        "train": "no episode trains: train on another store",
+        "validate": "no episode validates: training keeps its last weights as the best",
+        "test": "no episode tests: evaluate with --split validate",
+    }
+    instead = "or import with --split-by episode, which shares the episodes out"
+    return [f"{said}, {instead}" for split, said in lacking.items() if not of_split[split]]
 
 
-def _first_training(store: str | Path, roles: set[str], longest: int | None = None) -> str:
-    """The command that trains on a store for the first time, with a horizon that its episodes have
-    room for.
+@dataclass(frozen=True)
+class _FirstTraining:
+    """The command that trains on a store for the first time.
+
+    Attributes:
+        store: its folder.
+        recipe: the recommended one.
+        changes: a horizon that its episodes have room for, conditions that it has.
     """
-    recipe = "pose-dance" if "label" in roles else "push-tiny"
-    command = f"foreframe train {recipe} --data {store} --out runs/first"
-    if longest is None:
-        return command
-    import yaml
 
-    from ..plugins import RECIPES
+    store: str
+    recipe: str
+    changes: dict[str, Any]
 
-    clip = yaml.safe_load(RECIPES.text(recipe))["clip"]
-    if longest < clip["n_past"] + clip["horizon"]:
-        n_past = max(1, min(clip["n_past"], longest // 2))
-        command += f" --clip.n_past {n_past} --clip.horizon {max(1, longest - n_past)}"
-    if not roles & {"action", "state", "label"}:
-        command += " --clip.conditions []"
-    return command
+    @classmethod
+    def on(cls, store: str | Path, roles: set[str], longest: int) -> _FirstTraining:
+        import yaml
+
+        from ..plugins import RECIPES
+
+        recipe = "pose-dance" if "label" in roles else "push-tiny"
+        clip, changes = yaml.safe_load(RECIPES.text(recipe))["clip"], dict[str, Any]()
+        if longest < clip["n_past"] + clip["horizon"]:
+            n_past = max(1, min(clip["n_past"], longest // 2))
+            changes |= {"clip.n_past": n_past, "clip.horizon": max(1, longest - n_past)}
+        if not roles & {"action", "state", "label"}:
+            changes["clip.conditions"] = []
+        return cls(str(store), recipe, changes)
+
+    @property
+    def command(self) -> str:
+        changed = "".join(f" --{key} {value}" for key, value in self.changes.items())
+        return f"foreframe train {self.recipe} --data {self.store} --out runs/first{changed}"
+
+    def advice(self, size: tuple[int, int]) -> tuple[list[str], list[str]]:
+        """What to know of pictures of this size, and what to type next.
+
+        A model is built only for sizes that the recipes were not made for.
+        """
+        height, width = size
+        if not (height % _MULTIPLE or width % _MULTIPLE) and height * width < _LARGE * 64**2:
+            return [], [self.command]
+        from ..training import train
+
+        try:
+            summary = train(
+                self.recipe, self.store, ".", changes=self.changes, dry_run=True
+            ).summary
+        except InputError as error:
+            return [
+                f"{self.recipe} cannot train on this store ({error}): import with --size 64 64"
+            ], []
+        return list(summary.advice), [self.command]
 
 
 def exported(count: int, given: Arguments) -> None:
@@ -114,7 +147,8 @@ def validated(found: dict[str, Any], given: Arguments) -> None:
             f"{found['store']} is damaged in {len(found['damaged'])} places; make it again"
         )
     print(
-        f"{found['store']}: {found['episodes']} episodes, {found['bytes'] / 1e6:.1f} MB, all as they were written"
+        f"{found['store']}: {found['episodes']} episodes, {found['bytes'] / 1e6:.1f} MB, "
+        "all as they were written"
     )
 
 
@@ -148,18 +182,18 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     for name, share in found["change_explained"].items():
         if share is not None:
             print(
-                f"  explained  {name} tells how much the picture changes with a correlation of {share:.2f}"
+                f"  explained  {name} tells how much the picture changes "
+                f"with a correlation of {share:.2f}"
             )
     _audit(found["notes"])
     for warning in _warnings(found):
         print(f"  NOTE       {warning}")
-    _next(
-        _first_training(
-            found["store"],
-            {condition["role"] for condition in found["conditions"].values()},
-            found["longest_clip"],
-        )
-    )
+    roles = {condition["role"] for condition in found["conditions"].values()}
+    first = _FirstTraining.on(found["store"], roles, found["longest_clip"])
+    notes, training = first.advice((frame["height"], frame["width"]))
+    for line in (*_empty_splits(found["episodes"]), *notes):
+        print(f"  NOTE       {line}")
+    _next(*(training if found["episodes"]["train"] else ()))
 
 
 def _source_in_words(source: dict[str, Any]) -> str:
@@ -172,7 +206,7 @@ def _source_in_words(source: dict[str, Any]) -> str:
 
 
 def _warnings(found: dict[str, Any]) -> list[str]:
-    """Return what would spoil a training unnoticed."""
+    """Return warnings about data that would spoil training without an error."""
     warnings = []
     if found["black_frames"] > _MANY:
         warnings.append(
@@ -180,7 +214,8 @@ def _warnings(found: dict[str, Any]) -> list[str]:
         )
     if found["repeated_frames"] > _MANY:
         warnings.append(
-            f"{found['repeated_frames']:.0%} of the pictures repeat the one before: import with a --stride?"
+            f"{found['repeated_frames']:.0%} of the pictures repeat the one before: "
+            "import with a --stride?"
         )
     for group in found["duplicates"]:
         across = len({name.split("/")[0] for name in group}) > 1
@@ -193,16 +228,19 @@ def _warnings(found: dict[str, Any]) -> list[str]:
             warnings.append(f"columns of {name} are the same in every row: {', '.join(group)}")
         for label, turn in condition.get("wrapping", {}).items():
             warnings.append(
-                f"{label} of {name} jumps by a turn ({turn:g}): an angle that wraps; --actions-as deltas goes round"
+                f"{label} of {name} jumps by a turn ({turn:g}): an angle that wraps; "
+                "--actions-as deltas goes round"
             )
         for quaternion in condition.get("flipping", ()):
             warnings.append(
-                f"{quaternion[0]} ... {quaternion[-1]} of {name} change their sign while the turn stays: quaternions"
+                f"{quaternion[0]} ... {quaternion[-1]} of {name} change their sign "
+                "while the turn stays: quaternions"
             )
         ids = condition.get("class_ids") if "path" in found["source"] else ()
         if ids:  # a world knows its own columns
             warnings.append(
-                f"{', '.join(ids)} of {name} look like class ids: import with --one-hot {' '.join(ids)}?"
+                f"{', '.join(ids)} of {name} look like class ids: "
+                f"import with --one-hot {' '.join(ids)}?"
             )
     for why in found["notes"].get("skipped", ())[:3]:
         warnings.append(f"left out: {why}")
@@ -254,6 +292,8 @@ def _planned(summary: TrainingSummary) -> None:
     import yaml
 
     print(yaml.safe_dump(summary.to_dict(), sort_keys=False), end="")
+    for line in summary.advice:
+        print(f"NOTE: {line}")
     print(
         f"a dry run, nothing was written: {summary.parameters:,} parameters, "
         f"frames {list(summary.frame)}, conditions {list(summary.condition)}"

@@ -56,8 +56,10 @@ class Mixture:
             for what in ("frame", "condition", "names"):
                 if getattr(spec, what) != getattr(first, what):
                     raise InputError(
-                        f"{store.path} has {what} {list(getattr(spec, what))}, {self.stores[0].path} has "
-                        f"{list(getattr(first, what))}; expected the same in all stores that are trained on together"
+                        f"{store.path} has {what} {list(getattr(spec, what))}, "
+                        f"{self.stores[0].path} has "
+                        f"{list(getattr(first, what))}; expected the same in all stores that are "
+                        "trained on together"
                     )
         if len(specs) == 1 or not first.mean:
             return first
@@ -200,6 +202,7 @@ def open_stores(data: str | Path) -> Mixture:
                 )
     if weights and len(weights) < len(stores):
         raise InputError(
-            f"--data {data} weighs {len(weights)} of {len(stores)} stores; expected all or none, as in A:0.7,B:0.3"
+            f"--data {data} weighs {len(weights)} of {len(stores)} stores; "
+            "expected all or none, as in A:0.7,B:0.3"
         )
     return Mixture(tuple(stores), tuple(weights) or None)

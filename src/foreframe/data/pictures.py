@@ -35,15 +35,11 @@ class PictureHeader:
         width: in pixels, as stored.
         height: in pixels, as stored.
         mode: Pillow's name of the kind of pixels.
-        turned: whether a viewer turns or mirrors it (EXIF).
-        clear: whether pixels may be transparent.
     """
 
     width: int
     height: int
     mode: str
-    turned: bool
-    clear: bool
 
     @property
     def deep(self) -> bool:
@@ -55,25 +51,35 @@ def look_at(file: Path) -> PictureHeader:
     """Return the header of a picture file, if its picture is one and of a sane size."""
     try:
         with _opened(file, str(file)) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
-            clear = "A" in image.getbands() or "transparency" in image.info
-            return PictureHeader(image.width, image.height, image.mode, turned, clear)
+            return PictureHeader(image.width, image.height, image.mode)
     except InputError:
         raise
     except Exception as error:  # Pillow's decoders raise anything; this is the one door
         raise _unreadable(file, error) from None
 
 
-def read_picture(file: Path, scale: PixelScale | None = None) -> Array:
+PICTURE_CHANGES = {
+    "turned": ("orientation", "turned as a viewer shows them", "EXIF"),
+    "transparent": ("transparency", "laid on black where they are clear", "an alpha channel"),
+    "grey": ("channels", "grey, repeated to 3", "the pictures' mode"),
+}
+
+
+def read_picture(
+    file: Path, scale: PixelScale | None = None, counts: dict[str, int] | None = None
+) -> Array:
     """Return a picture file as a viewer shows it, uint8 RGB [H, W, 3]; a PNG's checksums are
     verified first.
 
     Grey is repeated, transparent pixels lie on black. Grey of more than 8 bits needs a `scale`.
+    What was done to it is added to `counts`, by the keys of `PICTURE_CHANGES`.
     """
     try:
         with _opened(file, str(file)) as image:
             image.verify()
         with _opened(file, str(file)) as image:
+            if counts is not None:
+                _count(image, counts)
             return _shown(image, str(file), scale)
     except InputError:
         raise
@@ -92,6 +98,17 @@ def decode_picture(content: bytes, where: str, scale: PixelScale | None = None) 
         raise InputError(
             f"{where} is no whole picture ({error}): fetch it again, or say --skip-bad"
         ) from None
+
+
+def _count(image: Any, counts: dict[str, int]) -> None:
+    found = {
+        "turned": image.getexif().get(_ORIENTATION, 1) not in (0, 1),
+        "transparent": "A" in image.getbands() or "transparency" in image.info,
+        "grey": image.mode in ("L", "1", "LA"),
+    }
+    for what, is_so in found.items():
+        if is_so:
+            counts[what] = counts.get(what, 0) + 1
 
 
 def stored_pixels(content: bytes, where: str) -> Array:
@@ -135,12 +152,14 @@ def _opened(file: Any, where: str) -> Any:
     if image.width * image.height > LARGEST:
         image.close()
         raise InputError(
-            f"{where} says it is {image.width}x{image.height}; expected at most {LARGEST} pixels: it is no camera's picture"
+            f"{where} says it is {image.width}x{image.height}; expected at most {LARGEST} pixels: "
+            "it is no camera's picture"
         )
     if getattr(image, "n_frames", 1) > 1:
         image.close()
         raise InputError(
-            f"{where} holds {image.n_frames} pictures; expected one: animations are read as videos (.gif, .mp4)"
+            f"{where} holds {image.n_frames} pictures; expected one: "
+            "animations are read as videos (.gif, .mp4)"
         )
     return image
 
@@ -153,8 +172,10 @@ def _shown(image: Any, where: str, scale: PixelScale | None) -> Array:
     pixels = _numbers(ImageOps.exif_transpose(image))
     if scale is None:
         raise InputError(
-            f"{where} is grey of more than 8 bits ({PixelSample.of(pixels).low:g} to {PixelSample.of(pixels).high:g}), as "
-            "maps of depth are; expected 8 bits: say --pixel-range LOW HIGH, the numbers that are black and white"
+            f"{where} is grey of more than 8 bits ({PixelSample.of(pixels).low:g} to "
+            f"{PixelSample.of(pixels).high:g}), as "
+            "maps of depth are; expected 8 bits: "
+            "say --pixel-range LOW HIGH, the numbers that are black and white"
         )
     return np.repeat(scale.to_bytes(pixels, where)[..., None], 3, axis=-1)
 
@@ -168,7 +189,8 @@ def _numbers(image: Any) -> Array:
 
 def _unreadable(file: Path, error: Exception) -> InputError:
     return InputError(
-        f"{file} cannot be read ({error}); expected a whole picture: restore it or leave its episode out"
+        f"{file} cannot be read ({error}); expected a whole picture: "
+        "restore it or leave its episode out"
     )
 
 
@@ -179,7 +201,7 @@ def as_pictures(frames: Array, where: str, scale: PixelScale | None = None) -> A
     The `scale` is that of the source; without one it is found from these pictures alone.
     """
     layout = channel_layout(frames.shape, where)
-    pictures = layout.to_rgb(frames)
+    pictures = layout.to_rgb(frames, scale.high if scale else None)
     if frames.dtype == np.uint8 and scale is None:
         return pictures
     return (scale or pixel_scale([PixelSample.of(frames)], where)).to_bytes(pictures, where)

@@ -28,6 +28,7 @@ from ..errors import InputError
 from ..runtime.digests import digest, digest_file, write_json_with_digest
 from ..runtime.files import read_json, sync, write_json
 from .futures import FutureColumns, FuturesWriter
+from .sources.findings import Findings
 from .sources.recording import Column, Fork, Recording
 from .store import MANIFEST, MEAN, SCHEMA, SOURCE_FILES, ClipStore
 
@@ -122,7 +123,8 @@ class StoreWriter:
             lengths = {"frames": length, **{name: len(values) for name, values in rows.items()}}
             if len(set(lengths.values())) != 1:
                 raise InputError(
-                    f"episode {recording.name} has columns of different lengths {lengths}; expected one row a frame"
+                    f"episode {recording.name} has columns of different lengths {lengths}; "
+                    "expected one row a frame"
                 )
         except BaseException:
             self._files["frames"].truncate(start * _row_bytes(self.columns["frames"]))
@@ -138,7 +140,7 @@ class StoreWriter:
             "start": start,
             "length": length,
             "digests": digests,
-            "facts": dict(recording.facts)
+            "facts": {key: fact for key, fact in recording.facts.items() if fact != {}}
             | ({"session": recording.session} if recording.session else {}),
             "withheld": recording.withheld,
         }
@@ -160,7 +162,8 @@ class StoreWriter:
             pictures = np.stack(chunk)
             if pictures.shape[1:] != column.shape:
                 raise InputError(
-                    f"episode {recording.name}: frames has shape {list(pictures.shape[1:])} a frame; "
+                    f"episode {recording.name}: frames has shape {list(pictures.shape[1:])} a "
+                    "frame; "
                     f"expected {list(column.shape)} as before"
                 )
             content = np.ascontiguousarray(pictures, column.dtype).data
@@ -205,7 +208,7 @@ class StoreWriter:
         manifest = {
             "schema": SCHEMA,
             "source": self.source,
-            "notes": dict(notes)
+            "notes": self._with_spans(notes)
             | ({"skipped": self.skipped} if self.skipped else {})
             | ({"warnings": self.warnings} if self.warnings else {}),
             "versions": _versions(),
@@ -244,6 +247,21 @@ class StoreWriter:
         store.written_now = True
         return store
 
+    def _with_spans(self, notes: Mapping[str, Any]) -> dict[str, Any]:
+        """The notes, with the span of every column among what was found."""
+        if "findings" not in notes:
+            return dict(notes)
+        spans: dict[str, list[tuple[float, float]]] = {}
+        for name, column in self.columns.items():
+            if column.role in ("action", "state"):
+                rows = np.memmap(self._path(name), column.dtype, "r").reshape(-1, *column.shape)
+                offset = np.asarray(column.offset or 0.0)
+                ends = (rows.min(0) + offset, rows.max(0) + offset)
+                spans.setdefault(column.role, []).extend(zip(*(e.tolist() for e in ends)))
+        measured = Findings.from_json(notes["findings"]).measured(spans)
+        taken = [asdict(column) for column in measured.taken]
+        return {**notes, "findings": {**notes["findings"], "taken": taken}}
+
     def close(self) -> None:
         """Make sure of what is written and let go of the files."""
         if self._pending and self.folder.exists():
@@ -265,15 +283,18 @@ def _rows(recording: Recording, name: str, column: Column) -> Array:
     values = np.asarray(recording.values[name])
     if values.shape[1:] != column.shape:
         raise InputError(
-            f"episode {recording.name}: {name} has shape {list(values.shape[1:])} a frame; expected {list(column.shape)} as before"
+            f"episode {recording.name}: {name} has shape {list(values.shape[1:])} a frame; "
+            f"expected {list(column.shape)} as before"
         )
     with np.errstate(over="ignore"):  # refused below
         rows = np.ascontiguousarray(values, column.dtype)
     lost = np.isfinite(values) & ~np.isfinite(rows) if rows.dtype.kind == "f" else np.zeros(1, bool)
     if lost.any():
         raise InputError(
-            f"episode {recording.name}: {name} is {values[lost][0]:g} in row {np.argwhere(lost)[0][0]}, "
-            f"more than {column.dtype} holds; expected smaller numbers: mend the row or leave out the episode"
+            f"episode {recording.name}: {name} is {values[lost][0]:g} in row "
+            f"{np.argwhere(lost)[0][0]}, "
+            f"more than {column.dtype} holds; expected smaller numbers: "
+            "mend the row or leave out the episode"
         )
     return rows
 
@@ -285,7 +306,8 @@ def _chunks(frames: Iterable[Array]) -> Iterator[list[Array]]:
         shapes = {picture.shape for picture in chunk}
         if len(shapes) > 1:
             raise InputError(
-                f"pictures of one episode have shapes {sorted(map(list, shapes))}; expected one: say --size H W"
+                f"pictures of one episode have shapes {sorted(map(list, shapes))}; expected one: "
+                "say --size H W"
             )
         yield chunk
 

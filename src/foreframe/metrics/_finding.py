@@ -21,7 +21,8 @@ def find_metric(name: str) -> Metric:
     found = getattr(module, "METRIC", None)
     if not isinstance(found, Metric) or found.name != name:
         raise ForeframeError(
-            f"{module.__name__} has no metric {name!r}; expected METRIC = Metric({name!r}, ...) in it"
+            f"{module.__name__} has no metric {name!r}; "
+            f"expected METRIC = Metric({name!r}, ...) in it"
         )
     return found
 

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from ..clips import ClipSpec
 from ..model import Features, LatentFeedback, Model, Step
+from ..nn.affine import Affine
 from ..nn.folding import fold, unfold
 from ..nn.latent_lstms import LatentLstms, LstmStates
 from ..nn.recurrent import GaussianLstm, LstmStack
@@ -42,13 +43,16 @@ class Compact(LatentLstms, Model):
     """A vector-LSTM model with latent feedback and mask compositing.
 
     Args:
-        spec: what clips look like; H and W must be multiples of 16.
-        code: G, size of a frame's code.
-        latent: Z.
-        width: of every LSTM.
-        condition: E, size of an embedded condition.
-        channels: of the picture networks at 1/4, 1/8 and 1/16 of the size.
-        fine: channels of the decoder's last stage, at half the size.
+        spec: shapes and statistics of the clips; H and W must be multiples of 16, and conditions
+            vectors.
+        code: G, numbers in the code of a frame, which is all that the recurrence sees of it.
+        latent: Z, numbers in the latent of a step, which stands for what conditions do not
+            determine.
+        width: numbers in the state of each LSTM: posterior, prior, and both of the predictor.
+        condition: E, numbers in an embedded condition.
+        channels: channels of encoder and decoder at 1/4, 1/8 and 1/16 of the frame's size.
+        fine: channels of the decoder's last stage, at half the frame's size; few, because it costs
+            the most per channel.
 
     Example:
         >>> spec = ClipSpec((3, 64, 64), (2,), names=("x", "y"), mean=(0.0,) * 2, std=(1.0,) * 2)
@@ -77,7 +81,7 @@ class Compact(LatentLstms, Model):
         self.latent_shapes = ((latent,),)
         self.embedding = nn.Sequential(
             Standardise(spec),
-            nn.Linear(spec.condition[0], condition),
+            Affine(spec.condition[0], condition),
             nn.SiLU(),
             nn.Linear(condition, condition),
         )

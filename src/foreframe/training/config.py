@@ -82,7 +82,7 @@ class ObjectiveConfig:
 
 @dataclass(frozen=True)
 class TeacherForcingConfig:
-    """When the true frame is the input after the context; the target is the true frame always.
+    """When the input after the context is the true frame; the target always is.
 
     Attributes:
         ratio: probability that the input is the true frame instead of the model's own.
@@ -127,13 +127,14 @@ class LoopConfig:
     Attributes:
         steps: optimiser steps of the whole training.
         batch: clips per optimiser step, over all devices.
-        seed: of the weights, the order of the clips and all noise.
-        precision: `32-true` or `bf16-mixed`; `auto` is bf16 where the hardware multiplies it.
+        seed: seed of the initial weights, the order of the clips and all noise.
+        precision: `32-true` or `bf16-mixed`; `auto` is bf16 on hardware that multiplies it.
         layout: memory layout of convolutions; `auto` is `channels_last`.
         compile: compile the model's encoder, step and decoder with torch.compile.
-        accumulate: parts that a device takes its share of the batch in, one after the other; the
-            gradients add up to the same step (but for batch normalisation) in less memory.
-        sharded: keep on each device the optimiser's moments of its share of the weights alone; any
+        accumulate: number of parts that each device computes its share of the batch in, one after
+            the other; gradients add up to the same step in less memory, except for batch
+            normalisation.
+        sharded: keep on each device only the optimiser's moments of its share of the weights; any
             number of devices can resume from the saved states.
         log_every: steps between lines of the log.
         validate_every: steps between validations.

@@ -69,6 +69,8 @@ def fit(plan: TrainingPlan, summary: TrainingSummary, run: Path) -> TrainingResu
     model.to(memory_format=hardware.layout(loop.layout))  # type: ignore[call-overload]
     optimiser = optimiser_of(model, config, loop.sharded and fabric.world_size > 1)
     fabric.print(describe_computing(fabric, loop))
+    for line in summary.advice:
+        fabric.print(f"NOTE: {line}")
     if loop.compile:
         hardware.compile_parts(model)
     objective = config.objective
@@ -200,7 +202,7 @@ class _Trainer:
         return Losses(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
 
     def _batch(self, step: int) -> Iterator[tuple[Batch, list[int]]]:
-        """Yield this process's share of the step's clips in parts, with the seeds of their noise."""
+        """Yield this process's clips of the step in parts, with the seeds of their noise."""
         loop, world, rank = self.config.training, self.fabric.world_size, self.fabric.global_rank
         numbers = self.order.batch(step, loop.batch)
         share = loop.batch // world

@@ -1,6 +1,6 @@
 """The arithmetic of an optimiser step.
 
-Rollout and objective are one module's forward, so that the hooks of a Fabric strategy run around it.
+Rollout and objective are one module's forward, so that hooks of a Fabric strategy run around it.
 
 Letters: B clips, T frames, C channels, H height, W width, A condition.
 """

@@ -1,4 +1,4 @@
-"""Folders of HDF5 files of demonstrations, which often hold them twice: as pictures and as numbers."""
+"""Folders of HDF5 files of demonstrations, which often hold them as pictures and as numbers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ def open_folder(path: Path, options: SourceOptions, decide: Decide) -> Source:
             continue
         if begins in seen:
             found = found.warn(
-                f"{seen[begins].name} and {file.name} begin with the same actions: if they hold the same "
+                f"{seen[begins].name} and {file.name} begin with the same actions: "
+                "if they hold the same "
                 "demonstrations, import one of them"
             )
         seen[begins] = file

@@ -68,7 +68,7 @@ def demos_of(root: Any) -> list[str]:
 
 
 def cameras_of(root: Any, demo: str) -> list[str]:
-    """Return the observations of a demonstration that are pictures in colour, the usual one first."""
+    """Return the observations of a demonstration that are colour pictures, the usual one first."""
     folder = f"data/{demo}/obs"
     found = [key for key in _hdf5.names(root, folder) if not is_depth(key)]
     pictures = [key for key in found if _is_camera(key, _hdf5.dataset(root, f"{folder}/{key}"))]
@@ -231,7 +231,8 @@ def _splits(
         for demo in _mask(root, name, options):
             if splits.setdefault(demo, split) != split:
                 raise InputError(
-                    f"{root.file.filename}: {demo} is in mask/{name} and in that of {splits[demo]}; expected one split of each: "
+                    f"{root.file.filename}: {demo} is in mask/{name} and in that of "
+                    f"{splits[demo]}; expected one split of each: "
                     "say which with --split-list FILE"
                 )
     there = {demo: split for demo, split in splits.items() if demo in demos}

@@ -61,7 +61,7 @@ def opened(file: Path) -> Iterator[Any]:
             yield root
     except InputError:
         raise
-    except Exception as error:  # the HDF5 library raises OSError, KeyError, RuntimeError, ...; this is the one door
+    except Exception as error:  # the HDF5 library raises OSError, KeyError, RuntimeError, ...
         raise InputError(
             f"{file} cannot be read ({error}): fetch it again, or say --skip-bad to leave it out"
         ) from None
@@ -82,7 +82,8 @@ def found(root: Any, key: str) -> Any | None:
             return None
         if not isinstance(link, h5py.HardLink):
             raise InputError(
-                f"{root.file.filename}: {key} is a link; expected the numbers themselves in the file"
+                f"{root.file.filename}: {key} is a link; "
+                "expected the numbers themselves in the file"
             )
         node = node[part]
     return node
@@ -107,11 +108,13 @@ def dataset(root: Any, key: str) -> Any:
     node = found(root, key)
     if not isinstance(node, h5py.Dataset):
         raise InputError(
-            f"{root.file.filename} has no data set {root.name.rstrip('/')}/{key}; expected it as in the first episode"
+            f"{root.file.filename} has no data set {root.name.rstrip('/')}/{key}; "
+            "expected it as in the first episode"
         )
     if node.external or node.is_virtual:
         raise InputError(
-            f"{root.file.filename}: {key} keeps its numbers in other files; expected them in the file itself"
+            f"{root.file.filename}: {key} keeps its numbers in other files; "
+            "expected them in the file itself"
         )
     return node
 

@@ -105,11 +105,13 @@ def spans_of(
         findings = findings.decided("cuts", cuts, "gaps in the times", "--max-gap-s")
     if lone:
         findings = findings.warn(
-            f"{len(lone)} episodes or pieces of one picture were left out, since one picture shows no movement: {', '.join(lone[:6])}"
+            f"{len(lone)} episodes or pieces of one picture were left out, since one picture shows "
+            f"no movement: {', '.join(lone[:6])}"
         )
     if not spans:
         raise InputError(
-            f"{root} has no two pictures that follow each other; expected episodes of several pictures"
+            f"{root} has no two pictures that follow each other; "
+            "expected episodes of several pictures"
         )
     if not len(rates):
         options.refuse("no table tells the time of these pictures", "max_gap_s")
@@ -205,7 +207,8 @@ def _labels(stream: Stream, chosen: Sequence[Path], labels: str | None) -> tuple
     drawn = {number_of(f): f for f in there.glob("*") if f.suffix.lower() in PICTURES}
     if not set(map(number_of, chosen)) <= set(drawn):
         raise InputError(
-            f"{there} has {len(drawn)} label images for the {len(chosen)} pictures of {stream.folder}; expected one each, "
+            f"{there} has {len(drawn)} label images for the {len(chosen)} pictures of "
+            f"{stream.folder}; expected one each, "
             "of the same numbers"
         )
     return tuple(drawn[number_of(file)] for file in chosen)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InputError
+from ..sources.behind import files_behind
 from ..sources.findings import Findings
 from ..sources.recording import Column, Recording, Source, findings_of
 
@@ -37,7 +38,8 @@ class Joined:
             ):
                 if ours != theirs:
                     raise InputError(
-                        f"{path} holds {len(sources)} data sets: {name} has {what} {theirs}, {first} has {ours}; expected "
+                        f"{path} holds {len(sources)} data sets: "
+                        f"{name} has {what} {theirs}, {first} has {ours}; expected "
                         "the same in all: import each by itself"
                     )
         return cls(dict(sources))
@@ -61,11 +63,19 @@ class Joined:
     def __len__(self) -> int:
         return sum(len(source) for source in self.sources.values())
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        for source in self.sources.values():
+            if index < len(source):
+                return files_behind(source, index)
+            index -= len(source)
+        raise IndexError(index)
+
     def read(self, index: int) -> Recording:
         for name, source in self.sources.items():
             if index < len(source):
                 episode = source.read(index)
-                return dataclasses.replace(episode, name=f"{name}/{episode.name}")
+                session = f"{name}/{episode.session}" if episode.session else None
+                return dataclasses.replace(episode, name=f"{name}/{episode.name}", session=session)
             index -= len(source)
         raise IndexError(index)
 

@@ -32,7 +32,8 @@ def register() -> None:
         from numcodecs.registry import register_codec
     except ImportError:
         raise InputError(
-            "these pictures are packed as JPEG XL, which needs imagecodecs; install it with: pip install imagecodecs"
+            "these pictures are packed as JPEG XL, which needs imagecodecs; install it with: "
+            "pip install imagecodecs"
         ) from None
 
     class JpegXl(Codec):  # type: ignore[misc]

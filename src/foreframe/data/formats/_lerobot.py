@@ -130,7 +130,8 @@ def open_set(
     there = [episode for episode in listed if all(file.is_file() for file in episode.files)]
     if not there:
         raise InputError(
-            f"{described.root} lists {len(listed)} episodes, but none has both its table and a video of "
+            f"{described.root} lists {len(listed)} episodes, but none has both its table and a "
+            "video of "
             f"{described.camera}; fetch the videos, or choose another --camera"
         )
     found = found + found_in(described, len(listed), len(there), there[0].video)
@@ -144,7 +145,7 @@ def open_set(
 def _pictures(
     described: Description, episodes: Sequence[Episode], options: SourceOptions
 ) -> CodedPictures:
-    """How the pictures are read: grey of more than 8 bits has one scale, found in several episodes."""
+    """Decide how pictures are read: grey of more than 8 bits has one scale for all episodes."""
     if not described.is_deep and options.pixel_range is None:
         return CodedPictures()
     where, image = f"{described.root}: {described.camera}", described.camera
@@ -171,18 +172,20 @@ def _check_rows(episode: Episode) -> None:
     others = [f for f in sorted(episode.table.parent.glob("*.parquet")) if f != episode.table]
     place = next((f.name for f in others if rows_of(f, episode.number)), None)
     hint = (
-        f"{place} has them, so the data/file_index of meta/episodes is out of date: convert the set again"
+        f"{place} has them, so the data/file_index of meta/episodes is out of date: "
+        "convert the set again"
         if place
         else "fetch the set again"
     )
     raise InputError(
-        f"{episode.table} has {got} rows of episode {episode.number}; expected {episode.length}, as "
+        f"{episode.table} has {got} rows of episode {episode.number}; "
+        f"expected {episode.length}, as "
         f"meta/episodes says: {hint}, or say --skip-bad"
     )
 
 
 def _check_segment(episode: Episode, described: Description) -> None:
-    """Raise an error if a segment of a video is not as long as its rows: the rest is others' pictures."""
+    """Raise an error if a segment of a video is not as long as its rows."""
     if episode.length is None or episode.video is None:
         return
     wanted_s = episode.length / described.rate
@@ -196,6 +199,8 @@ def _check_segment(episode: Episode, described: Description) -> None:
     if lasts_s < wanted_s - slack_s or (episode.alone and lasts_s > wanted_s + 3 * slack_s):
         said = "" if episode.alone else " by meta/episodes"
         raise InputError(
-            f"{described.root}: the video of episode {episode.number} lasts {lasts_s:.3f} s{said}; expected "
-            f"{wanted_s:.3f} s for its {episode.length} rows: fetch the set again, or say --skip-bad"
+            f"{described.root}: the video of episode {episode.number} lasts {lasts_s:.3f} s{said}; "
+            "expected "
+            f"{wanted_s:.3f} s for its {episode.length} rows: "
+            "fetch the set again, or say --skip-bad"
         )

@@ -1,4 +1,4 @@
-"""The features of a LeRobotDataset: which are cameras, actions and states, and how they are named."""
+"""The features of a LeRobotDataset: cameras, actions and states, and their names."""
 
 from __future__ import annotations
 
@@ -63,7 +63,8 @@ class Description:
         actions = options.some("actions", numbers, usual, root)
         if camera is None or not actions:
             raise InputError(
-                f"{root} has features {', '.join(features)}; expected a camera and an action among them"
+                f"{root} has features {', '.join(features)}; "
+                "expected a camera and an action among them"
             )
         states = options.some("states", numbers, (_STATE,), root)
         return cls(root, info, parts, camera, {"action": actions, "state": states})
@@ -126,7 +127,8 @@ def found_in(described: Description, listed: int, there: int, video: Path | None
     found = found.decided("camera", described.camera, reason, "--camera")
     if listed > there:
         found = found.warn(
-            f"{listed - there} of {listed} listed episodes have no table or no video here and were left out"
+            f"{listed - there} of {listed} listed episodes have no table or no video here and were "
+            "left out"
         )
     return _rate_found(found, described.rate, video)
 
@@ -138,7 +140,10 @@ def _rate_found(found: Findings, rows: float, video: Path | None) -> Findings:
         pictures = None  # that video is broken: reading its episode says so
     if pictures is None or abs(pictures - rows) < 0.02 * rows:
         return found.decided("rate", f"{rows:g} frames per second", "meta/info.json")
-    reason = f"rows, {rows:g} per second; of the {pictures:g} pictures per second each row takes that of its time"
+    reason = (
+        f"rows, {rows:g} per second; "
+        f"of the {pictures:g} pictures per second each row takes that of its time"
+    )
     return found.decided("rate", f"{rows:g} frames per second", reason)
 
 
@@ -181,7 +186,7 @@ def _originals(parts: Parts, role: str) -> list[str]:
 
 
 def _names_of_parts(parts: Parts, role: str, feature: str, width: int) -> tuple[str, ...]:
-    """The names that GR00T's parts give the numbers of a feature; empty if they leave any unnamed."""
+    """Return the names that GR00T's parts give a feature's numbers; empty if any is unnamed."""
     names = [""] * width
     for name, part in parts.get(role, {}).items():
         if part.get("original_key", _ORIGINAL.get(role)) != feature:

@@ -1,4 +1,4 @@
-"""Where LeRobotDatasets lie, and what their descriptions say: `meta/info.json`, `meta/modality.json`.
+"""The places and descriptions of LeRobotDatasets: `meta/info.json`, `meta/modality.json`.
 
 A folder of several data sets is read as a whole, as is the current revision of a Hub cache.
 """
@@ -101,7 +101,8 @@ def _snapshot(cache: Path) -> list[Path]:
     named = [folder for folder in revisions if folder.name == current] or revisions
     if len(named) > 1:
         raise InputError(
-            f"{cache} holds {len(named)} revisions ({', '.join(f.name for f in named)}); name the folder of one"
+            f"{cache} holds {len(named)} revisions ({', '.join(f.name for f in named)}); "
+            "name the folder of one"
         )
     return named
 

@@ -96,7 +96,8 @@ def _times(table: Any, rate: float, file: Path) -> Array:
     back = np.flatnonzero(np.diff(times) <= 0)
     if len(back):
         raise InputError(
-            f"{file}: the time of row {back[0] + 1} is not after that of the row above; expected times that grow"
+            f"{file}: the time of row {back[0] + 1} is not after that of the row above; "
+            "expected times that grow"
         )
     return finite(times[:, None], f"{file}: {TIME}")[:, 0]
 
@@ -112,7 +113,8 @@ def read_parquet(
         import pyarrow.parquet as parquet
     except ImportError:
         raise InputError(
-            "reading LeRobotDatasets needs PyAV and pyarrow; install them with: pip install 'foreframe[lerobot]'"
+            "reading LeRobotDatasets needs PyAV and pyarrow; install them with: "
+            "pip install 'foreframe[lerobot]'"
         ) from None
     chosen_rows = None if episode is None else [("episode_index", "=", episode)]
     wanted = list(columns) if columns is not None else None

@@ -35,7 +35,16 @@ _ROLES = (
 _LOOSE = (".json", ".txt", ".npz", ".npy")  # files that may hold anything else as well
 _CACHED = 512
 
-read = functools.lru_cache(maxsize=_CACHED)(read_table)
+
+def read(file: Path) -> Table:
+    """Return a table; that of a file which has not changed since is kept."""
+    status = file.stat()
+    return _kept(file, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=_CACHED)
+def _kept(file: Path, changed_ns: int, size: int) -> Table:
+    return read_table(file)
 
 
 def table_of(
@@ -43,10 +52,13 @@ def table_of(
 ) -> Table | None:
     """Return the table of an episode, or None.
 
-    Args: root: the source, above which nothing is looked for. place: the folder of its pictures, or
-        its video. lengths: how many rows would fit; a JSON, text or NumPy file without a column of
-        such a length is no table. options: of the source. alone: whether its pictures are the only
-        ones below the folder that holds `place`.
+    Args:
+        root: the source, above which nothing is looked for.
+        place: the folder of its pictures, or its video.
+        lengths: how many rows would fit; a JSON, text or NumPy file without a column of such a
+            length is no table.
+        options: of the source.
+        alone: whether its pictures are the only ones below the folder that holds `place`.
     """
     for files in _candidates(root, place, alone):
         if options.actions_file:

@@ -36,7 +36,8 @@ def episodes_in(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Reco
         )
         if len(files) < len(shards):
             notes.append(
-                f"split {split}: {len(shards) - len(files)} of {len(shards)} files are not here and were left out"
+                f"split {split}: {len(shards) - len(files)} of {len(shards)} files are not here "
+                "and were left out"
             )
         for file in files:
             found, fault = records(file, skip_bad)
@@ -48,7 +49,8 @@ def episodes_in(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Reco
             splits_there.add(split_of(split))
     if not episodes:
         raise InputError(
-            f"{root} describes splits {', '.join(declared)} but holds no record of them; fetch the files"
+            f"{root} describes splits {', '.join(declared)} but holds no record of them; "
+            "fetch the files"
         )
     if splits_there == {"train"}:  # nothing to validate on: let the importer draw splits
         episodes = [(None, record) for _, record in episodes]
@@ -66,4 +68,7 @@ def _too_few(file: Path, found: int, shards: Sequence[Any]) -> str | None:
     )
     if found == written:
         return None
-    return f"{file} holds {found} records, dataset_info.json says {written}: fetch the file again, or say --skip-bad"
+    return (
+        f"{file} holds {found} records, dataset_info.json says {written}: "
+        "fetch the file again, or say --skip-bad"
+    )

@@ -26,15 +26,18 @@ from ._tables import Table
 Array = NDArray[Any]
 
 COUNTERS = (
-    "index", "idx", "id", "frame", "frames", "frame_index", "frame_number", "frame_id", "frame_no", "frame_idx", "step", "row",
-    "image_id", "image_index", "seq", "number", "no", "n", "unnamed: 0", "column 0 of pandas",
+    "index", "idx", "id", "frame", "frames", "frame_index", "frame_number", "frame_id", "frame_no",
+    "frame_idx", "step", "row", "image_id", "image_index", "seq", "number", "no", "n", "unnamed: 0",
+    "column 0 of pandas",
 )  # fmt: skip
 EPISODES = (
-    "episode", "episode_index", "episode_id", "run", "run_id", "traj", "trajectory", "trajectory_id", "traj_id", "sequence",
-    "sequence_id", "clip", "clip_id", "video", "video_id", "video_name", "drive", "demo", "demo_id", "session", "session_id", "ep",
+    "episode", "episode_index", "episode_id", "run", "run_id", "traj", "trajectory",
+    "trajectory_id", "traj_id", "sequence", "sequence_id", "clip", "clip_id", "video", "video_id",
+    "video_name", "drive", "demo", "demo_id", "session", "session_id", "ep",
 )  # fmt: skip
 _ENDINGS = (
-    ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff", ".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif",
+    ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff", ".mp4", ".avi",
+    ".mov", ".mkv", ".webm", ".gif",
 )  # fmt: skip
 _SPLIT = ("split", "subset", "partition", "set")
 
@@ -89,7 +92,8 @@ class Roles:
                 column = np.asarray(table.numbers[name], np.float64)
                 if column.shape[1] != self.widths[name]:
                     raise InputError(
-                        f"{table.file}: {name} has {column.shape[1]} numbers per row; expected {self.widths[name]}"
+                        f"{table.file}: {name} has {column.shape[1]} numbers per row; "
+                        f"expected {self.widths[name]}"
                     )
                 parts.append(np.where(places[:, None] < 0, 0.0, column[np.maximum(places, 0)]))
             if parts:
@@ -136,7 +140,8 @@ def roles(table: Table, options: SourceOptions, where: Path, fitting: Sequence[i
             usable = [k for k in chosen_actions if k not in broken]
             instead = f", or choose others with --actions {','.join(usable)}" if usable else ""
             raise InputError(
-                f"{table.file}: {table.unusable[key]}; expected a number in every row: fill it in{instead}"
+                f"{table.file}: {table.unusable[key]}; expected a number in every row: "
+                f"fill it in{instead}"
             )
     keys: dict[Role, tuple[str, ...]] = {
         "action": chosen_actions,
@@ -153,7 +158,8 @@ def said_columns(table: Table, found: Roles) -> Findings:
     findings = Findings()
     for role, names in found.keys.items():
         for name in names:
-            findings = findings.takes(name, role, found.kinds[name], found.widths[name])
+            kind, width = found.kinds[name], found.widths[name]
+            findings = findings.takes(name, role, kind, width, unit_in(name))
     used = {n for names in found.keys.values() for n in names}
     for name, values in table.numbers.items():
         if name in used:
@@ -178,6 +184,16 @@ def said_columns(table: Table, found: Roles) -> Findings:
         if name not in used:
             findings = findings.leaves_out(name, wrong)
     return findings
+
+
+def unit_in(name: str) -> str:
+    """Return the unit that a column's name says in brackets; empty if it says none.
+
+    >>> unit_in("speed [m/s]"), unit_in("yaw (deg)"), unit_in("action[0]"), unit_in("gap_m")
+    ('m/s', 'deg', '', '')
+    """
+    found = re.search(r"[\[(]\s*([^\W\d_%°][^\])]*|%|°)\s*[\])]$", name.strip())
+    return found[1].strip() if found else ""
 
 
 def times_of(table: Table) -> tuple[str, Array] | None:
@@ -259,7 +275,8 @@ def _is_time(name: str, table: Table) -> bool:
     if name.casefold() in COUNTERS or values.shape[1] != 1:
         return False
     strong = re.fullmatch(
-        r"(unix_?)?time(stamps?)?([ _.\[(]*\w{1,12}[\])]?)?|t|t_\w{1,2}", name.casefold()
+        r"((unix|header)[ _.]?)?(time(stamps?)?|stamps?)([ _.\[(]*\w{1,12}[\])]?)?|t|t_\w{1,2}",
+        name.casefold(),
     )
     return tells_time(name, values) or bool(strong and is_time(name))
 

@@ -41,7 +41,8 @@ def pictures_at(
             raise _missing(row, len(times_s), time, after is None, where)
         if nearest is last:
             raise InputError(
-                f"{where} shows the same picture for rows {row - 1} and {row}; expected a picture per row: "
+                f"{where} shows the same picture for rows {row - 1} and {row}; "
+                "expected a picture per row: "
                 "its rate is below that of the rows"
             )
         last = nearest

@@ -50,7 +50,7 @@ def spans_of(
     cuts = 0
     for file, header in looked.items():
         try:
-            paired, seconds = _paired(file, header, tables[file], found)
+            paired, seconds = _paired(file, header, tables[file], found, options.lag)
         except InputError as error:
             if not options.skip_bad:
                 raise
@@ -87,7 +87,7 @@ def spans_of(
 
 
 def _paired(
-    file: Path, header: VideoHeader, table: Table | None, found: Roles
+    file: Path, header: VideoHeader, table: Table | None, found: Roles, lag: int | None
 ) -> tuple[Pairing, Array]:
     """Pictures with rows, and the time of each picture.
 
@@ -98,7 +98,7 @@ def _paired(
         return Pairing(tuple(range(count)), (-1,) * count, "pictures alone"), header.times_s
     clock = times_of(table)
     if table.length in (count, count - 1) or clock is None:
-        paired = one_by_one(count, table, file, bool(found.keys.get("state")))
+        paired = one_by_one(count, table, file, bool(found.keys.get("state")), lag)
         if clock is None or -1 in paired.rows:
             return paired, header.times_s
         return paired, seconds_from(*clock)
@@ -120,7 +120,8 @@ def common_rate(clocks: Mapping[str, Array], findings: Findings) -> tuple[float 
         raise AmbiguousSource(
             f"{len(rates)} videos of different rates",
             [f"{name} at {rates[name]:g} pictures per second" for name in (slow, fast)],
-            "separate imports, one per rate (--stride brings the faster one to the slower), then train on all with --data S1,S2",
+            "separate imports, one per rate (--stride brings the faster one to the slower), then "
+            "train on all with --data S1,S2",
         )
     first = next(iter(rates.values()))
     return first, findings.decided("rate", f"{first:g} per second", "the times")

@@ -70,8 +70,10 @@ def roles_in(
         )
         if near and not options.no_actions:
             raise InputError(
-                f"{root} has tables ({', '.join(str(f.relative_to(root)) for f in near[:4])}) but none that belongs to a video; "
-                "expected one of the video's name beside it, or in a folder beside that of the videos: say --no-actions to read "
+                f"{root} has tables ({', '.join(str(f.relative_to(root)) for f in near[:4])}) but "
+                "none that belongs to a video; "
+                "expected one of the video's name beside it, or in a folder beside that of the "
+                "videos: say --no-actions to read "
                 "pictures alone"
             )
         return roles(Table(root, {}, {}), options, root), findings
@@ -81,7 +83,8 @@ def roles_in(
     lacking = [file for file, found in tables.items() if found is None]
     if lacking and not options.skip_bad:
         raise InputError(
-            f"{lacking[0].name} has no table beside it, as {table.file.name} is beside {first.name} ({len(lacking)} lack one)"
+            f"{lacking[0].name} has no table beside it, as {table.file.name} is beside "
+            f"{first.name} ({len(lacking)} lack one)"
         )
     found = roles(table, options, root, (count, count - 1, table.length))
     findings += said_columns(table, found)

@@ -69,7 +69,8 @@ class Buffer:
             raise
         except Exception as error:  # zarr and its codecs raise many kinds; this is the one door
             raise InputError(
-                f"{self.path / key} cannot be read, rows {rows.start or 0}... ({error}): fetch it again"
+                f"{self.path / key} cannot be read, rows {rows.start or 0}... ({error}): "
+                "fetch it again"
             ) from None
 
     def check_members(self, arrays: Mapping[str, ArrayMetadata]) -> None:
@@ -84,7 +85,8 @@ class Buffer:
                 limit = _LARGEST_DESCRIPTION if described or folder is None else limits[folder]
                 if folder is not None and info.file_size > limit + _OVERHEAD:
                     raise InputError(
-                        f"{self.path}: {info.filename} unpacks to {info.file_size} bytes; expected at most {limit}, as "
+                        f"{self.path}: {info.filename} unpacks to {info.file_size} bytes; "
+                        f"expected at most {limit}, as "
                         "its array says"
                     )
 
@@ -119,7 +121,8 @@ def _in_zip(file: Path) -> list[Buffer]:
             name = info.filename.rpartition("/")[2]
             if name in _DESCRIPTIONS and info.file_size > _LARGEST_DESCRIPTION:
                 raise InputError(
-                    f"{file}: {info.filename} unpacks to {info.file_size} bytes; expected a short description"
+                    f"{file}: {info.filename} unpacks to {info.file_size} bytes; "
+                    "expected a short description"
                 )
         names = archive.namelist()
     tops = {name.partition("/")[0] for name in names}

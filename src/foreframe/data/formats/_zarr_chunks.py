@@ -1,4 +1,4 @@
-"""The files of zarr arrays, checked before the zarr library opens them: whole, and no larger than said.
+"""The files of zarr arrays, checked before the zarr library opens them.
 
 Source: zarr-specs.readthedocs.io, version 3, and the spec of the codec `sharding_indexed`.
 """
@@ -83,7 +83,8 @@ def _check_blosc(
     whole = len(head) == _BLOSC_HEAD.size and start + length <= chunk.size
     if not whole or _BLOSC_HEAD.unpack(head)[-1] != packed:
         raise InputError(
-            f"{chunk.name} is cut off or damaged ({packed} bytes are not what its head says): fetch it again"
+            f"{chunk.name} is cut off or damaged ({packed} bytes are not what its head says): "
+            "fetch it again"
         )
 
 
@@ -104,7 +105,8 @@ def _shard_pieces(array: ArrayMetadata, chunk: _Chunk) -> Iterator[tuple[int, in
     tail = _CRC * (len(inner["index_codecs"]) - 1)
     if chunk.size < length + tail:
         raise InputError(
-            f"{chunk.name} is cut off ({chunk.size} bytes do not hold a shard's index): fetch it again"
+            f"{chunk.name} is cut off ({chunk.size} bytes do not hold a shard's index): "
+            "fetch it again"
         )
     with chunk.open() as opened:
         if inner.get("index_location", "end") == "end":

@@ -45,9 +45,13 @@ Place = Path | zipfile.Path  # a folder, or one in a zip
 class ArrayMetadata:
     """What an array says of itself.
 
-    Attributes: folder: where it lies. shape: of the whole array. dtype: of its numbers. chunk: the
-        shape of a file; of a shard, if files are shards. codecs: what its bytes go through on the
-        way into a file, in order; those of zarr v2 are named alike.
+    Attributes:
+        folder: where it lies.
+        shape: of the whole array.
+        dtype: of its numbers.
+        chunk: the shape of a file; of a shard, if files are shards.
+        codecs: what its bytes go through on the way into a file, in order; those of zarr v2 are
+            named alike.
     """
 
     folder: Place
@@ -103,7 +107,8 @@ def read_metadata(folder: Place, version: int) -> ArrayMetadata:
     rank = len(described.shape)
     if len(described.chunk) != rank or min(described.shape, default=0) < 0 or 0 in described.chunk:
         raise InputError(
-            f"{file} has shape {described.shape} in chunks of {described.chunk}; expected a chunk of each axis"
+            f"{file} has shape {described.shape} in chunks of {described.chunk}; "
+            "expected a chunk of each axis"
         )
     return described
 
@@ -157,7 +162,8 @@ def _check_codecs(
             register()
         if codec["name"] not in known or depth > 1:
             raise InputError(
-                f"{file}: its numbers are packed with {codec['name']!r}; expected one of {', '.join(sorted(known))}: "
+                f"{file}: its numbers are packed with {codec['name']!r}; "
+                f"expected one of {', '.join(sorted(known))}: "
                 "write the array again with one of them"
             )
         if codec["name"] == "sharding_indexed":

@@ -2,8 +2,8 @@
 
 Pictures are arrays [T, H, W, 3], or JPEGs in rows of bytes that are padded with zeros. Row k of
 `action` leads on from picture k; `base_action`, where it is there, belongs to it. OpenCV codes
-arrays as BGR whatever they are, so the colours of a JPEG may be those of the scene or swapped. Needs
-h5py (extra `hdf5`). Source: Zhao et al. 2023 (arXiv 2304.13705).
+arrays as BGR whatever they are, so the colours of a JPEG may be those of the scene or swapped.
+Needs h5py (extra `hdf5`). Source: Zhao et al. 2023 (arXiv 2304.13705).
 Letters: T pictures, H height, W width, P bytes.
 """
 
@@ -215,7 +215,8 @@ def _sample(file: Path, camera: str, options: SourceOptions) -> Array | bytes:
             return np.asarray(array[:1])
         if array.dtype.kind not in "SO" and array.dtype != np.uint8:
             raise InputError(
-                f"{file}: {camera} is {array.dtype} {list(array.shape)}; expected pictures [T, H, W, 3], or rows of bytes"
+                f"{file}: {camera} is {array.dtype} {list(array.shape)}; "
+                "expected pictures [T, H, W, 3], or rows of bytes"
             )
         return _content(array[0])
 

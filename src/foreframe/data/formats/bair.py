@@ -145,7 +145,8 @@ def _picture(example: Mapping[str, Any], key: str, where: str) -> Array:
     content = example.get(key)
     if not isinstance(content, list) or len(content) != 1 or len(content[0]) != _SIDE * _SIDE * 3:
         raise InputError(
-            f"{where} has no {_SIDE}x{_SIDE} picture {key!r}; expected {_SIDE * _SIDE * 3} raw bytes"
+            f"{where} has no {_SIDE}x{_SIDE} picture {key!r}; "
+            f"expected {_SIDE * _SIDE * 3} raw bytes"
         )
     return np.frombuffer(content[0], np.uint8).reshape(_SIDE, _SIDE, 3)
 

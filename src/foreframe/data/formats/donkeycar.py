@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from ..pictures import read_picture
+from ..pictures import PICTURES, read_picture
 from ..sources.findings import Findings
 from ..sources.folders import is_leftover, natural_key, split_of_path
 from ..sources.options import SourceOptions
@@ -85,7 +85,8 @@ def open_recordings(path: Path, options: SourceOptions) -> Tubs:
     actions = () if options.no_actions else options.some("actions", numbers, _ACTIONS, path)
     if not actions and not options.no_actions:
         raise InputError(
-            f"{tubs[0].root} has numbers {', '.join(numbers) or 'none'}; expected {' and '.join(_ACTIONS)}: say --actions"
+            f"{tubs[0].root} has numbers {', '.join(numbers) or 'none'}; "
+            f"expected {' and '.join(_ACTIONS)}: say --actions"
         )
     states = options.some("states", numbers, (), path)
     findings = _said(findings, tubs, camera, actions, states)
@@ -139,11 +140,22 @@ class Tubs:
             found["state"] = side_by_side("state", dict.fromkeys(self.states, 1))
         return found
 
+    @cached_property
+    def _lists(self) -> dict[Path, list[Path]]:
+        """What lists the records of each tub, pictures aside."""
+        lists = [f for f in self.findings.files if f.suffix.lower() not in PICTURES]
+        tubs = {run.tub for run in self.episodes}
+        return {tub: [f for f in lists if f.is_relative_to(tub)] for tub in tubs}
+
     def __len__(self) -> int:
         return len(self.episodes)
 
-    def read(self, index: int) -> Recording:
+    def files_read(self, index: int) -> tuple[Path, ...]:
         run = self.episodes[index]
+        return (*self._lists[run.tub], *(self._picture(run, record) for record in run.records))
+
+    def read(self, index: int) -> Recording:
+        run, counts = self.episodes[index], dict[str, int]()
         records = run.records
         first = records[0]["_index"]
         files = [self._picture(run, record) for record in records]
@@ -157,10 +169,10 @@ class Tubs:
         seconds = _seconds(records)
         return Recording(
             f"{tub}/{first}",
-            (read_picture(file) for file in files),
+            (read_picture(file, counts=counts) for file in files),
             values,
             split_of_path(self.root, run.tub) if run.tub != self.root else None,
-            facts={"session": str(records[0].get("_session_id"))},
+            facts={"session": str(records[0].get("_session_id")), "pictures": counts},
             times_s=seconds if len(seconds) else None,
             session=session,
         )
@@ -170,7 +182,8 @@ class Tubs:
         file = run.pictures / name
         if Path(name).name != name or name in ("", ".", ".."):
             raise InputError(
-                f"{run.tub}: record {record['_index']} names a picture outside its folder ({name!r})"
+                f"{run.tub}: record {record['_index']} names a picture outside its folder "
+                f"({name!r})"
             )
         return file
 
@@ -208,11 +221,13 @@ def _said(
         findings = findings.decided("tub", tub.root.name, f"version {tub.version}")
         if tub.deleted:
             findings = findings.warn(
-                f"{tub.root.name}: {tub.deleted} of {tub.deleted + len(tub.records)} records are deleted and were left out"
+                f"{tub.root.name}: {tub.deleted} of {tub.deleted + len(tub.records)} records are "
+                "deleted and were left out"
             )
         if tub.broken:
             findings = findings.warn(
-                f"{tub.root.name}: {len(tub.broken)} records cannot be read and were left out; the first: {tub.broken[0]}"
+                f"{tub.root.name}: {len(tub.broken)} records cannot be read and were left out; "
+                f"the first: {tub.broken[0]}"
             )
         files = [tub.pictures / str(r.get(camera)) for r in tub.records]
         inside = [
@@ -235,7 +250,8 @@ def _episodes(
         episodes += long
     if not episodes:
         raise InputError(
-            f"{root}: {records} records make no episode of {_SHORTEST} pictures; expected consecutive ones"
+            f"{root}: {records} records make no episode of {_SHORTEST} pictures; "
+            "expected consecutive ones"
         )
     if late:
         findings = findings.decided("cuts", late, "gaps in time", "--max-gap-s")

@@ -52,7 +52,8 @@ def _opened(path: Path, options: SourceOptions) -> LeRobotSet:
             episodes.append(_episode(description, row, by_rows))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{file} does not say where every episode lies ({error!r}); expected LeRobotDataset v3"
+                f"{file} does not say where every episode lies ({error!r}); "
+                "expected LeRobotDataset v3"
             ) from None
     found = Findings()
     if unsaid:
@@ -87,7 +88,8 @@ def _tables_by_rows(path: Path) -> dict[int, Path]:
         for episode in episodes_in(file):
             if episode in found:
                 raise InputError(
-                    f"{file} has rows of episode {episode}, as has {found[episode].name}; expected one table an episode"
+                    f"{file} has rows of episode {episode}, as has {found[episode].name}; "
+                    "expected one table an episode"
                 )
             found[episode] = file
     return found
@@ -146,7 +148,9 @@ def _check_there(description: Description, episodes: list[Episode]) -> None:
     lacking = [e for e in episodes if e.video is not None and not e.video.is_file()]
     if lacking:
         raise InputError(
-            f"{description.root}: meta/episodes does not say in which video an episode lies, and {lacking[0].video} "
-            f"is not there; expected a video an episode, or the columns videos/{description.camera}/chunk_index, "
+            f"{description.root}: meta/episodes does not say in which video an episode lies, and "
+            f"{lacking[0].video} "
+            "is not there; expected a video an episode, or the columns "
+            f"videos/{description.camera}/chunk_index, "
             "file_index and from_timestamp: convert the set again"
         )

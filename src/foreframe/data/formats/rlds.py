@@ -75,7 +75,8 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
     camera = options.one("camera", cameras, _live(episodes[0][1], in_colour), root)
     if camera is None:
         raise InputError(
-            f"{root}: all cameras are black in the first episode ({', '.join(cameras)}); choose a --camera"
+            f"{root}: all cameras are black in the first episode ({', '.join(cameras)}); "
+            "choose a --camera"
         )
     keys: dict[Role, tuple[str, ...]] = {
         "action": tuple(f"steps/{key}" for key in chosen),

@@ -109,13 +109,19 @@ class Videos:
     def __len__(self) -> int:
         return len(self.spans)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        span = self.spans[index]
+        table = [span.table.file] if span.table else []
+        return (span.file, *table, *([self._labels(span.file)] if self.labels else []))
+
     def read(self, index: int) -> Recording:
         span = self.spans[index]
         values: dict[str, Array] = {}
         if self.found.any:
             if span.table is None:
                 raise InputError(
-                    f"{span.file} has no table beside it, as others have; expected one of its name: add it, say --skip-bad to "
+                    f"{span.file} has no table beside it, as others have; "
+                    "expected one of its name: add it, say --skip-bad to "
                     "leave such videos out, or --no-actions to read pictures alone"
                 )
             rows = span.rows
@@ -143,7 +149,8 @@ class Videos:
             if count - 1 == span.pictures[-1]:
                 return
         raise InputError(
-            f"{span.file} ends after {count} pictures; expected {span.count}: fetch it again, or say --skip-bad to leave it out"
+            f"{span.file} ends after {count} pictures; expected {span.count}: "
+            "fetch it again, or say --skip-bad to leave it out"
         )
 
     def _labels(self, file: Path) -> Path:
@@ -201,8 +208,10 @@ def _shown(
         if options.pixel_range is None:
             low, high = min(s.low for s in samples), max(s.high for s in samples)
             raise InputError(
-                f"{deep[0]} is grey of {samples[0].dtype} ({low:g} to {high:g} in its first picture), as maps of depth are; expected "
-                "pictures of 8 bits: leave it out, or say --pixel-range, the numbers that are black and white (such as 0 65535)"
+                f"{deep[0]} is grey of {samples[0].dtype} ({low:g} to {high:g} in its first "
+                "picture), as maps of depth are; expected "
+                "pictures of 8 bits: leave it out, or say --pixel-range, the numbers that are "
+                "black and white (such as 0 65535)"
             )
         scale = pixel_scale(samples, str(deep[0].parent), options.pixel_range)
         findings = findings.decided("pixel range", scale, scale.reason, "--pixel-range")

@@ -220,7 +220,8 @@ def _ends(buffer: Buffer, shapes: Mapping[str, tuple[int, ...]]) -> list[int]:
     rising = bool(ends) and (np.diff([0, *ends]) >= 1).all()
     if not rising or any(shape[0] < ends[-1] for shape in shapes.values()):
         raise InputError(
-            f"{buffer.path}: {ENDS} does not fit the data ({ends[:3]}... of {dict(shapes)}); expected rising numbers"
+            f"{buffer.path}: {ENDS} does not fit the data ({ends[:3]}... of {dict(shapes)}); "
+            "expected rising numbers"
         )
     return ends
 

@@ -7,6 +7,7 @@ that are left over), prints it, and keeps it in the store's manifest.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +28,9 @@ class AmbiguousSource(InputError):  # noqa: N818 - a state of the source, as Fil
         option: what to type, such as "--lag 0 or --lag 1".
 
     Example:
-        >>> print(AmbiguousSource("a.npz: image", ("floats of 0..1", "floats of 0..255"), "--pixel-range LOW HIGH"))
-        a.npz: image can be read in 2 ways: (1) floats of 0..1; (2) floats of 0..255. Say which with --pixel-range LOW HIGH
+        >>> print(AmbiguousSource("a.npz", ("floats of 0..1", "floats of 0..255"), "--pixel-range"))
+        a.npz can be read in 2 ways: (1) floats of 0..1; (2) floats of 0..255. Say which with
+        --pixel-range
     """
 
     def __init__(self, where: str | Path, readings: Sequence[str], option: str) -> None:
@@ -64,6 +66,8 @@ class TakenColumn:
         dtype: as it is in the source: float32, bool, int64, ...
         width: how many numbers it has.
         unit: its unit, if the source says so.
+        low: the smallest of its numbers in the store.
+        high: the largest.
     """
 
     key: str
@@ -71,15 +75,29 @@ class TakenColumn:
     dtype: str = ""
     width: int = 1
     unit: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        parts = [f"{self.role} from {self.key}", self.dtype]
+        if self.role == "label":
+            return ", ".join(part for part in parts if part)
+        parts += [f"{self.width} numbers"] if self.width > 1 else []
+        if self.low is not None:
+            span = f"{self.low:.7g} to {self.high:.7g}"
+            parts += [f"always {self.low:.7g}" if self.low == self.high else span]
+        return ", ".join(part for part in (*parts, self.unit or "unit not given") if part)
 
 
 @dataclass(frozen=True)
 class LeftOutColumn:
     """A column that was found and does not go into the store.
 
-    Attributes: key: the name of the column, key or feature in the source. reason: why it is left
-        out: words, a counter, a time, another representation of the action, ... option: what would
-        take it, such as "--states joints"; empty if nothing would.
+    Attributes:
+        key: the name of the column, key or feature in the source.
+        reason: why it is left out: words, a counter, a time, another representation of the action,
+            ...
+        option: what would take it, such as "--states joints"; empty if nothing would.
     """
 
     key: str
@@ -91,9 +109,12 @@ class LeftOutColumn:
 class Decision:
     """A choice that the source left open.
 
-    Attributes: subject: lag, pixel range, camera, order, rate, orientation, pairing, splits, cuts,
-        layout, actions, ... value: what was decided. reason: what decided it. option: what decides
-        otherwise, such as "--lag"; empty if nothing does.
+    Attributes:
+        subject: lag, pixel range, camera, order, rate, orientation, pairing, splits, cuts, layout,
+            actions, ...
+        value: what was decided.
+        reason: what decided it.
+        option: what decides otherwise, such as "--lag"; empty if nothing does.
     """
 
     subject: str
@@ -106,9 +127,9 @@ class Decision:
 class Findings:
     """What was found of a source. Every method returns findings with something added.
 
-    Attributes: files: every file that is read or will be, absolute or below the source; the rest of
-        the source counts as unused.
-            Empty: the format does not say.
+    Attributes:
+        files: every file that is read or will be, absolute or below the source; the rest of the
+            source counts as unused. Empty: the format does not say.
         unused: files that were found and are not read, where the format knows a reason.
         taken: columns that go into the store.
         left_out: columns that do not.
@@ -117,9 +138,11 @@ class Findings:
         remarks: what is worth saying and nothing else here holds.
 
     Example:
-        >>> found = Findings().decided("lag", "1", "5 actions for 6 pictures", "--lag").warn("episode 3 has no end")
-        >>> found.lines()
-        ['lag: 1, by 5 actions for 6 pictures (--lag decides otherwise)', 'NOTE: episode 3 has no end']
+        >>> found = Findings().decided("lag", "1", "5 actions for 6 pictures", "--lag")
+        >>> for line in found.warn("episode 3 has no end").lines():
+        ...     print(line)
+        lag: 1, by 5 actions for 6 pictures (--lag decides otherwise)
+        NOTE: episode 3 has no end
     """
 
     files: tuple[Path, ...] = ()
@@ -166,6 +189,23 @@ class Findings:
         """Add what is worth saying."""
         return dataclasses.replace(self, remarks=(*self.remarks, *sentences))
 
+    def measured(self, spans: Mapping[str, Sequence[tuple[float, float]]]) -> Findings:
+        """Add the span of each number of a role to the columns that it comes from.
+
+        Columns whose numbers are not those of the store, such as one-hot classes, get none.
+        """
+        taken = list(self.taken)
+        for role, numbers in spans.items():
+            places = [i for i, column in enumerate(taken) if column.role == role]
+            ends = list(itertools.accumulate(taken[i].width for i in places))
+            if not ends or ends[-1] != len(numbers):
+                continue
+            for i, end in zip(places, ends, strict=True):
+                part = numbers[end - taken[i].width : end]
+                low, high = min(low for low, _ in part), max(high for _, high in part)
+                taken[i] = dataclasses.replace(taken[i], low=low, high=high)
+        return dataclasses.replace(self, taken=tuple(taken))
+
     def __add__(self, other: Findings) -> Findings:
         """Return both, each thing once."""
         return Findings(
@@ -204,15 +244,7 @@ class Findings:
         """Return the findings in words, a line each."""
         return [
             *(_sentence(f"not read: {u.path}: {u.reason}", u.instead) for u in self.unused),
-            *(
-                f"{c.role} from {c.key}"
-                + "".join(
-                    f", {part}"
-                    for part in (c.dtype, f"{c.width} numbers" if c.width > 1 else "", c.unit)
-                    if part
-                )
-                for c in self.taken
-            ),
+            *map(str, self.taken),
             *(_sentence(f"left out: {c.key}: {c.reason}", c.option) for c in self.left_out),
             *(
                 f"{d.subject}: {d.value}, by {d.reason}"

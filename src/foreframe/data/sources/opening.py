@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import ForeframeError, InputError
 from ...plugins import FORMATS
+from .behind import files_behind
 from .findings import Findings
 from .options import SourceOptions
 from .recording import Column, Recording, Source, findings_of
@@ -35,7 +36,8 @@ def recognise(path: Path) -> str:
         )
     if not found:
         raise InputError(
-            f"{path} looks like none of the known formats ({', '.join(FORMATS.names())}); if it is one of them, say --format"
+            f"{path} looks like none of the known formats ({', '.join(FORMATS.names())}); "
+            "if it is one of them, say --format"
         )
     return next(
         (name for name in found if not getattr(FORMATS.module(name), "GENERAL", False)), found[0]
@@ -94,6 +96,10 @@ class Guarded:
     def __len__(self) -> int:
         return len(self.source)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        with _door(self.name, self.path, index):
+            return files_behind(self.source, index)
+
     def read(self, index: int) -> Recording:
         with _door(self.name, self.path, index):
             recording = self.source.read(index)
@@ -113,6 +119,8 @@ def _door(name: str, path: Path, episode: int | None = None) -> Iterator[None]:
     except Exception as error:
         where = f"{path}" if episode is None else f"{path}, episode {episode}"
         raise InputError(
-            f"{where} cannot be read as {name} ({type(error).__name__}: {error}); expected recordings as that format has "
-            "them: repair it, say another --format, or --skip-bad if it is one episode (--debug shows where)"
+            f"{where} cannot be read as {name} ({type(error).__name__}: {error}); "
+            "expected recordings as that format has "
+            "them: repair it, say another --format, or --skip-bad if it is one episode (--debug "
+            "shows where)"
         ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ...errors import InputError, unknown
 
@@ -22,21 +22,31 @@ class SourceOptions:
     Formats decide by `camera` ... `max_gap_s`, and refuse those that mean nothing to them. The
     import itself sees to the rest, for every format.
 
-    Attributes: camera: the key of the pictures, for sources with several. actions: the keys of the
-        action columns. states: the keys of the state columns. labels: the key, folder or name of
-        label images. layout: how files make episodes, where a folder can be read in several ways;
-        each format names its layouts. actions_file: the name of the table of conditions, or its
-        path below the source, where several are near. pixel_range: the numbers that are black and
-        white, where the type of the pixels does not say it. flip: how stored pictures are turned to
-        stand upright: none, vertical (the last row is the top) or both (half a turn). channel_order:
-        the order of the stored colours, rgb or bgr. max_gap_s: seconds between pictures
-        from which on they belong to two episodes, in formats that know the time. lag: 1: row k of
-        the actions leads on from frame k; 0: it led to frame k. None: decided by all files
-        together. no_actions: go on without actions, whatever tables are near. one_hot: columns of
-        class ids that become a number per class. split_by: what falls into one split as a whole: a
-        session, an episode, or a stretch of time of every episode. skip_bad: leave out what is
-        broken, and say it. memory_gb: how much memory one episode may need; larger ones are refused
-        before they are read.
+    Attributes:
+        camera: the key of the pictures, for sources with several.
+        actions: the keys of the action columns.
+        states: the keys of the state columns.
+        labels: the key, folder or name of label images.
+        layout: how files make episodes, where a folder can be read in several ways; each format
+            names its layouts.
+        actions_file: the name of the table of conditions, or its path below the source, where
+            several are near.
+        pixel_range: the numbers that are black and white, where the type of the pixels does not say
+            it.
+        flip: how stored pictures are turned to stand upright: none, vertical (the last row is the
+            top) or both (half a turn).
+        channel_order: the order of the stored colours, rgb or bgr.
+        max_gap_s: seconds between pictures from which on they belong to two episodes, in formats
+            that know the time.
+        lag: 1: row k of the actions leads on from frame k; 0: it led to frame k. None: decided by
+            all files together.
+        no_actions: go on without actions, whatever tables are near.
+        one_hot: columns of class ids that become a number per class.
+        split_by: what falls into one split as a whole: a session, an episode, or a stretch of time
+            of every episode.
+        skip_bad: leave out what is broken, and say it.
+        memory_gb: how much memory one episode may need; larger ones are refused before they are
+            read.
     """
 
     camera: str | None = None
@@ -65,6 +75,16 @@ class SourceOptions:
             if getattr(self, name):
                 option = name.replace("_", "-")
                 raise InputError(f"--{option} {getattr(self, name)}: {why}; leave --{option} out")
+
+    def chosen(self) -> dict[str, Any]:
+        """Return what was chosen that decides what is read, as JSON can hold it."""
+        unset = SourceOptions()
+        values = {name: getattr(self, name) for name in _OF_FORMATS}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value != getattr(unset, name)
+        }
 
     def layout_of(self, layouts: Sequence[str], where: Path) -> str | None:
         """The chosen layout, if it is one of a format's `layouts`."""
@@ -101,7 +121,8 @@ class SourceOptions:
         allowed = (self.memory_gb or _MEMORY_GB) * 1e9
         if needed > allowed:
             raise InputError(
-                f"{where} needs {needed / 1e9:.1f} GB of memory by what its header says; expected at most {allowed / 1e9:g} GB: "
+                f"{where} needs {needed / 1e9:.1f} GB of memory by what its header says; "
+                f"expected at most {allowed / 1e9:g} GB: "
                 "say --memory-gb if that is right"
             )
 

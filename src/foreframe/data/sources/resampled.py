@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from ...errors import InputError, unknown
 from ..angles import continuous, quaternions_of, turns_of
+from ..classes import is_class_id
 from ..pictures import resized
+from .behind import files_behind
 from .findings import Findings
 from .recording import Column, Recording, Source, names_of
 
@@ -27,13 +30,17 @@ _LOST = 0.02  # of the smallest step: what rounding may take away of it
 class Resampling:
     """How a source is changed on its way into a store.
 
-    Attributes: size: height and width of the pictures; None leaves them. crop: cut the middle out
-        of another aspect instead of stretching it. stride: keep every so many frames.
+    Attributes:
+        size: height and width of the pictures; None leaves them.
+        crop: cut the middle out of another aspect instead of stretching it.
+        stride: keep every so many frames.
         action_offset: frames, before the stride, after which an action shows in the picture.
         actions_as: given, deltas (the difference from the kept row before) or absolute (the running
-        sum). max_episodes: take only the first so many. lag: overrides the lag of the actions.
-        no_actions: leave actions out. one_hot: names of numbers, or of a column of one number, that
-        are class ids.
+            sum).
+        max_episodes: take only the first so many.
+        lag: overrides the lag of the actions.
+        no_actions: leave actions out.
+        one_hot: names of numbers, or of a column of one number, that are class ids.
     """
 
     size: tuple[int, int] | None = None
@@ -56,7 +63,6 @@ class ResampledSource:
     source: Source
     resampling: Resampling = Resampling()
     splits: Mapping[str, str] | None = None
-    kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -113,7 +119,8 @@ class ResampledSource:
                 or ids.max(initial=0) >= _MOST_CLASSES
             ):
                 raise InputError(
-                    f"--one-hot {name}[{number}] has values such as {ids[0]:g}; expected class ids from 0 to {_MOST_CLASSES - 1}"
+                    f"--one-hot {name}[{number}] has values such as {ids[0]:g}; "
+                    f"expected class ids from 0 to {_MOST_CLASSES - 1}"
                 )
             largest = max(largest, float(ids.max(initial=0)))
         return int(largest) + 1
@@ -151,6 +158,15 @@ class ResampledSource:
         offset = np.where(lost, np.round(np.median(joined, 0)), 0.0)
         return tuple(offset.tolist()) if lost.any() else ()
 
+    def _class_ids(self, name: str, column: Column) -> list[str]:
+        """The whole numbers that look like class ids, as far as three episodes tell."""
+        rows = self._sampled(name)
+        if not rows or len(column.names) != rows[0].shape[1] or name in self._classes:
+            return []
+        joined = np.concatenate(rows)
+        whole = (joined == np.round(joined)).all(0)
+        return [n for i, n in enumerate(column.names) if whole[i] and is_class_id(joined[:, i])]
+
     def _sampled(self, name: str) -> list[Array]:
         """The rows of a column in the first, the middle and the last episode that can be read."""
         return [np.asarray(values[name]) for values in self._some_values if name in values]
@@ -167,7 +183,7 @@ class ResampledSource:
 
     @cached_property
     def _round(self) -> dict[str, tuple[dict[int, float], list[int]]]:
-        """The angles and quaternions of each column of actions, for differences that do not jump."""
+        """The angles and quaternions by column of actions, for differences that do not jump."""
         return {
             name: (turns_of(rows), quaternions_of(rows, column.names))
             for name, column in self.source.columns.items()
@@ -191,6 +207,12 @@ class ResampledSource:
                     "offset",
                     f"{', '.join(moved)} subtracted from {name}",
                     "steps that float32 would lose",
+                )
+            ids = self._class_ids(name, column)
+            if ids:
+                found = found.warn(
+                    f"{', '.join(ids)} of {name} look like class ids, whose size means nothing: "
+                    f"--one-hot {' '.join(ids)} makes a number per class"
                 )
             if self.resampling.actions_as == "deltas" and name in self._round:
                 turns, quaternions = self._round[name]
@@ -221,13 +243,17 @@ class ResampledSource:
     def __len__(self) -> int:
         return min(len(self.source), self.resampling.max_episodes or len(self.source))
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return files_behind(self.source, index)
+
     def read(self, index: int) -> Recording:
         """Episode `index`; its frames are read, resized and counted while they are taken."""
         recording = self.source.read(index)
         lengths = {name: len(values) for name, values in recording.values.items()}
         if set(lengths) != set(self.source.columns):
             raise InputError(
-                f"episode {recording.name} has {', '.join(lengths)}; expected {', '.join(self.source.columns)}, as described"
+                f"episode {recording.name} has {', '.join(lengths)}; "
+                f"expected {', '.join(self.source.columns)}, as described"
             )
         values = {
             name: self._rows(name, np.asarray(recording.values[name])) for name in self.columns
@@ -253,12 +279,13 @@ class ResampledSource:
                 yield self._picture(recording.name, picture)
         if any(n != count + recording.withheld for n in rows.values()) or not count:
             raise InputError(
-                f"episode {recording.name} has {count} pictures and rows {dict(rows)}; expected as many of each"
+                f"episode {recording.name} has {count} pictures and rows {dict(rows)}; "
+                "expected as many of each"
             )
 
     def _split(self, recording: Recording) -> str | None:
         if self.splits is None:
-            return recording.split or self.kept.get(recording.name)
+            return recording.split
         if recording.name not in self.splits:
             raise unknown("episode, not in the list of splits:", recording.name, self.splits)
         return self.splits[recording.name]
@@ -268,7 +295,8 @@ class ResampledSource:
         if self.resampling.size is None and picture.shape != self.frame_shape:
             got = f"{picture.shape[1]}x{picture.shape[0]}"
             raise InputError(
-                f"episode {name} has frames of {got}; expected {width}x{height} as the first episode: say --size H W"
+                f"episode {name} has frames of {got}; "
+                f"expected {width}x{height} as the first episode: say --size H W"
             )
         return resized(picture, (height, width), self.resampling.crop)
 
