@@ -117,7 +117,7 @@ function beat(now) {
   $("pad-name").textContent = gamepad.name ? "🎮 gamepad" : "";
   steer?.sticks(sticks);
   if (steer?.busy && replaying()) nudge();
-  steer?.say(replaying() ? state.recorded[Math.min(state.row, state.rows - 1)] : undefined);
+  steer?.say(replaying() ? state.recorded[state.row - 1] : undefined);
   const due = now - last >= 1000 / Number($("pace").value) - 2;
   if (state.beginning || !wire.free || !(state.once > 0 || ((state.running || steer?.busy) && due))) return;
   if (act()) { last = now; state.once = Math.max(0, state.once - 1); state.moved = true; }
