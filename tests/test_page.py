@@ -244,6 +244,17 @@ def test_arrows_drive_after_any_click(page: Any, clicked: str) -> None:
     assert page.input_value("#strength") == strength
 
 
+def test_space_pauses_after_run_was_clicked(page: Any) -> None:
+    page.click("#run")
+    page.wait_for_function("Number(document.body.dataset.step) >= 2")
+    page.keyboard.press(" ")
+    page.wait_for_timeout(300)
+    step = step_of(page)
+    page.wait_for_timeout(400)
+    assert step_of(page) == step
+    assert page.inner_text("#run").startswith("Run")
+
+
 def test_a_control_that_is_reached_with_tab_keeps_its_keys(page: Any) -> None:
     page.click("#once")
     at_step(page, 1)

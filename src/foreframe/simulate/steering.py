@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .drive import Drive
 from .simulator import Simulator
 
 Array = NDArray[Any]
@@ -164,6 +165,7 @@ def _axis(name: str, towards: float) -> Axis:
 def _effects_from(simulator: Simulator, start: int, tried: list[int]) -> Array:
     """Return change, right and down of each tried column, from one clip [len(tried), 3]."""
     begun = simulator.begin(start)
+    begun.session.noise.temperature = 0.0
     before = begun.session.frames[0, 0].float().cpu()
     last = begun.start.conditions[simulator.n_past - 1].numpy()[simulator.steered]
     actions = []
@@ -172,7 +174,7 @@ def _effects_from(simulator: Simulator, start: int, tried: list[int]) -> Array:
             action = last.copy()
             action[column] = extreme[column]
             actions.append(action)
-    seen = [picture for part in _parts(actions) for picture in _held(simulator, start, part)]
+    seen = [picture for part in _parts(actions) for picture in _held(simulator, begun, part)]
     return np.array(
         [_compared(before, low, high) for low, high in zip(seen[::2], seen[1::2], strict=True)]
     ).reshape(len(tried), 3)
@@ -182,11 +184,9 @@ def _parts(actions: list[Array]) -> Iterable[list[Array]]:
     return (actions[k : k + _AT_ONCE] for k in range(0, len(actions), _AT_ONCE))
 
 
-def _held(simulator: Simulator, start: int, actions: list[Array]) -> list[Tensor]:
+def _held(simulator: Simulator, begun: Drive, actions: list[Array]) -> list[Tensor]:
     """Return the picture [C, H, W] after each action was held, with the means of z."""
-    drives = [simulator.begin(start) for _ in actions]
-    for drive in drives:
-        drive.session.noise.temperature = 0.0
+    drives = [Drive(begun.start, begun.session.fork(), begun.n_past, 0) for _ in actions]
     for _ in range(_STEPS):
         seen = simulator.act(drives, actions)
     return [futures[0].float().cpu() for futures in seen]

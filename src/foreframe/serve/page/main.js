@@ -44,6 +44,7 @@ function choose(name) {
   $("vector").hidden = !steer;
   $("dancer").hidden = !dancer;
   $("replay").checked = false;
+  $("kept").textContent = "";
   $("pace").value = Math.round(simulator.frames_per_second ? Math.max(8, simulator.frames_per_second) : 10);
   $("pace").dispatchEvent(new Event("input"));
   describe(simulator);
@@ -148,7 +149,7 @@ function picture(head, bytes, waited) {
 function measure() {
   const shown = stage.overlay && state.samples > 1;
   $("scale").hidden = $("disagree").hidden = !shown;
-  if (shown) $("largest").textContent = `≤ ${(stage.largest * found.full_spread).toFixed(2)}`;
+  if (shown) $("largest").textContent = `≤ ${(stage.largest * found.full_spread).toFixed(3)}`;
 }
 
 function toggle(on = !state.running) {
@@ -191,8 +192,9 @@ async function save() {
   if (!answer.ok) { $("kept").textContent = await answer.text(); return; }
   const said = await answer.json(), command = document.createElement("code");
   command.textContent = said.command;
-  const short = said.lacking ? ` (${said.lacking} more and \`foreframe sample\` draws futures beside it)` : "";
+  const short = said.lacking ? `; with ${said.lacking} more, futures can be drawn beside them` : "";
   $("kept").replaceChildren(`${said.frames} frames are saved${short}. Now: `, command);
+  $("kept").scrollIntoView({ block: "nearest" });
 }
 
 const step = Object.assign(() => { toggle(false); state.once = 1; }, { repeats: true });

@@ -13,6 +13,11 @@ function made(tag, properties = {}, ...children) {
   return element;
 }
 
+const SHORT = 14, MANY = 8;
+
+/** A name in few letters: of a long one its beginning and its end, which tell most. */
+const brief = (name) => (name.length > SHORT ? `${name.slice(0, 5)}…${name.slice(5 - SHORT)}` : name);
+
 const clamp = (value, { low, high }) => Math.min(Math.max(value, low), high);
 const shown = (value, { low, high }) => `${value < 0 ? "−" : ""}${Math.abs(value).toFixed(high - low < 1 ? 3 : 2)}`;
 const signed = (value, column) => `${value < 0 ? "" : "+"}${shown(value, column)}`;
@@ -37,7 +42,7 @@ class Hand {
   choices(axis) {
     const moving = this.columns.filter((c) => c.low < c.high).flatMap((c) => [[c.name, 1], [c.name, -1]]);
     const select = made("select", { title: "the column that these keys steer" }, new Option("nothing", ""));
-    select.append(...moving.map(([name, sign]) => new Option(sign > 0 ? name : `−${name}`, `${sign > 0 ? "+" : "-"}${name}`)));
+    select.append(...moving.map(([name, sign]) => new Option(sign > 0 ? brief(name) : `−${brief(name)}`, `${sign > 0 ? "+" : "-"}${name}`)));
     select.value = axis ? `${axis.sign > 0 ? "+" : "-"}${axis.column}` : "";
     select.setAttribute("aria-label", "column");
     return select;
@@ -96,7 +101,7 @@ class Column {
     this.slider = made("input", { type: "range", min: this.low, max: this.high, step: (this.high - this.low) / 200 || 1, disabled: this.low >= this.high });
     this.slider.setAttribute("aria-label", this.name);
     this.says = made("output");
-    const name = made("span", { textContent: this.name, title: this.name });
+    const name = made("span", { textContent: brief(this.name), title: this.name });
     if (key) name.append(" ", made("kbd", { textContent: key.toUpperCase() }));
     this.element = made("label", {}, name, this.slider, this.says);
   }
@@ -117,7 +122,7 @@ class Column {
   pushes(strength, sign, [one, other]) {
     const unit = this.unit ? ` ${this.unit}` : "";
     const [less, more] = [-sign, sign].map((way) => (this.step ? signed(way * strength * this.step, this) : shown(this.at(way * strength), this)));
-    return `${one} ${less}  ${other} ${more}${unit}${this.step ? " per frame" : ""}`;
+    return `${one} ${less}  ${other} ${more}${unit}${this.step ? "/frame" : ""}`;
   }
 
   say(value) {
@@ -139,8 +144,16 @@ export class Steer {
       column.slider.ondblclick = () => { column.set = column.rest; changed(); };
     }
     $("hands").replaceChildren(...this.hands.map((hand) => hand.element));
-    $("columns").replaceChildren(...this.columns.map((column) => column.element));
+    $("columns").replaceChildren(...this.inOrder().map((column) => column.element));
     this.say();
+  }
+
+  /** The columns; of many, those that the hands steer come first and constant ones last. */
+  inOrder() {
+    if (this.columns.length <= MANY) return this.columns;
+    const steered = new Set(this.hands.flatMap(({ axes }) => axes.map((select) => select.value.slice(1))));
+    const place = (column) => (steered.has(column.name) ? 0 : column.low < column.high ? 1 : 2);
+    return [...this.columns].sort((a, b) => place(a) - place(b));
   }
 
   /** The keys that steer, and what each does. */
