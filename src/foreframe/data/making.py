@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +11,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..plugins import WORLDS
+from ..runtime.outputs import keep_apart_both_ways
+from ..runtime.unfinished import remove_remains
 from . import worlds
 from .building import build, finished_store, parse_shard
 from .offsets import suggest
@@ -171,6 +171,7 @@ def import_recordings(
         skip_bad=skip_bad,
         memory_gb=memory_gb,
     )
+    keep_apart_both_ways(out, src, "the source")
     kind = format or recognise(src)
     opened = open_source(kind, src, options)
     if not len(opened):
@@ -229,16 +230,18 @@ class _Import:
     workers: int | None
     skip_bad: bool
 
-    def run(self, files: dict[str, Fingerprint] | None = None) -> ClipStore:
-        """Write the store, unless it is there already."""
+    def run(
+        self, files: dict[str, Fingerprint] | None = None, replacing: bool = False
+    ) -> ClipStore:
+        """Write the store, unless it is there already; or put it in the place of one."""
         if files is None:
             files = self._fingerprints()
         taken = ResampledSource(
             self.opened, self.resampling, self.splitting.listed, self.splitting.kept
         )
         identity = self._identity(len(taken), files)
-        finished = finished_store(self.out, identity, files)
-        if finished is not None:
+        if not replacing and (finished := finished_store(self.out, identity, files)):
+            remove_remains(self.out, identity)
             return finished
         shape = taken.frame_shape
         source, splits = shared_out(taken, self.splitting)
@@ -253,6 +256,7 @@ class _Import:
             skip_bad=self.skip_bad,
             shard=self.part,
             files=files,
+            replacing=replacing,
         )
 
     def again(self) -> ClipStore:
@@ -264,17 +268,9 @@ class _Import:
         before = ClipStore(self.out)
         if before.source.get("files", {}).get("content") == content_of(files):
             return self.run(files)
-        fresh = self.out.with_name(f"{self.out.name}.update")
         splits = {episode.name: episode.split for episode in before.episodes}
         drawn = replace(self.splitting, kept=splits)
-        store = replace(self, out=fresh, splitting=drawn).run(files)
-        old = self.out.with_name(f"{self.out.name}.before")
-        os.replace(self.out, old)
-        os.replace(fresh, self.out)
-        shutil.rmtree(old)
-        store = ClipStore(self.out)
-        store.written_now = True
-        return store
+        return replace(self, splitting=drawn).run(files, replacing=True)
 
     def _fingerprints(self) -> dict[str, Fingerprint]:
         known = ClipStore(self.out).source_files() if (self.out / MANIFEST).is_file() else None

@@ -22,6 +22,7 @@ from ..clips import ClipSpec
 from ..errors import InputError, unknown
 from ..runtime.digests import digest, digest_file, read_json_with_digest
 from ..runtime.files import read_json
+from ..runtime.tensors import map_array
 from .sources.recording import Column
 
 Array = NDArray[Any]
@@ -120,10 +121,7 @@ class ClipStore:
             raise unknown(f"column of {self.path}", name, self.columns)
         if name not in self._maps:
             column, frames = self.columns[name], sum(e.length for e in self.episodes)
-            mapped = np.memmap(self._file(name), column.dtype, "r", shape=(frames, *column.shape))
-            self._maps[name] = np.asarray(
-                mapped
-            )  # the same memory: slicing a memmap costs more than copying a clip
+            self._maps[name] = map_array(self._file(name), column.dtype, (frames, *column.shape))
         return self._maps[name]
 
     def __getstate__(self) -> dict[str, Any]:

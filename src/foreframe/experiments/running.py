@@ -17,8 +17,9 @@ from ..plugins import EXPERIMENTS
 from ..reporting.comparison import Comparison, compare
 from ..reporting.experiment_results import ExperimentResult, summarise
 from ..reporting.page import log_of
-from ..runtime.files import claim_output, read_json, write_json
+from ..runtime.files import read_json, write_json
 from ..runtime.locks import lock_folder
+from ..runtime.outputs import claim_output
 from ..runtime.progress import progress
 from ..runtime.workers import in_order
 from ..training import resolve, train

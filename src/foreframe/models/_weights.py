@@ -17,7 +17,8 @@ from ..errors import InputError, unknown
 from ..model import Model
 from ..plugins import BASELINES, MODELS
 from ..runtime.digests import check_digest, with_digest
-from ..runtime.files import atomic_write, write_json
+from ..runtime.files import atomic_write, parse_json, write_json
+from ..runtime.tensors import load_tensors, read_metadata
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -94,8 +95,6 @@ def describe(folder: str | Path) -> dict[str, Any]:
     Raises:
         InputError: not a run, no weights yet, or not what was written.
     """
-    from safetensors import SafetensorError, safe_open
-
     folder, file = Path(folder), Path(folder) / WEIGHTS
     if not file.is_file():
         what = "does not exist" if not folder.exists() else f"has no {WEIGHTS}"
@@ -103,13 +102,8 @@ def describe(folder: str | Path) -> dict[str, Any]:
             f"{folder} is not a run with a model: it {what}; expected a folder that `foreframe train` wrote with --out, "
             "validated at least once"
         )
-    try:
-        with safe_open(file, "pt") as opened:
-            found = json.loads((opened.metadata() or {}).get(_IN_WEIGHTS, "null"))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(
-            f"{file} cannot be read ({error}); expected whole safetensors: train again or restore it"
-        ) from None
+    text = read_metadata(file).get(_IN_WEIGHTS, "null")
+    found = parse_json(text, str(file), "a foreframe model")
     return check_digest(found, str(file), "a foreframe model", _SCHEMA)
 
 
@@ -120,7 +114,6 @@ def load(folder: str | Path) -> Model:
         InputError: not a run; weights of another model, with what differs; not what was written.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     file, described = Path(folder) / WEIGHTS, describe(folder)
     try:
@@ -129,7 +122,7 @@ def load(folder: str | Path) -> Model:
             "meta"
         ):  # its shape without its weights: what it says of itself may be of any size
             shape = build(described["model"], spec, options)
-        weights = load_file(file)
+        weights = load_tensors(file)
     except InputError:
         raise
     except (SafetensorError, OSError) as error:

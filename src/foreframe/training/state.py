@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..runtime.digests import digest_file, read_json_with_digest, write_json_with_digest
-from ..runtime.files import atomic_folder, read_json, save_tensors
+from ..runtime.files import atomic_folder, read_json, remove_folder, remove_temporaries
+from ..runtime.tensors import load_tensors, save_tensors
 from ..version import __version__
 
 IDENTITY = "identity.json"  # in a run: its configuration and its data
@@ -75,9 +76,15 @@ def save_state(state: TrainingState, run: Path, keep: int) -> Path:
             "digests": digests,
         }
         write_json_with_digest(temporary / DESCRIBED, described)
-    for old in saved_states(run)[keep:]:
-        shutil.rmtree(old, ignore_errors=True)
+    drop_older_states(run, keep)
     return folder
+
+
+def drop_older_states(run: Path, keep: int) -> None:
+    """Remove all but the newest `keep` states, and what killed processes left of others."""
+    for old in saved_states(run)[keep:]:
+        remove_folder(old)
+    remove_temporaries(run / "state")
 
 
 def restore_state(state: TrainingState, run: Path) -> str:
@@ -86,8 +93,6 @@ def restore_state(state: TrainingState, run: Path) -> str:
     Raises:
         InputError: every state is damaged.
     """
-    from safetensors.torch import load_file
-
     folders = saved_states(run)
     broken = []
     for folder in folders:
@@ -95,16 +100,16 @@ def restore_state(state: TrainingState, run: Path) -> str:
             broken.append(f"{folder.name}: {fault}")
             continue
         described = read_json_with_digest(folder / DESCRIBED, "a training state", _SCHEMA)
-        state.model.load_state_dict(load_file(folder / "model.safetensors"))
+        state.model.load_state_dict(load_tensors(folder / "model.safetensors"))
         device = next(state.model.parameters()).device
         state.average.update(
-            {k: v.to(device) for k, v in load_file(folder / "average.safetensors").items()}
+            {k: v.to(device) for k, v in load_tensors(folder / "average.safetensors").items()}
         )
-        _load_optimiser(state, load_file(folder / "optimiser.safetensors"))
+        _load_optimiser(state, load_tensors(folder / "optimiser.safetensors"))
         state.step, state.best_psnr = described["step"], described["best_psnr"]
         state.skipped_steps = described["skipped_steps"]
         for other in folders[: folders.index(folder)]:
-            shutil.rmtree(other)  # damaged, and about to be written again
+            remove_folder(other)  # damaged, and about to be written again
         notes = [f"resuming from step {state.step}", *(f"removed damaged {b}" for b in broken)]
         for what, now in (("threads", torch.get_num_threads()), ("torch", torch.__version__)):
             if described[what] != now:
