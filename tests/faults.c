@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -136,6 +137,8 @@ FILE_CALL(ssize_t, write, MAKES, (int f, const void *b, size_t n), (f, b, n), if
 FILE_CALL(ssize_t, pwrite64, MAKES, (int f, const void *b, size_t n, off64_t o), (f, b, n, o), if (real(f, b, n / 2, o)) {})
 FILE_CALL(ssize_t, writev, MAKES, (int f, const struct iovec *v, int n), (f, v, n), if (real(f, v, n / 2)) {})
 FILE_CALL(ssize_t, copy_file_range, MAKES, (int g, off64_t *a, int f, off64_t *b, size_t n, unsigned h), (g, a, f, b, n, h), if (real(g, a, f, b, n / 2, h)) {})
+FILE_CALL(ssize_t, sendfile, MAKES, (int f, int g, off_t *o, size_t n), (f, g, o, n), if (real(f, g, o, n / 2)) {})
+FILE_CALL(ssize_t, sendfile64, MAKES, (int f, int g, off64_t *o, size_t n), (f, g, o, n), if (real(f, g, o, n / 2)) {})
 FILE_CALL(int, fsync, SYNCS, (int f), (f), )
 FILE_CALL(int, fdatasync, SYNCS, (int f), (f), )
 FILE_CALL(int, ftruncate, REMOVES, (int f, off_t n), (f, n), )

@@ -171,9 +171,9 @@ def import_recordings(
         skip_bad=skip_bad,
         memory_gb=memory_gb,
     )
-    keep_apart_both_ways(out, src, "the source")
     kind = format or recognise(src)
     opened = open_source(kind, src, options)
+    keep_apart_both_ways(out, src, "the source")
     if not len(opened):
         raise InputError(f"{src} holds no episodes of format {kind}")
     opened.add(with_leftovers(src, opened.findings))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..runtime.files import parse_json, read_text
+from ..runtime.typed import read_as
 from .sources.findings import Findings
 from .sources.options import SplitBy
 from .sources.recording import Column, Recording, Source
@@ -230,19 +231,16 @@ def _times_three(count: int) -> list[str]:
 
 def read_split_list(file: Path) -> dict[str, str]:
     """Episode names with their splits: JSON {split: [names]}, or CSV rows of name,split."""
-    try:
-        if file.suffix.lower() == ".json":
-            listed = {
-                str(name): split
-                for split, names in json.loads(file.read_text()).items()
-                for name in names
-            }
-        else:
-            listed = dict(row for row in csv.reader(file.read_text().splitlines()) if row)
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(
-            f"{file} cannot be read ({error}); expected JSON {{split: [names]}} or rows of name,split"
-        ) from None
+    what = "JSON {split: [names]} or rows of name,split"
+    text = read_text(file, what)
+    if file.suffix.lower() == ".json":
+        names_of = read_as(dict[str, list[str]], parse_json(text, str(file), what), str(file))
+        listed = {name: split for split, names in names_of.items() for name in names}
+    else:
+        try:
+            listed = dict(row for row in csv.reader(text.splitlines()) if row)
+        except (ValueError, TypeError, csv.Error) as error:
+            raise InputError(f"{file} cannot be read ({error}); expected {what}") from None
     for name, split in listed.items():
         if split not in SPLITS:
             raise InputError(

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..runtime.digests import digest, digest_file, write_json_with_digest
-from ..runtime.files import make_folder, sync, write_json
+from ..runtime.files import atomic_write, make_folder, sync, write_json
 from ..runtime.tensors import map_array
 from ..runtime.unfinished import UnfinishedFolder
 from .journal import Journal
@@ -204,7 +204,9 @@ class StoreWriter:
             if column.role in ("action", "state"):
                 manifest["statistics"][name] = measure(values[training])
             elif column.role == "frames":
-                np.save(self.folder / MEAN, _mean_picture(values, training))
+                content = io.BytesIO()
+                np.save(content, mean_picture(values, training), allow_pickle=False)
+                atomic_write(self.folder / MEAN, content.getvalue())
                 manifest["mean_frame"] = digest_file(self.folder / MEAN)
             del values  # what was mapped counts as memory of this process until it is let go
         if files is not None:
@@ -281,7 +283,8 @@ def measure(values: Array) -> dict[str, list[float]]:
     return {key: [float(v) for v in value] for key, value in found.items()}
 
 
-def _mean_picture(frames: Array, training: Array) -> Array:
+def mean_picture(frames: Array, training: Array) -> Array:
+    """Return the mean of some of the frames [N, H, W, C], floats in [0, 1]: [H, W, C]."""
     total = np.zeros(frames.shape[1:])
     for block in np.array_split(training, max(1, len(training) // 512)):
         total += frames[block].astype(np.float64).sum(0)

@@ -195,8 +195,8 @@ def clip_windows(
 
     With `withheld` also clips whose future is withheld, which can be predicted but not scored.
     """
-    n_past = protocol.n_past or described["notes"]["n_past"]
-    horizon = protocol.horizon or described["notes"]["horizon"]
+    n_past = protocol.n_past or models.trained_clip(described).n_past
+    horizon = protocol.horizon or models.trained_clip(described).horizon
     length = n_past + horizon
     longest = max(episode.length for episode in store.of_split(split))
     every = length if protocol.every is None else protocol.every or max(longest, 1)

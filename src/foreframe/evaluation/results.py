@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..metrics import Interval, Metric, find_metric
 from ..plugins import METRICS
 from ..runtime.files import read_json
+from ..runtime.typed import read_as
 
 _GAP = "posterior_minus_prior_"
 _TITLES = {
@@ -271,12 +272,35 @@ def read_evaluation(file: Path) -> Evaluation:
         InputError: not what `foreframe eval` wrote.
     """
     values = read_json(file, "scores")
+    read_as(_Written, values, str(file))
     try:
         return Evaluation.from_dict(values)
     except (KeyError, TypeError, AttributeError, StopIteration) as error:
         raise InputError(
             f"{file} lacks or garbles {error}; expected what `foreframe eval` wrote: score again"
         ) from None
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What an `eval.json` holds, as far as its parts have one type in all versions."""
+
+    protocol: UsedProtocol
+    data: ScoredData
+    split: str
+    clips: int
+    samples: int
+    seed: int
+    run: dict[str, Any]
+    scores: dict[str, Figure]
+    best_of: dict[str, Any]
+    baselines: dict[str, dict[str, Figure]]
+    controls: dict[str, dict[str, Figure]]
+    latent: dict[str, float]
+    environment: dict[str, Any]
+    above: dict[str, dict[str, Interval]] = field(default_factory=dict)
+    per_clip: list[dict[str, Any]] = field(default_factory=list)
+    submission: str | None = None
 
 
 def known_metric(name: str) -> Metric:

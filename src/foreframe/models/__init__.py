@@ -4,6 +4,28 @@ A model's module holds one subclass of `Model`; the keyword arguments of its con
 `spec`, are its options.
 """
 
-from ._weights import CONFIG, WEIGHTS, build, check_fits, describe, load, model_class, save
+from ._weights import (
+    CONFIG,
+    WEIGHTS,
+    TrainedClip,
+    build,
+    check_fits,
+    describe,
+    load,
+    model_class,
+    save,
+    trained_clip,
+)
 
-__all__ = ["CONFIG", "WEIGHTS", "build", "check_fits", "describe", "load", "model_class", "save"]
+__all__ = [
+    "CONFIG",
+    "WEIGHTS",
+    "TrainedClip",
+    "build",
+    "check_fits",
+    "describe",
+    "load",
+    "model_class",
+    "save",
+    "trained_clip",
+]

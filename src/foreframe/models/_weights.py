@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,21 @@ from ..plugins import BASELINES, MODELS
 from ..runtime.digests import check_digest, with_digest
 from ..runtime.files import atomic_write, parse_json, write_json
 from ..runtime.tensors import load_tensors, read_metadata
+from ..runtime.typed import read_as
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 _SCHEMA, _IN_WEIGHTS = "foreframe.model/1", "config"
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What the weights say of themselves, beside their schema and digest."""
+
+    model: str
+    options: dict[str, Any]
+    spec: Any
+    notes: dict[str, Any]
 
 
 def model_class(name: str) -> type[Model]:
@@ -102,9 +114,11 @@ def describe(folder: str | Path) -> dict[str, Any]:
             f"{folder} is not a run with a model: it {what}; expected a folder that `foreframe train` wrote with --out, "
             "validated at least once"
         )
-    text = read_metadata(file).get(_IN_WEIGHTS, "null")
+    text = str(read_metadata(file).get(_IN_WEIGHTS, "null"))
     found = parse_json(text, str(file), "a foreframe model")
-    return check_digest(found, str(file), "a foreframe model", _SCHEMA)
+    described = check_digest(found, str(file), "a foreframe model", _SCHEMA)
+    read_as(_Described, described, str(file))
+    return described
 
 
 def load(folder: str | Path) -> Model:
@@ -117,7 +131,7 @@ def load(folder: str | Path) -> Model:
 
     file, described = Path(folder) / WEIGHTS, describe(folder)
     try:
-        spec, options = ClipSpec.from_dict(described["spec"]), dict(described["options"])
+        spec, options = _spec_of(described), dict(described["options"])
         with torch.device(
             "meta"
         ):  # its shape without its weights: what it says of itself may be of any size
@@ -141,6 +155,41 @@ def load(folder: str | Path) -> Model:
     model = build(described["model"], spec, options)
     model.load_state_dict(weights)
     return model.eval()
+
+
+def _spec_of(described: Mapping[str, Any]) -> ClipSpec:
+    try:
+        return ClipSpec.from_dict(described["spec"])
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class TrainedClip:
+    """The clips that a model was trained on.
+
+    Attributes:
+        n_past: context frames.
+        horizon: predicted frames.
+    """
+
+    n_past: int
+    horizon: int
+
+
+def trained_clip(described: Mapping[str, Any]) -> TrainedClip:
+    """Return which clips a model was trained on, given what `describe` returned.
+
+    Raises:
+        InputError: the model does not say it.
+    """
+    found = read_as(TrainedClip, described.get("notes"), "the notes of the model")
+    if min(found.n_past, found.horizon) < 1:
+        raise InputError(
+            f"the notes of the model say {found.n_past} context frames and {found.horizon} "
+            "predicted ones; expected at least 1 of each: train it again"
+        )
+    return found
 
 
 def _digest_of(weights: Mapping[str, Tensor]) -> str:

@@ -17,7 +17,7 @@ from ..data.sources.recording import Recording, Recordings
 from ..data.store import ClipStore, Episode
 from ..errors import InputError
 from ..evaluation import Evaluation, evaluate
-from ..runtime.files import atomic_write, read_text, write_json
+from ..runtime.files import atomic_write, is_inside, read_text, write_json
 from ..runtime.outputs import claim_output, keep_apart_both_ways
 from ..runtime.unfinished import UnfinishedFolder, unfinished
 from ..simulate.simulator import CLIPS
@@ -126,7 +126,7 @@ def _write(
         },
         scores=scores,
         cell=cell,
-        recipe=read_text(recipe, "the settings of a run") if recipe.exists() else "",
+        recipe=read_text(recipe, "the settings of a run") if is_inside(recipe, run) else "",
     )
     atomic_write(folder / CARD, card)
 

@@ -154,6 +154,11 @@ def read_text(path: Path, what: str) -> str:
         ) from None
 
 
+def is_inside(path: Path, folder: Path) -> bool:
+    """Return whether a path is a regular file in a folder, and no link out of it."""
+    return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+
+
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}-{next(_numbers)}")
 

@@ -15,6 +15,7 @@ from typing import Any
 from .. import models
 from ..errors import InputError, unknown
 from ..plugins import RECIPES, SCHEDULES
+from ..runtime.files import read_text
 from ..schedules import Schedule, schedule_class
 from .config import SECTIONS, Config, schedule_fields
 
@@ -138,11 +139,9 @@ def _parse(
 
 def _text_of(config: str | Path) -> str:
     try:
-        return Path(config).read_text()
-    except OSError as error:
-        raise InputError(
-            f"--config {config} cannot be read ({error.strerror}); expected a YAML file"
-        ) from None
+        return read_text(Path(config), "a YAML file")
+    except InputError as error:
+        raise InputError(f"--config {error}") from None
 
 
 def _read_yaml(text: str, where: str) -> dict[str, Any]:
@@ -150,8 +149,9 @@ def _read_yaml(text: str, where: str) -> dict[str, Any]:
 
     try:
         found = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise InputError(f"{where} is not YAML ({' '.join(str(error).split())})") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        fault = " ".join(str(error).split())
+        raise InputError(f"{where} is not YAML that can be read ({fault})") from None
     return dict(_mapping(found, where))
 
 
