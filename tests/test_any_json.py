@@ -52,6 +52,7 @@ WILD = st.one_of(
     st.integers(-5, 300),
     st.floats(-10, 1000, allow_nan=False),
 )
+GIVEN = {"run": "r", "data": "d", "out": None, "protocol": "foreframe", "split": "test"}
 Values = Any
 
 
@@ -96,12 +97,14 @@ def as_json(value: Values) -> str:
 
 def works_or_says(*reads: Callable[[], Any]) -> None:
     """Each either works or is an error of one line."""
+    said: list[str] = []
     for read in reads:
         with contextlib.redirect_stdout(io.StringIO()):
             try:
                 read()
             except InputError as error:
-                assert "\n" not in str(error)
+                said.append(str(error))
+    assert not [line for line in said if "\n" in line]
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +170,7 @@ def test_any_scores(place: Path, data: st.DataObject) -> None:
     file = place / "run" / "eval.json"
     with file_of(file, as_json(changed(json.loads(file.read_text()), data))):
         works_or_says(
-            lambda: output.evaluated(read_evaluation(file), {"run": "r", "data": "d", "out": None, "protocol": "foreframe", "split": "test"}),
+            lambda: output.evaluated(read_evaluation(file), GIVEN),
             lambda: foreframe.report(place / "run"),
         )  # fmt: skip
 

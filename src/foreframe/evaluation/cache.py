@@ -19,12 +19,14 @@ from ..runtime.files import atomic_write
 
 Array = NDArray[Any]
 
+_PREFIX = ".scores-"
+
 
 class ScoreCache:
     """Arrays by name in a folder that belongs to one evaluation: `identity` says exactly which."""
 
     def __init__(self, parent: Path, identity: Mapping[str, Any]) -> None:
-        self.folder = parent / f".scores-{digest(repr(sorted(identity.items())).encode())[:16]}"
+        self.folder = parent / f"{_PREFIX}{digest(repr(sorted(identity.items())).encode())[:16]}"
 
     def get(self, name: str, compute: Callable[[], dict[str, Array]]) -> dict[str, Array]:
         """The arrays kept as `name`, or else computed and kept."""
@@ -36,6 +38,12 @@ class ScoreCache:
             np.savez(content, **found)  # type: ignore[arg-type]
             atomic_write(file, content.getvalue())
         return found
+
+    @staticmethod
+    def forget_all(parent: Path) -> None:
+        """Remove what stopped evaluations left in a folder in which none is at work."""
+        for folder in parent.glob(f"{_PREFIX}*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def forget(self) -> None:
         """The evaluation is done: what it is made of is not wanted any more."""

@@ -118,8 +118,8 @@ def _scored(result: Evaluation, task: Task, described: Mapping[str, Any], file: 
         found = score(task, kept, advance)
     values = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
     result = dataclasses.replace(result, **values)
-    write_json(file, result.to_dict())
     draw_per_frame(result, file.with_suffix(".svg"))
+    write_json(file, result.to_dict())  # the last: with it the evaluation counts as done
     kept.forget()
     return result
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..data.store import ClipStore
 from ..errors import InputError
+from ..evaluation.cache import ScoreCache
 from ..evaluation.evaluating import evaluate, result_file
 from ..evaluation.results import read_evaluation
 from ..plugins import EXPERIMENTS
@@ -187,6 +188,7 @@ class _Job:
         train(self.experiment.recipe, self.data, self.run, changes=changes)
         if not self.scores.exists():
             evaluate(self.run, self.data, protocol=self.experiment.protocol, samples=_SAMPLES)
+        ScoreCache.forget_all(self.run)
         return self
 
 
