@@ -70,7 +70,9 @@ def test_the_main_job_from_the_command_line(
         == 0
     )
     printed = capsys.readouterr().out
-    assert "protocol foreframe: 2 > 4 frames" in printed
+    assert "protocol foreframe: prior samples" in printed
+    assert "2 > 4 frames, clip starts every 6 frames" in printed
+    assert "verdict" in printed
     assert "copy last frame" in printed
     assert json.loads((tmp_path / "e.json").read_text())["samples"] == 2
     assert (

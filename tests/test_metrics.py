@@ -100,7 +100,7 @@ def test_a_figure_of_two_means_is_their_ratio_and_not_the_mean_of_ratios() -> No
         "r", "r", "", None, 2, lambda *_: torch.zeros(1), combine=lambda m: m[..., 0] / m[..., 1]
     )
     values = np.array([[1.0, 1.0], [0.0, 3.0]])
-    assert mean_interval(values, ratio).mean == pytest.approx(0.25)
+    assert mean_interval(values, figure=ratio.figure).mean == pytest.approx(0.25)
 
 
 def test_a_bootstrap_interval_covers() -> None:

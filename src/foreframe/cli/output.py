@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from ..version import __version__
 
 if TYPE_CHECKING:
     from ..evaluation.results import Evaluation
-    from ..metrics import Interval
+    from ..metrics import Interval, Metric
     from ..reporting.experiment_results import ExperimentResult
     from ..training import TrainingResult, TrainingSummary
 
 Arguments = dict[str, Any]
 
 _LISTED_CLIPS = 20
-_MEAN, _SPAN = 10, 18  # widths of a score and its interval
+_TITLE, _SCORE, _METRICS_ABREAST, _WIDTH = 34, 18, 4, 96  # columns of a score table
 _MANY = 0.05
 _LARGE = 8  # times the pixels of 64x64
 _SPLITS = ("train", "validate", "test")
@@ -137,6 +140,12 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     for name, condition in found["conditions"].items():
         _condition(name, condition)
     print(f"  truth      {', '.join(found['truth']) or 'none'}")
+    if found["futures"]:
+        fork = found["futures"]
+        print(
+            f"  futures    {fork['count']} true ones for each of {fork['episodes']} episodes, "
+            f"{fork['frames']} frames from frame {fork['start']} on"
+        )
     for name, share in found["change_explained"].items():
         if share is not None:
             print(
@@ -269,27 +278,68 @@ def evaluated(result: Evaluation, given: Arguments) -> None:
 
 
 def scores(result: Evaluation) -> None:
-    """Print scores with everything that they depend on."""
-    protocol, data, metrics = result.protocol, result.data, result.metrics()
+    """Print the scores with everything that they depend on, and what they say."""
+    protocol, data = result.protocol, result.data
     conditions = ", ".join(protocol.conditions) or "none"
     truth = " (future states are ground truth)" if protocol.future_states_given else ""
-    print(f"protocol {protocol.name}: {protocol.n_past} > {protocol.horizon} frames, ", end="")
+    print(f"protocol {protocol.name}: {protocol.about}")
+    print(f"  {protocol.n_past} > {protocol.horizon} frames, ", end="")
     print(f"clip starts {protocol.clip_starts}, conditions {conditions}{truth}")
-    print(f"{result.split} split of {data.store} ({data.content[:12]}): ", end="")
-    print(f"{result.clips} clips, {result.samples} samples, seed {result.seed}\n")
-    widths = {metric.name: max(_MEAN, len(metric.label) + 2) for metric in metrics}
-    heads = (f"{metric.label:>{widths[metric.name]}}{'95 %':>{_SPAN}}" for metric in metrics)
-    print(f"{'':<34}" + "".join(heads))
-    for row in result.rows():
-        cells = (_cell(row.scores.get(m.name), m.digits, widths[m.name]) for m in metrics)
-        print((f"{row.title:<34}" + "".join(cells)).rstrip())
+    print(f"  {result.split} split of {data.store} ({data.content[:12]}), ", end="")
+    print(f"weights {result.run.weights[:12] or 'unknown'}, foreframe {__version__}")
+    of_episodes = f" of {result.episodes} episodes" if result.episodes else ""
+    print(f"  {result.clips} clips{of_episodes}, {result.samples} samples, seed {result.seed}")
+    for some in _in_turn(result.metrics(), _METRICS_ABREAST):
+        _score_table(result, some)
     _latent(result)
-    _differences(result)
     if result.clips <= _LISTED_CLIPS:
-        first = result.headline
-        for clip in result.per_clip:
-            value = f"{clip.scores[first.name]:>8.{first.digits}f} {first.unit}".rstrip()
-            print(f"  {clip.episode:<24} from frame {clip.first_frame:<6}{value}")
+        _clip_list(result)
+    _verdict(result)
+
+
+def _in_turn(metrics: Sequence[Metric], count: int) -> list[Sequence[Metric]]:
+    return [metrics[begin : begin + count] for begin in range(0, len(metrics), count)]
+
+
+def _score_table(result: Evaluation, metrics: Sequence[Metric]) -> None:
+    """Print some metrics of everything that was scored; intervals of the model's alone."""
+    heads = (f"{metric.label:>{_SCORE}}" for metric in metrics)
+    print(f"\n{'':<{_TITLE}}" + "".join(heads))
+    for number, row in enumerate(result.rows()):
+        found = [row.scores.get(metric.name) for metric in metrics]
+        if not any(found):
+            continue
+        cells = (_cell(f, metric.digits) for f, metric in zip(found, metrics, strict=True))
+        print((f"{row.title:<{_TITLE}}" + "".join(cells)).rstrip())
+        if number == 0:
+            spans = (_span(f, metric.digits) for f, metric in zip(found, metrics, strict=True))
+            print(f"{'  95 %':<{_TITLE}}" + "".join(spans))
+
+
+def _cell(found: Interval | None, digits: int) -> str:
+    return " " * _SCORE if found is None else f"{found.mean:>{_SCORE}.{digits}f}"
+
+
+def _span(found: Interval | None, digits: int) -> str:
+    if found is None or found.low is None or found.high is None:
+        return " " * _SCORE
+    return f"{f'{found.low:.{digits}f}..{found.high:.{digits}f}':>{_SCORE}}"
+
+
+def _clip_list(result: Evaluation) -> None:
+    first = result.headline
+    print(f"\n{first.label} of each clip")
+    for clip in result.per_clip:
+        value = f"{clip.scores[first.name]:>8.{first.digits}f} {first.unit}".rstrip()
+        print(f"  {clip.episode:<24} from frame {clip.first_frame:<6}{value}")
+
+
+def _verdict(result: Evaluation) -> None:
+    signs = {True: "+", False: "-", None: " "}
+    print("\nverdict")
+    for statement in result.verdict:
+        text = textwrap.fill(statement.text, _WIDTH, subsequent_indent="    ")
+        print(f"  {signs[statement.good]} {text}")
 
 
 def _latent(result: Evaluation) -> None:
@@ -297,38 +347,13 @@ def _latent(result: Evaluation) -> None:
     if latent.rate_nats_per_frame is None:
         return
     print(f"\nlatent: {latent.rate_nats_per_frame:.2f} nats per frame, ", end="")
-    print(f"{latent.active_dimensions} of {latent.dimensions} dimensions in use; ", end="")
-    first = result.headline
-    gap = latent.posterior_minus_prior.get(first.name)
-    if gap is not None:
-        print(f"posterior minus prior {gap:+.{first.digits}f} {first.unit}".rstrip())
-
-
-def _differences(result: Evaluation) -> None:
-    from ..evaluation.results import title_of
-
-    first = result.headline
-    for name, differences in result.above.items():
-        if found := differences.get(first.name):
-            print(f"against {title_of(name)}, clip by clip: ", end="")
-            print(
-                f"{found.mean:+.{first.digits}f} {first.unit}".rstrip()
-                + _between(found, first.digits)
-            )
-
-
-def _between(found: Interval, digits: int) -> str:
-    if found.low is None or found.high is None:
-        return ""
-    return f" (95 %: {found.low:+.{digits}f} to {found.high:+.{digits}f})"
-
-
-def _cell(found: Interval | None, digits: int, width: int) -> str:
-    if found is None:
-        return " " * (width + _SPAN)
-    known = found.low is not None and found.high is not None
-    span = f"{found.low:.{digits}f} to {found.high:.{digits}f}" if known else ""
-    return f"{found.mean:>{width}.{digits}f}{span:>{_SPAN}}"
+    print(f"{latent.active_dimensions} of {latent.dimensions} dimensions in use", end="")
+    gaps = latent.posterior_minus_prior
+    ranking = next((m for m in result.metrics() if m.ranks and m.name in gaps), None)
+    if ranking is not None:
+        gap = f"{gaps[ranking.name]:+.{ranking.digits}f} {ranking.unit}".rstrip()
+        print(f"; posterior minus prior {gap} {ranking.title}", end="")
+    print()
 
 
 def drawn(paths: list[Path], given: Arguments) -> None:

@@ -75,7 +75,8 @@ def build(
         else:
             making.claim(identity)
         try:
-            writer = StoreWriter(making, identity, columns, source.frames_per_second)
+            fork = getattr(source, "fork", None)
+            writer = StoreWriter(making, identity, columns, source.frames_per_second, fork)
             with contextlib.closing(writer):
                 mine = range(shard[0] - 1, len(source), shard[1])
                 _fill(writer, source, mine, splits, workers, label, skip_bad)

@@ -15,6 +15,8 @@ from .store import ClipStore
 def export(store: str | Path, out: str | Path, format: str = "pushing") -> int:  # noqa: A002 - the option's name
     """Write a store in another format, whole or not at all. Returns the number of episodes.
 
+    True futures stay behind: no other format has a place for them.
+
     Args:
         store: a clip store.
         out: a new folder.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def inspect(store: str | Path) -> dict[str, Any]:
             name: _condition(opened, name) for name, c in opened.columns.items() if c.is_condition
         },
         "truth": [name for name, column in opened.columns.items() if column.role == "truth"],
+        "futures": _futures(opened),
         "copy_last_psnr_db": {str(step): _copy_last(opened, step) for step in _STEPS},
         "change_explained": {
             name: _explained(opened, name) for name, c in opened.columns.items() if c.is_condition
@@ -64,6 +66,14 @@ def inspect(store: str | Path) -> dict[str, Any]:
         "duplicates": _duplicates(opened),
         "bytes": sum(file.stat().st_size for file in opened.path.rglob("*") if file.is_file()),
     }
+
+
+def _futures(store: ClipStore) -> dict[str, int] | None:
+    """How many episodes have true futures, how many each, from which frame on and how long."""
+    if store.future_columns is None:
+        return None
+    episodes = sum(episode.futures is not None for episode in store.episodes)
+    return {"episodes": episodes, **asdict(store.future_columns.fork)}
 
 
 def _condition(store: ClipStore, name: str) -> dict[str, Any]:

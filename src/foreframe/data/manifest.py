@@ -10,11 +10,25 @@ from typing import Any, Literal
 
 from ..errors import InputError
 from ..runtime.typed import read_as
+from .futures import FutureColumns
 from .sources.recording import Column
 
 SPLITS = ("train", "validate", "test")
 
 _DTYPES = ("uint8", "float32", "float64", "int32", "int64", "bool")
+
+
+@dataclass(frozen=True)
+class EpisodeFutures:
+    """The true futures of an episode.
+
+    Attributes:
+        row: theirs among the store's true futures.
+        digests: of each column of them.
+    """
+
+    row: int
+    digests: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,7 @@ class Episode:
         digests: of its slice of each column.
         facts: JSON values about the whole episode.
         withheld: frames at the end that are not known, only their conditions are.
+        futures: which of the store's true futures are its own; None for an episode without.
     """
 
     name: str
@@ -38,6 +53,7 @@ class Episode:
     digests: Mapping[str, str]
     facts: Mapping[str, Any]
     withheld: int = 0
+    futures: EpisodeFutures | None = None
 
     @property
     def seen(self) -> int:
@@ -104,6 +120,7 @@ class Manifest:
         statistics: of vector columns, by name.
         notes: what was remarked.
         frames_per_second: of the recordings, where they tell.
+        futures: the layout of the true futures, for stores that have them.
     """
 
     columns: dict[str, Column]
@@ -112,6 +129,12 @@ class Manifest:
     statistics: dict[str, Statistics]
     notes: Notes = Notes()
     frames_per_second: float | None = None
+    futures: Mapping[str, Any] | None = None
+
+    @property
+    def future_columns(self) -> FutureColumns | None:
+        """What the store keeps of its true futures; None without."""
+        return FutureColumns.from_json(self.futures, self.columns) if self.futures else None
 
 
 def read_manifest(values: Mapping[str, Any], where: str) -> Manifest:
@@ -168,6 +191,11 @@ def _episodes(found: Manifest) -> list[str]:
                 f"{episode.withheld} of them withheld, behind {start} others"
             )
         start += max(episode.length, 0)
+    rows = [episode.futures.row for episode in found.episodes if episode.futures]
+    if rows != list(range(len(rows))):
+        faults.append(f"the rows of true futures: {rows[:4]}")
+    if rows and not found.futures:
+        faults.append("futures: they are missing")
     return faults
 
 

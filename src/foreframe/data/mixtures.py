@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..clips import Batch, ClipSpec
 from ..errors import InputError
@@ -110,15 +111,22 @@ class MixedWindows:
         """Windows as a batch, as `Windows.clips` gives them."""
         if len(self.parts) == 1:
             return self.parts[0].clips(indices)
-        ends = list(itertools.accumulate(len(part) for part in self.parts))
-        found = []
-        for index in indices:
-            number = bisect.bisect_right(ends, index)
-            found.append(self.parts[number].clips([index - (ends[number - 1] if number else 0)]))
+        found = [part.clips([within]) for part, within in map(self._place, indices)]
         frames = torch.cat([clip.frames.movedim(2, -1) for clip in found]).movedim(
             -1, 2
         )  # channels stay last in memory
         return Batch(frames, torch.cat([clip.conditions for clip in found]))
+
+    def futures(self, index: int, n_past: int) -> Tensor | None:
+        """The true futures of a window, as `Windows.futures` gives them."""
+        part, within = self._place(index)
+        return part.futures(within, n_past)
+
+    def _place(self, index: int) -> tuple[Windows, int]:
+        """The store's windows that window `index` is in, and its number among them."""
+        ends = list(itertools.accumulate(len(part) for part in self.parts))
+        number = bisect.bisect_right(ends, index)
+        return self.parts[number], index - (ends[number - 1] if number else 0)
 
     def order(self, seed: int, share: float = 1.0, until: int = 0) -> Order | MixedOrder:
         """The order of training over these windows."""

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..clips import ClipSpec
 from ..errors import InputError, unknown
@@ -53,7 +55,7 @@ class ClipStore:
         described = read_manifest(manifest, str(self.path / MANIFEST))
         self.columns, self.episodes = described.columns, described.episodes
         self.source, self.frames_per_second = described.source, described.frames_per_second
-        self._statistics = described.statistics
+        self._statistics, self.future_columns = described.statistics, described.future_columns
         self._check_sizes()
 
     def _instead(self) -> str:
@@ -83,6 +85,8 @@ class ClipStore:
                 raise InputError(
                     f"{file} {what}; expected {expected} for {frames} frames: the store is damaged, make it again"
                 )
+        if self.future_columns:
+            self.future_columns.check_sizes(self.path, len(self._with_futures))
 
     def _file(self, name: str) -> Path:
         return self.path / "columns" / f"{name}.{np.dtype(self.columns[name].dtype).name}"
@@ -99,6 +103,42 @@ class ClipStore:
             column, frames = self.columns[name], sum(e.length for e in self.episodes)
             self._maps[name] = map_array(self._file(name), column.dtype, (frames, *column.shape))
         return self._maps[name]
+
+    @property
+    def _with_futures(self) -> list[Episode]:
+        return [episode for episode in self.episodes if episode.futures is not None]
+
+    @property
+    def futures_start(self) -> int | None:
+        """The first frame of the true futures in their episodes; None if the store has none."""
+        return self.future_columns.fork.start if self.future_columns else None
+
+    def futures(self, episode: Episode) -> Tensor | None:
+        """What else could have happened in an episode from frame `futures_start` on.
+
+        Returns: uint8 [K, T, C, H, W], channels last in memory; None for an episode without.
+        """
+        found = self.future_values(episode, "frames")
+        return None if found is None else torch.from_numpy(found.copy()).movedim(-1, 2)
+
+    def future_values(self, episode: Episode, name: str) -> Array | None:
+        """A column of an episode's true futures, read-only: [K, T, *row]; None without.
+
+        Raises:
+            InputError: the futures have no such column.
+        """
+        if self.future_columns is None or episode.futures is None:
+            return None
+        if name not in self.future_columns.columns:
+            raise unknown(
+                f"column of the futures of {self.path}", name, self.future_columns.columns
+            )
+        key = f"futures/{name}"
+        if key not in self._maps:
+            rows = len(self._with_futures)
+            self._maps[key] = self.future_columns.open(self.path, name, rows)
+        found: Array = self._maps[key][episode.futures.row]
+        return found
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "_maps"}
@@ -166,6 +206,9 @@ class ClipStore:
     def content(self) -> str:
         """One digest of all that the episodes hold, whatever the folder is called."""
         parts = [f"{e.name}:{e.split}:{sorted(e.digests.items())}" for e in self.episodes]
+        parts += [
+            f"{e.name}:{sorted(e.futures.digests.items())}" for e in self.episodes if e.futures
+        ]
         return digest("\n".join(parts).encode())
 
     def clip_spec(self, conditions: Sequence[str]) -> ClipSpec:

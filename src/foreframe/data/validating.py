@@ -41,6 +41,8 @@ def validate(store: str | Path) -> dict[str, Any]:
                 found, size = _fault(opened, episode, name)
                 read += size
                 damaged += [found] if found else []
+            faults, size = _faults_of_futures(opened, episode)
+            damaged, read = damaged + faults, read + size
             advance(1)
     damaged += _contradictions(opened)
     return {
@@ -72,6 +74,19 @@ def _fault(store: ClipStore, episode: Episode, name: str) -> tuple[str | None, i
     if name == "frames" and rows[episode.seen :].any():
         return f"{what}: its {episode.withheld} withheld frames are not black", rows.nbytes
     return None, rows.nbytes
+
+
+def _faults_of_futures(store: ClipStore, episode: Episode) -> tuple[list[str], int]:
+    """What is wrong with an episode's true futures, and their size in bytes."""
+    faults, size = [], 0
+    for name in store.future_columns.columns if store.future_columns else ():
+        values = store.future_values(episode, name)
+        if values is None or episode.futures is None:
+            continue
+        size += values.nbytes
+        if digest(values.tobytes()) != episode.futures.digests.get(name):
+            faults.append(f"episode {episode.name}: the futures' {name} is not what was written")
+    return faults, size
 
 
 def _contradictions(store: ClipStore) -> list[str]:

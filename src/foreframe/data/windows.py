@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..clips import Batch
 from ..errors import InputError
@@ -99,6 +100,18 @@ class Windows:
         return Batch(
             torch.from_numpy(pictures).movedim(-1, 2), torch.from_numpy(np.stack(conditions))
         )
+
+    def futures(self, index: int, n_past: int) -> Tensor | None:
+        """The true futures of window `index`, if its context of `n_past` frames ends at the fork.
+
+        Returns: uint8 [K, T, C, H, W] with the frames that follow the context, no more than the
+            window has; None if the fork is elsewhere, or the episode has no futures.
+        """
+        episode, first = self.place(index)
+        if self.detached_context or first + n_past != self.store.futures_start:
+            return None
+        found = self.store.futures(episode)
+        return None if found is None else found[:, : self.length - n_past]
 
     def _spans(self, index: int) -> tuple[Episode, list[tuple[int, int]]]:
         """The episode of a window, and the pieces of it that the window is made of.

@@ -27,8 +27,9 @@ from ..runtime.digests import digest, digest_file, write_json_with_digest
 from ..runtime.files import atomic_write, make_folder, sync, write_json
 from ..runtime.tensors import map_array
 from ..runtime.unfinished import UnfinishedFolder
+from .futures import FutureColumns, FuturesWriter, write_all
 from .journal import Journal
-from .sources.recording import Column, Recording
+from .sources.recording import Column, Fork, Recording
 from .store import MANIFEST, MEAN, SCHEMA, SOURCE_FILES
 
 Array = NDArray[Any]
@@ -46,6 +47,7 @@ class StoreWriter:
         source: what is built, exactly.
         columns: of the store.
         frames_per_second: of the recordings, where they tell.
+        fork: of the true futures, for sources that have them.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class StoreWriter:
         source: Mapping[str, Any],
         columns: Mapping[str, Column],
         frames_per_second: float | None,
+        fork: Fork | None = None,
     ) -> None:
         self.making, self.folder = making, making.folder
         self.source, self.columns = json.loads(json.dumps(source)), dict(columns)
@@ -63,6 +66,14 @@ class StoreWriter:
         self.episodes: list[dict[str, Any]] = [line for line in lines if "skipped" not in line]
         self.skipped: list[str] = [line["skipped"] for line in lines if "skipped" in line]
         self._files = {name: self._path(name).open("ab", buffering=0) for name in self.columns}
+        self.future_columns = FutureColumns.of(fork, self.columns) if fork else None
+        self._futures = (
+            FuturesWriter(
+                self.folder, self.future_columns, sum("futures" in e for e in self.episodes)
+            )
+            if self.future_columns
+            else None
+        )
         self._pending: list[dict[str, Any]] = []
         self._sure = time.monotonic()
         self.warnings: list[str] = []
@@ -105,6 +116,11 @@ class StoreWriter:
                 for name, column in self.columns.items()
                 if name != "frames"
             }
+            futures = (
+                self._futures.checked(recording.name, recording.futures)
+                if self._futures and recording.futures is not None
+                else None
+            )
             length, frames_digest = self._write_frames(recording)
             lengths = {"frames": length, **{name: len(values) for name, values in rows.items()}}
             if len(set(lengths.values())) != 1:
@@ -118,7 +134,7 @@ class StoreWriter:
         for name, values in rows.items():
             content = values.tobytes()
             digests[name] = digest(content)
-            _write(self._files[name], content)
+            write_all(self._files[name], content)
         episode = {
             "name": recording.name,
             "split": split,
@@ -129,6 +145,8 @@ class StoreWriter:
             | ({"session": recording.session} if recording.session else {}),
             "withheld": recording.withheld,
         }
+        if self._futures and futures is not None:
+            episode["futures"] = self._futures.append(futures)
         self._note(episode)
         self.episodes.append(episode)
         self.warnings += recording.warnings
@@ -150,7 +168,7 @@ class StoreWriter:
                 )
             content = np.ascontiguousarray(pictures, column.dtype).data
             state.update(content)
-            _write(file, content)
+            write_all(file, content)
             count += len(chunk)
         return count, state.hexdigest()
 
@@ -175,7 +193,7 @@ class StoreWriter:
             self._pending,
             [],
         )  # what fails once is not tried again: it is read anew
-        for file in self._files.values():
+        for file in self._all_files():
             os.fsync(file.fileno())
         self.journal.add(lines)
         self._sure = time.monotonic()
@@ -197,6 +215,8 @@ class StoreWriter:
             "statistics": {},
             "episodes": self.episodes,
         }
+        if self.future_columns:
+            manifest["futures"] = self.future_columns.to_json()
         training = training_rows(self.episodes)
         for name, column in self.columns.items():
             rows = sum(episode["length"] for episode in self.episodes)
@@ -220,8 +240,11 @@ class StoreWriter:
             if self._pending:
                 self._make_sure()
         finally:
-            for file in self._files.values():
+            for file in self._all_files():
                 file.close()
+
+    def _all_files(self) -> list[io.FileIO]:
+        return [*self._files.values(), *(self._futures.files.values() if self._futures else ())]
 
 
 def training_rows(episodes: Iterable[Mapping[str, Any]]) -> Array:
@@ -234,13 +257,6 @@ def training_rows(episodes: Iterable[Mapping[str, Any]]) -> Array:
     ]
     rows = np.concatenate([*chosen, np.arange(0)])
     return rows if len(rows) else np.arange(sum(e["length"] for e in every))
-
-
-def _write(file: io.FileIO, content: bytes | memoryview) -> None:
-    """Write all of it; a system may take less at a time."""
-    left = memoryview(content).cast("B") if len(content) else memoryview(b"")
-    while left:
-        left = left[file.write(left) :]
 
 
 def _rows(recording: Recording, name: str, column: Column) -> Array:

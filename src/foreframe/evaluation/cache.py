@@ -5,6 +5,7 @@ An evaluation that is stopped goes on at the first batch that is missing.
 
 from __future__ import annotations
 
+import functools
 import io
 import shutil
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.digests import digest
+from ..runtime.digests import digest, digest_file
 from ..runtime.files import atomic_write
 
 Array = NDArray[Any]
@@ -22,14 +23,27 @@ Array = NDArray[Any]
 _PREFIX = ".scores-"
 
 
+def identity_of(values: Mapping[str, Any]) -> str:
+    """Return a digest of everything that scores depend on."""
+    return digest(repr(sorted(values.items())).encode())[:16]
+
+
+@functools.cache
+def code_digest() -> str:
+    """Return a digest of this package's code: scores of other code are not taken for these."""
+    package = Path(__file__).parents[1]
+    files = sorted(package.rglob("*.py"))
+    return digest("".join(digest_file(file) for file in files).encode())
+
+
 class ScoreCache:
     """Arrays by name in a folder that belongs to one evaluation: `identity` says exactly which."""
 
-    def __init__(self, parent: Path, identity: Mapping[str, Any]) -> None:
-        self.folder = parent / f"{_PREFIX}{digest(repr(sorted(identity.items())).encode())[:16]}"
+    def __init__(self, parent: Path, identity: str) -> None:
+        self.folder = parent / f"{_PREFIX}{identity}"
 
     def get(self, name: str, compute: Callable[[], dict[str, Array]]) -> dict[str, Array]:
-        """The arrays kept as `name`, or else computed and kept."""
+        """Return the arrays kept as `name`; compute and keep them if there are none."""
         file = self.folder / f"{name}.npz"
         found = _read(file)
         if found is None:
@@ -46,7 +60,7 @@ class ScoreCache:
             shutil.rmtree(folder, ignore_errors=True)
 
     def forget(self) -> None:
-        """The evaluation is done: what it is made of is not wanted any more."""
+        """Remove what is kept, once the evaluation is done."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -56,7 +70,5 @@ def _read(file: Path) -> dict[str, Array] | None:
     try:
         with np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive}
-    except (
-        Exception
-    ):  # zipfile, zlib and numpy raise many kinds; what cannot be read is computed again
+    except Exception:  # zipfile, zlib and numpy raise many kinds: what is damaged is made again
         return None

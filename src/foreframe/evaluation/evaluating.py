@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from .. import models
 from ..baselines import Baseline, TrainingStatistics
+from ..clips import Batch
 from ..data.store import ClipStore
 from ..data.windows import Windows
 from ..errors import InputError
 from ..model import Model
+from ..noise import Noise, clip_seeds
 from ..plugins import BASELINES
 from ..runtime import hardware
 from ..runtime.files import write_json
 from ..runtime.memory import keep_freed_memory
 from ..runtime.progress import progress
 from ..viz import curves, palette
-from .cache import ScoreCache
+from .cache import ScoreCache, code_digest, identity_of
+from .predicting import sample_futures
 from .protocol import Protocol, find_protocol
-from .results import Evaluation, ScoredData, ScoredRun, UsedProtocol, title_of
-from .scores import Task, score
+from .results import (
+    Evaluation,
+    ScoredData,
+    ScoredRun,
+    UsedProtocol,
+    read_evaluation,
+    title_of,
+)
+from .scores import Task, measure
 from .submission import write_submission
+from .summary import summarise
+from .verdict import judge
 
 __all__ = ["EVAL", "check_data", "clip_windows", "draw_per_frame", "evaluate", "result_file"]
 
@@ -74,21 +87,33 @@ def evaluate(
     if withheld := all(episode.withheld for episode in store.of_split(split)):
         _check_withheld(store, split, written)
     windows, n_past = clip_windows(described, store, split, chosen, withheld)
+
+    def futures(clip: Batch, indices: Sequence[int]) -> Tensor:
+        return sample_futures(model, clip, n_past, Noise(clip_seeds(seed, indices), count))
+
     task = Task(
-        model, _baselines(model, store, device), windows, chosen, n_past, count, seed, device
+        futures=futures,
+        model=model,
+        baselines=_baselines(model, store, device),
+        windows=windows,
+        protocol=chosen,
+        n_past=n_past,
+        samples=count,
+        seed=seed,
+        device=device,
     )
     result = Evaluation(
-        protocol=_used(task),
+        protocol=_used(task, model.spec.uses_future_state),
         data=ScoredData(str(store.path), store.content, store.source),
         split=split,
         clips=0 if withheld else len(windows),
         samples=count,
         seed=seed,
-        run=ScoredRun(str(run), described["model"], described["notes"]),
+        run=ScoredRun(str(run), described["model"], described["notes"], described["tensors"]),
         environment=hardware.info(),
         submission=written,
     )
-    return result if withheld else _scored(result, task, described, result_file(run, protocol, out))
+    return result if withheld else scored(result, task, result_file(run, protocol, out))
 
 
 def _check_withheld(store: ClipStore, split: str, written: str | None) -> None:
@@ -99,32 +124,55 @@ def _check_withheld(store: ClipStore, split: str, written: str | None) -> None:
         )
 
 
-def _scored(result: Evaluation, task: Task, described: Mapping[str, Any], file: Path) -> Evaluation:
-    """The evaluation with its scores, written and drawn."""
-    identity = {
-        "model": described["tensors"],
-        "data": result.data.content,
-        "split": result.split,
-        "samples": task.samples,
-        "seed": task.seed,
-        "protocol": task.protocol.name,
-        "metrics": [metric.name for metric in task.protocol.all_metrics()],
-        "baselines": list(task.baselines),
-        "threads": torch.get_num_threads(),
-        "device": str(task.device),
-    }
-    kept = ScoreCache(file.parent, identity)
-    with progress("evaluating", result.clips, "clips") as advance, keep_freed_memory():
-        found = score(task, kept, advance)
-    values = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
-    result = dataclasses.replace(result, **values)
+def scored(result: Evaluation, task: Task, file: Path) -> Evaluation:
+    """Return the evaluation with its scores, written and drawn; scores that `file` holds of the
+    same predictions are taken from it."""
+    identity = identity_of(
+        {
+            "model": result.run.weights,
+            "data": result.data.content,
+            "split": result.split,
+            "samples": task.samples,
+            "seed": task.seed,
+            "protocol": task.protocol.name,
+            "metrics": [metric.name for metric in task.protocol.all_metrics()],
+            "baselines": list(task.baselines),
+            "threads": torch.get_num_threads(),
+            "device": str(task.device),
+            "code": code_digest(),
+        }
+    )
+    if (known := _known(file, identity)) is not None:
+        result = dataclasses.replace(known, run=result.run, submission=result.submission)
+    else:
+        result = _measured(dataclasses.replace(result, identity=identity), task, file.parent)
     draw_per_frame(result, file.with_suffix(".svg"))
     write_json(file, result.to_dict())  # the last: with it the evaluation counts as done
-    kept.forget()
+    ScoreCache(file.parent, identity).forget()
     return result
 
 
-def _used(task: Task) -> UsedProtocol:
+def _measured(result: Evaluation, task: Task, folder: Path) -> Evaluation:
+    kept = ScoreCache(folder, str(result.identity))
+    with progress("evaluating", result.clips, "clips") as advance, keep_freed_memory():
+        found = summarise(task, measure(task, kept, advance))
+    values = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
+    result = dataclasses.replace(result, **values)
+    return dataclasses.replace(result, verdict=judge(result))
+
+
+def _known(file: Path, identity: str) -> Evaluation | None:
+    """The evaluation in a file, if it is of exactly these predictions."""
+    if not file.is_file():
+        return None
+    try:
+        found = read_evaluation(file)
+    except InputError:
+        return None  # damaged: it is written anew
+    return found if found.identity == identity else None
+
+
+def _used(task: Task, future_states: bool) -> UsedProtocol:
     """The protocol as it comes out for a run."""
     windows, chosen = task.windows, task.protocol
     return UsedProtocol(
@@ -134,7 +182,7 @@ def _used(task: Task) -> UsedProtocol:
         horizon=windows.length - task.n_past,
         clip_starts="first frame" if chosen.every == 0 else f"every {windows.stride} frames",
         conditions=tuple(windows.columns),
-        future_states_given=task.model.spec.uses_future_state,
+        future_states_given=future_states,
     )
 
 

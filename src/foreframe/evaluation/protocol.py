@@ -4,21 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..metrics import Metric, metrics
+from ..metrics import (
+    Metric,
+    crps,
+    energy_4,
+    energy_16,
+    metrics,
+    psnr,
+    psnr_moving,
+    sharpness,
+    spread_skill,
+    ssim,
+)
 from ..plugins import PROTOCOLS
+
+PROPER_FIRST = tuple(
+    module.METRIC
+    for module in (crps, energy_4, energy_16, spread_skill, sharpness, psnr, ssim, psnr_moving)
+)
+"""The order of our own protocols: proper scores, what they are made of, then single samples."""
 
 
 @dataclass(frozen=True)
 class Protocol:
     """Everything that a score depends on beside the model, the data and the seed.
 
-    Attributes: name: the name of its file, with dashes. n_past: context frames; None: as the run
-        was trained. horizon: frames to predict and score (the context is never scored); None: as
-        the run was trained. every: frames between the starts of clips in an episode; 0: one clip,
-        at the first frame; None: clips end to end. samples: futures drawn from the prior for each
-        clip. metrics: those that come first in tables, each in the variant that this protocol
-        means; the first is the
-            headline. Every other metric that is found follows them.
+    Attributes:
+        name: the name of its file, with dashes.
+        n_past: context frames; None: as the run was trained.
+        horizon: frames to predict and score (the context is never scored); None: as the run was
+            trained.
+        every: frames between the starts of clips in an episode; 0: one clip, at the first frame;
+            None: clips end to end.
+        samples: futures drawn from the prior for each clip.
+        metrics: those that come first in tables, each in the variant that this protocol means; the
+            first is the headline. Every other metric that is found follows them.
         about: one line, printed beside the scores.
         controls: whether reconstructions and other conditions are scored too; off where one rollout
             takes a minute.

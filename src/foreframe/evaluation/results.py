@@ -1,6 +1,6 @@
 """What an evaluation found, as typed values; their JSON is `eval.json`.
 
-Letters: S predicted frames.
+Letters: N samples.
 """
 
 from __future__ import annotations
@@ -15,34 +15,14 @@ from ..metrics import Interval, Metric, find_metric
 from ..plugins import METRICS
 from ..runtime.files import read_json
 from ..runtime.typed import read_as
+from .figures import ClipScore, Figure, Latent, Scores, Statement, World, read_figures, to_dicts
 
-_GAP = "posterior_minus_prior_"
 _TITLES = {
     "posterior": "posterior (sees the future)",
     "copy_last": "copy last frame",
     "conditions_shuffled": "model, another clip's conditions",
     "conditions_zeroed": "model, mean conditions",
 }
-
-
-@dataclass(frozen=True)
-class Figure(Interval):
-    """A metric's mean over clips with its 95 % interval, and its mean for each predicted frame [S]."""
-
-    per_frame: tuple[float, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {**super().to_dict(), "per_frame": list(self.per_frame)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Figure:
-        """From JSON values."""
-        return cls(values["mean"], values["low"], values["high"], tuple(values["per_frame"]))
-
-
-Scores = Mapping[str, Figure]
-"""Figures by the name of the metric, the headline first."""
 
 
 @dataclass(frozen=True)
@@ -93,63 +73,25 @@ class ScoredRun:
         folder: of the run.
         model: the name of its model.
         notes: what the weights say of their training: recipe, step, context, horizon.
+        weights: their digest; empty in results of versions that did not say.
     """
 
     folder: str
     model: str
     notes: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Latent:
-    """How much the latent is used; None and empty where the protocol scores no reconstructions.
-
-    Attributes:
-        deviation_of_samples: standard deviation over samples, a mean over pixels.
-        rate_nats_per_frame: KL from posterior to prior.
-        active_dimensions: latent dimensions with more than 0.01 nats.
-        dimensions: latent dimensions.
-        posterior_minus_prior: by metric, how much better reconstructions are than samples.
-    """
-
-    deviation_of_samples: float | None
-    rate_nats_per_frame: float | None = None
-    active_dimensions: int | None = None
-    dimensions: int | None = None
-    posterior_minus_prior: Mapping[str, float] = field(default_factory=dict)
+    weights: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        values = {key: value for key, value in asdict(self).items() if value is not None}
-        gaps = values.pop("posterior_minus_prior")
-        return {**values, **{_GAP + name: gap for name, gap in gaps.items()}}
+        weights = {"weights": self.weights} if self.weights else {}
+        return {"folder": self.folder, "model": self.model, **weights, **self.notes}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Latent:
+    def from_dict(cls, values: Mapping[str, Any]) -> ScoredRun:
         """From JSON values."""
-        gaps = {k.removeprefix(_GAP): v for k, v in values.items() if k.startswith(_GAP)}
-        return cls(
-            values.get("deviation_of_samples"),
-            values.get("rate_nats_per_frame"),
-            values.get("active_dimensions"),
-            values.get("dimensions"),
-            gaps,
-        )
-
-
-@dataclass(frozen=True)
-class ClipScore:
-    """The scores of one clip.
-
-    Attributes:
-        episode: the name of its episode.
-        first_frame: where it begins there.
-        scores: by metric, the mean over samples and predicted frames.
-    """
-
-    episode: str
-    first_frame: int
-    scores: Mapping[str, float]
+        known = ("folder", "model", "weights")
+        notes = {name: value for name, value in values.items() if name not in known}
+        return cls(values["folder"], values["model"], notes, values.get("weights", ""))
 
 
 @dataclass(frozen=True)
@@ -157,7 +99,7 @@ class Row:
     """A line of a score table."""
 
     title: str
-    kind: Literal["model", "baseline", "control"]
+    kind: Literal["model", "world", "baseline", "control"]
     scores: Scores
 
 
@@ -165,15 +107,32 @@ class Row:
 class Evaluation:
     """The scores of a run and of its baselines, with everything that they depend on.
 
-    Attributes: protocol: how it was measured. data: on what. split: of the data. clips: how many
-        were scored; 0 where all frames are withheld and predictions alone were written. samples:
-        futures drawn for each clip. seed: of the noise. run: what was scored. scores: of the model,
-        mean over samples. best_of: of the best sample of each clip, by each metric itself.
-        baselines: scores of each baseline, and of the posterior's reconstructions. controls: scores
-        of the model with other conditions. latent: how much the latent is used. above: by baseline
-        and metric, the model's score minus the baseline's, clip by clip. per_clip: the scores of
-        each clip. environment: versions and machine. submission: the file with the predictions, if
-        one was asked for.
+    Attributes:
+        protocol: how it was measured.
+        data: on what.
+        split: of the data.
+        clips: how many were scored; 0 where all frames are withheld and predictions alone were
+            written.
+        samples: futures drawn for each clip.
+        seed: of the noise.
+        run: what was scored.
+        scores: of the model, mean over samples.
+        best_of: of the best sample of each clip, by each metric itself.
+        baselines: scores of each baseline, and of the posterior's reconstructions.
+        controls: scores of the model with other conditions.
+        latent: how much the latent is used.
+        above: by baseline or control and metric, the model's score minus the other's, clip by clip.
+        per_clip: the scores of each clip.
+        environment: versions and machine.
+        submission: the file with the predictions, if one was asked for.
+        episodes: how many episodes, or sessions, the clips are of; intervals are over them.
+        skill: by proper metric, how much of the way from copying the last frame (0) to the world's
+            own futures (100) the model has gone; to a perfect prediction where `world` is None.
+        skill_by_motion: the first of them on the third of the clips that moves `least`, and `most`.
+        world: the world's own futures beside the model; None where the store has none.
+        ranks: how often what happened has each rank among the samples, in moving pixels [N + 1].
+        verdict: what all this says, in words.
+        identity: what these scores depend on, as a digest.
 
     Example:
         >>> evaluation = foreframe.evaluate("runs/push", data="data/push")  # doctest: +SKIP
@@ -197,6 +156,13 @@ class Evaluation:
     per_clip: tuple[ClipScore, ...] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     submission: str | None = None
+    episodes: int | None = None
+    skill: Scores = field(default_factory=dict)
+    skill_by_motion: Mapping[str, Interval] = field(default_factory=dict)
+    world: World | None = None
+    ranks: tuple[float, ...] = ()
+    verdict: tuple[Statement, ...] = ()
+    identity: str | None = None
 
     @property
     def headline(self) -> Metric:
@@ -213,8 +179,35 @@ class Evaluation:
         return [
             Row(f"model, mean of {self.samples}" if several else "model", "model", self.scores),
             *([Row(f"model, best of {self.samples}", "model", self.best_of)] if several else []),
+            *self._world_rows(),
             *(Row(title_of(name), "baseline", found) for name, found in self.baselines.items()),
             *(Row(title_of(name), "control", found) for name, found in self.controls.items()),
+        ]
+
+    def _world_rows(self) -> list[Row]:
+        """The world's own futures, and the model on their clips if those are not all."""
+        world = self.world
+        if world is None:
+            return []
+        some = "" if world.clips == self.clips else f", {world.clips} clips"
+        best = world.best_of > 1
+        beside = [
+            Row(f"model{some}", "model", world.model),
+            Row(f"copy last frame{some}", "baseline", world.copy_last),
+        ]
+        return [
+            *(beside if some else []),
+            *(
+                [Row(f"model, best of {world.best_of}{some}", "model", world.model_best)]
+                if best
+                else []
+            ),
+            Row(f"the world itself{some}", "world", world.scores),
+            *(
+                [Row(f"the world, best of {world.best_of}", "world", world.scores_best)]
+                if best
+                else []
+            ),
         ]
 
     def to_dict(self) -> dict[str, Any]:
@@ -224,25 +217,29 @@ class Evaluation:
             "protocol": {**asdict(self.protocol), "conditions": list(self.protocol.conditions)},
             "data": asdict(self.data),
             **plain,
-            "run": {"folder": self.run.folder, "model": self.run.model, **self.run.notes},
-            "scores": _dicts(self.scores),
-            "best_of": {"samples": self.samples, **_dicts(self.best_of)},
-            "baselines": {name: _dicts(found) for name, found in self.baselines.items()},
-            "controls": {name: _dicts(found) for name, found in self.controls.items()},
+            **({} if self.episodes is None else {"episodes": self.episodes}),
+            "run": self.run.to_dict(),
+            "scores": to_dicts(self.scores),
+            "best_of": {"samples": self.samples, **to_dicts(self.best_of)},
+            "baselines": {name: to_dicts(found) for name, found in self.baselines.items()},
+            "controls": {name: to_dicts(found) for name, found in self.controls.items()},
             "latent": self.latent.to_dict(),
-            "above": {name: _dicts(found) for name, found in self.above.items()},
-            "per_clip": [
-                {"episode": clip.episode, "first_frame": clip.first_frame, **clip.scores}
-                for clip in self.per_clip
-            ],
+            "above": {name: to_dicts(found) for name, found in self.above.items()},
+            "skill": to_dicts(self.skill),
+            "skill_by_motion": to_dicts(self.skill_by_motion),
+            **({"world": self.world.to_dict()} if self.world else {}),
+            "ranks": list(self.ranks),
+            "verdict": [statement.to_dict() for statement in self.verdict],
+            "per_clip": [clip.to_dict() for clip in self.per_clip],
             **({"submission": self.submission} if self.submission else {}),
+            **({"identity": self.identity} if self.identity else {}),
             "environment": dict(self.environment),
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Evaluation:
         """From JSON values, also those of earlier versions."""
-        protocol, run = dict(values["protocol"]), dict(values["run"])
+        protocol = dict(values["protocol"])
         protocol["conditions"] = tuple(protocol["conditions"])
         headline = next(iter(values["scores"]))
         return cls(
@@ -252,33 +249,26 @@ class Evaluation:
             clips=values["clips"],
             samples=values["samples"],
             seed=values["seed"],
-            run=ScoredRun(run.pop("folder"), run.pop("model"), run),
-            scores=_figures(values["scores"]),
-            best_of=_figures({k: v for k, v in values["best_of"].items() if k != "samples"}),
-            baselines={name: _figures(found) for name, found in values["baselines"].items()},
-            controls={name: _figures(found) for name, found in values["controls"].items()},
+            run=ScoredRun.from_dict(values["run"]),
+            scores=read_figures(values["scores"]),
+            best_of=read_figures({k: v for k, v in values["best_of"].items() if k != "samples"}),
+            baselines={name: read_figures(found) for name, found in values["baselines"].items()},
+            controls={name: read_figures(found) for name, found in values["controls"].items()},
             latent=Latent.from_dict(values["latent"]),
             above=_above(values, headline),
-            per_clip=tuple(_clip_score(clip) for clip in values.get("per_clip", ())),
+            per_clip=tuple(ClipScore.from_dict(clip) for clip in values.get("per_clip", ())),
+            episodes=values.get("episodes"),
+            skill=read_figures(values.get("skill", {})),
+            skill_by_motion={
+                name: Interval(**value) for name, value in values.get("skill_by_motion", {}).items()
+            },
+            world=World.from_dict(values["world"]) if values.get("world") else None,
+            ranks=tuple(values.get("ranks", ())),
+            verdict=tuple(Statement(**said) for said in values.get("verdict", ())),
+            identity=values.get("identity"),
             environment=values["environment"],
             submission=values.get("submission"),
         )
-
-
-def read_evaluation(file: Path) -> Evaluation:
-    """Read an `eval.json`, also of earlier versions.
-
-    Raises:
-        InputError: not what `foreframe eval` wrote.
-    """
-    values = read_json(file, "scores")
-    read_as(_Written, values, str(file))
-    try:
-        return Evaluation.from_dict(values)
-    except (KeyError, TypeError, AttributeError, StopIteration) as error:
-        raise InputError(
-            f"{file} lacks or garbles {error}; expected what `foreframe eval` wrote: score again"
-        ) from None
 
 
 @dataclass(frozen=True)
@@ -301,6 +291,29 @@ class _Written:
     above: dict[str, dict[str, Interval]] = field(default_factory=dict)
     per_clip: list[dict[str, Any]] = field(default_factory=list)
     submission: str | None = None
+    episodes: int | None = None
+    skill: dict[str, Figure] = field(default_factory=dict)
+    skill_by_motion: dict[str, Interval] = field(default_factory=dict)
+    world: World | None = None
+    ranks: list[float] = field(default_factory=list)
+    verdict: list[Statement] = field(default_factory=list)
+    identity: str | None = None
+
+
+def read_evaluation(file: Path) -> Evaluation:
+    """Read an `eval.json`, also of earlier versions.
+
+    Raises:
+        InputError: not what `foreframe eval` wrote.
+    """
+    values = read_json(file, "scores")
+    read_as(_Written, values, str(file))
+    try:
+        return Evaluation.from_dict(values)
+    except (KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise InputError(
+            f"{file} lacks or garbles {error}; expected what `foreframe eval` wrote: score again"
+        ) from None
 
 
 def known_metric(name: str) -> Metric:
@@ -326,14 +339,6 @@ def title_of(name: str) -> str:
     return _TITLES.get(name, name.replace("_", " "))
 
 
-def _dicts(found: Mapping[str, Interval]) -> dict[str, Any]:
-    return {name: value.to_dict() for name, value in found.items()}
-
-
-def _figures(values: Mapping[str, Any]) -> dict[str, Figure]:
-    return {name: Figure.from_dict(value) for name, value in values.items()}
-
-
 def _above(values: Mapping[str, Any], headline: str) -> dict[str, dict[str, Interval]]:
     """Differences from baselines.
 
@@ -347,8 +352,3 @@ def _above(values: Mapping[str, Any], headline: str) -> dict[str, dict[str, Inte
         name: {metric: Interval(**value) for metric, value in found.items()}
         for name, found in values["above"].items()
     }
-
-
-def _clip_score(values: Mapping[str, Any]) -> ClipScore:
-    scores = {k: v for k, v in values.items() if k not in ("episode", "first_frame")}
-    return ClipScore(values["episode"], values["first_frame"], scores)

@@ -7,5 +7,14 @@ function of tensors. It knows nothing of models, stores or protocols.
 from ._finding import find_metric, metrics
 from ._intervals import Interval, mean_interval, seeds_interval
 from ._metric import Metric
+from ._ranks import rank_histogram
 
-__all__ = ["Interval", "Metric", "find_metric", "mean_interval", "metrics", "seeds_interval"]
+__all__ = [
+    "Interval",
+    "Metric",
+    "find_metric",
+    "mean_interval",
+    "metrics",
+    "rank_histogram",
+    "seeds_interval",
+]

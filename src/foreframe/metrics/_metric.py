@@ -31,6 +31,9 @@ class Metric:
         combine: for a figure that is not a mean over frames and clips, such as a ratio of two
             means: `function` gives values with one more dimension [..., J], and `combine` turns
             their means [..., J] into the figure [...].
+        proper: in expectation the true distribution has the best value, so that the share of the
+            way from a baseline to the truth, the skill, means something.
+        least_samples: N below which it says nothing and is left out.
 
     Example:
         >>> import torch
@@ -49,6 +52,8 @@ class Metric:
     function: Score
     joint: bool = False
     combine: Callable[[Array], Array] | None = None
+    proper: bool = False
+    least_samples: int = 1
 
     @property
     def label(self) -> str:

@@ -20,7 +20,7 @@ def psnr(predicted: Tensor, truth: Tensor) -> Tensor:
     >>> psnr(torch.zeros(1, 3, 2, 2), torch.full((1, 3, 2, 2), 0.1))
     tensor([20.])
     """
-    return _decibels((predicted - truth).square().flatten(-3).mean(-1))
+    return decibels((predicted - truth).square().flatten(-3).mean(-1))
 
 
 def psnr_of_channels(predicted: Tensor, truth: Tensor) -> Tensor:
@@ -29,10 +29,11 @@ def psnr_of_channels(predicted: Tensor, truth: Tensor) -> Tensor:
 
     Shapes: [*, C, H, W] -> [*].
     """
-    return _decibels((predicted - truth).square().flatten(-2).mean(-1)).mean(-1)
+    return decibels((predicted - truth).square().flatten(-2).mean(-1)).mean(-1)
 
 
-def _decibels(mse: Tensor) -> Tensor:
+def decibels(mse: Tensor) -> Tensor:
+    """Return 10 log10(1 / MSE) of mean squared errors; 100 dB for none."""
     return -10 * mse.clamp_min(_SMALLEST_MSE).log10()
 
 

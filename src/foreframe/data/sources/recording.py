@@ -51,6 +51,21 @@ class Column:
         return self.role in ("action", "state", "label")
 
 
+@dataclass(frozen=True)
+class Fork:
+    """Where the true futures of an episode part from what happened.
+
+    Attributes:
+        count: futures per episode.
+        start: the first frame that differs: so many frames are context, which all futures share.
+        frames: length of a future in frames.
+    """
+
+    count: int
+    start: int
+    frames: int
+
+
 @dataclass
 class Recording:
     """An episode: T frames, uint8 [H, W, C], and per-frame values of each column [T, ...].
@@ -64,6 +79,8 @@ class Recording:
         what the episode is a piece of (a drive, a video, a file): pieces of one session share a
         split. warnings: what is odd about this episode, in whole sentences; the import collects
         them.
+        futures: what else could have happened, of the worlds that tell: frames and columns of
+        truth, each [K, T, ...] as the source's `fork` says.
     """
 
     name: str
@@ -75,6 +92,7 @@ class Recording:
     times_s: Array | None = None
     session: str | None = None
     warnings: tuple[str, ...] = ()
+    futures: Mapping[str, Array] | None = None
 
 
 class Source(Protocol):

@@ -1,7 +1,6 @@
 """Ours: the run's own context and horizon, clips end to end, ten samples."""
 
-from ...metrics import psnr, ssim
-from ..protocol import Protocol
+from ..protocol import PROPER_FIRST, Protocol
 
 PROTOCOL = Protocol(
     name="foreframe",
@@ -9,6 +8,7 @@ PROTOCOL = Protocol(
     horizon=None,
     every=None,
     samples=10,
-    metrics=(psnr.METRIC, ssim.METRIC),
-    about="mean over predicted frames of each frame's PSNR; SSIM Gaussian 11, sigma 1.5, L = 1; mean and best of N prior samples",
+    metrics=PROPER_FIRST,
+    about="prior samples judged as a distribution by fair CRPS and energy score; PSNR and SSIM "
+    "(Gaussian 11, sigma 1.5, L = 1) of each frame, mean and best of the samples",
 )

@@ -3,8 +3,7 @@
 Sixty frames from its own context, to see what drifts.
 """
 
-from ...metrics import psnr, ssim
-from ..protocol import Protocol
+from ..protocol import PROPER_FIRST, Protocol
 
 PROTOCOL = Protocol(
     name="long",
@@ -12,6 +11,7 @@ PROTOCOL = Protocol(
     horizon=60,
     every=None,
     samples=5,
-    metrics=(psnr.METRIC, ssim.METRIC),
-    about="60 predicted frames whatever the run was trained on, mean over them of each frame's PSNR; mean and best of N prior samples",
+    metrics=PROPER_FIRST,
+    about="60 predicted frames whatever the run was trained on; prior samples judged as a "
+    "distribution by fair CRPS and energy score, PSNR and SSIM of each frame",
 )
