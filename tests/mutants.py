@@ -177,8 +177,8 @@ MUTANTS = (
     Mutant(
         "an older run lacks defaults for new options",
         "training/folder.py",
-        'begun = _completed(read_json(self.path / IDENTITY, "what a run is made of"))',
-        'begun = read_json(self.path / IDENTITY, "what a run is made of")',
+        "begun = _completed(unstamped(read_json(file, what), str(file), what, _SCHEMA))",
+        "begun = unstamped(read_json(file, what), str(file), what, _SCHEMA)",
         ("tests/test_released.py",),
     ),
 )

@@ -36,7 +36,7 @@ from foreframe.state_head import StateHead, load_head
 from foreframe.training import resolve
 from foreframe.training import state as states
 
-EXAMPLES = int(os.environ.get("FOREFRAME_EXAMPLES", "25"))  # `make soak` sets many
+EXAMPLES = int(os.environ.get("FOREFRAME_EXAMPLES", "6"))  # `make soak` sets many
 ANY = settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -14,8 +14,11 @@ from ..errors import InputError
 from ..metrics import Interval, Metric, find_metric
 from ..plugins import METRICS
 from ..runtime.files import read_json
+from ..runtime.schemas import KEY, unstamped
 from ..runtime.typed import read_as
 from .figures import ClipScore, Figure, Latent, Scores, Statement, World, read_figures, to_dicts
+
+SCHEMA = "foreframe.evaluation/1"
 
 _TITLES = {
     "posterior": "posterior (sees the future)",
@@ -214,6 +217,7 @@ class Evaluation:
         """As JSON values: what `eval.json` holds."""
         plain = {name: getattr(self, name) for name in ("split", "clips", "samples", "seed")}
         return {
+            KEY: SCHEMA,
             "protocol": {**asdict(self.protocol), "conditions": list(self.protocol.conditions)},
             "data": asdict(self.data),
             **plain,
@@ -306,7 +310,7 @@ def read_evaluation(file: Path) -> Evaluation:
     Raises:
         InputError: not what `foreframe eval` wrote.
     """
-    values = read_json(file, "scores")
+    values = unstamped(read_json(file, "scores"), str(file), "scores", SCHEMA)
     read_as(_Written, values, str(file))
     try:
         return Evaluation.from_dict(values)

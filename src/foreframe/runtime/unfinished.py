@@ -20,8 +20,10 @@ from ..errors import InputError
 from .files import make_folder, read_json, remove_temporaries, sync, sync_tree, write_json
 from .locks import LOCK, lock_folder
 from .outputs import is_taken
+from .schemas import stamped, unstamped
 
 _IDENTITY, _WHOLE = "source.json", "whole"
+_SCHEMA = "foreframe.unfinished/1"
 _CURRENT_FOLDER, _EXCHANGE = -100, 2  # AT_FDCWD and RENAME_EXCHANGE, from Linux's headers
 
 
@@ -45,8 +47,7 @@ class UnfinishedFolder:
         """
         wanted, begun = _as_read(identity), self._begun()
         if begun is not None and begun != wanted:
-            there = begun if isinstance(begun, dict) else {}
-            differ = sorted(k for k in {*there, *wanted} if there.get(k) != wanted.get(k))
+            differ = sorted(k for k in {*begun, *wanted} if begun.get(k) != wanted.get(k))
             raise InputError(
                 f"{self.place} is another build, not finished (different: {', '.join(differ)}); "
                 "repeat that command to finish it, or remove the folder to start over"
@@ -94,15 +95,16 @@ class UnfinishedFolder:
         """Return whether there is something to go on from."""
         return (self.place / _IDENTITY).exists()
 
-    def _begun(self) -> Any:
+    def _begun(self) -> dict[str, Any] | None:
         if not self.is_begun():
             return None
-        return read_json(self.place / _IDENTITY, "the description of what is being made")
+        file, what = self.place / _IDENTITY, "the description of what is being made"
+        return unstamped(read_json(file, what), str(file), what, _SCHEMA)
 
     def _begin(self, identity: Mapping[str, Any], is_new: bool) -> None:
         if is_new:
             self.discard()
-            write_json(self.place / _IDENTITY, identity)
+            write_json(self.place / _IDENTITY, stamped(identity, _SCHEMA))
         remove_temporaries(self.place)
         make_folder(self.folder)
         for folder in (self.folder, *(path for path in self.folder.rglob("*") if path.is_dir())):

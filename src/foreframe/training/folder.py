@@ -16,6 +16,7 @@ from ..runtime.digests import digest_file
 from ..runtime.files import atomic_write, read_json, remove_temporaries, sync, write_json
 from ..runtime.locks import lock_folder
 from ..runtime.outputs import claim_output
+from ..runtime.schemas import stamped, unstamped
 from .config import Config
 from .documentation import commented_yaml
 from .resolving import with_defaults
@@ -24,6 +25,7 @@ from .state import DESCRIBED, IDENTITY, copy_state_into, newest_valid_state
 SETTINGS = "recipe.yaml"
 ENVIRONMENT = "environment.json"
 
+_SCHEMA = "foreframe.run/1"
 _DEMO_DATA = "data/manifest.json"  # a demo keeps its data inside
 
 # Fields that may change when a run resumes, because the result does not depend on them.
@@ -96,11 +98,12 @@ class RunFolder:
         identity = self._identity()
         self._check_same(identity)
         if not (self.path / IDENTITY).exists():
-            write_json(self.path / IDENTITY, identity)
+            write_json(self.path / IDENTITY, stamped(identity, _SCHEMA))
         if not (self.path / SETTINGS).exists():
             atomic_write(self.path / SETTINGS, commented_yaml(self.config))
         if not (self.path / ENVIRONMENT).exists():
-            write_json(self.path / ENVIRONMENT, hardware.info() | {"data": self.where})
+            environment = hardware.info() | {"data": self.where}
+            write_json(self.path / ENVIRONMENT, stamped(environment, "foreframe.environment/1"))
         if state := self._state:
             copy_state_into(self.path, state)
 
@@ -121,7 +124,8 @@ class RunFolder:
     def _check_same(self, identity: Mapping[str, Any]) -> None:
         if not (self.path / IDENTITY).exists():
             return
-        begun = _completed(read_json(self.path / IDENTITY, "what a run is made of"))
+        file, what = self.path / IDENTITY, "what a run is made of"
+        begun = _completed(unstamped(read_json(file, what), str(file), what, _SCHEMA))
         differ = [d for d in _differences(begun, identity) if not d.startswith(_MAY_CHANGE)]
         if differ:
             raise InputError(
