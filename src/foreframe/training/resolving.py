@@ -16,6 +16,7 @@ from .. import models
 from ..errors import InputError, unknown
 from ..plugins import RECIPES, SCHEDULES
 from ..runtime.files import read_text
+from ..runtime.yaml_text import parse_yaml
 from ..schedules import Schedule, schedule_class
 from .config import SECTIONS, Config, schedule_fields
 
@@ -145,14 +146,7 @@ def _text_of(config: str | Path) -> str:
 
 
 def _read_yaml(text: str, where: str) -> dict[str, Any]:
-    import yaml
-
-    try:
-        found = yaml.safe_load(text) or {}
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        fault = " ".join(str(error).split())
-        raise InputError(f"{where} is not YAML that can be read ({fault})") from None
-    return dict(_mapping(found, where))
+    return dict(_mapping(parse_yaml(text, where) or {}, where))
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:

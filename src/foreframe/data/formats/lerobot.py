@@ -47,7 +47,7 @@ def _opened(path: Path, options: SourceOptions) -> LeRobot:
     info = described(path, "v2", ("fps", "chunks_size", "data_path", "features"))
     camera, keys = chosen(path, info, options)
     listed = _listed(path / "meta" / "episodes.jsonl")
-    found = LeRobot(path, info, camera, keys, (), Findings())
+    found = LeRobot(path, info, camera, keys, (), Findings(), options)
     there = tuple(i for i in listed if all(file.is_file() for file in found.files(i)))
     if not there:
         raise InputError(
@@ -58,7 +58,7 @@ def _opened(path: Path, options: SourceOptions) -> LeRobot:
     findings = found_in(info, keys, camera, len(listed), len(there), video)
     files = [path / "meta" / name for name in ("info.json", "episodes.jsonl")]
     files += [file for episode in there for file in found.files(episode)]
-    return LeRobot(path, info, camera, keys, there, findings.reads(files))
+    return LeRobot(path, info, camera, keys, there, findings.reads(files), options)
 
 
 def _listed(file: Path) -> list[int]:
@@ -92,7 +92,7 @@ class LeRobot(Listed):
     def read(self, index: int) -> Recording:
         episode = self.episodes[index]
         table, *video = self.files(episode)
-        rows = read_rows(table, self.info, self.keys, None if video else self.camera)
+        rows = read_rows(table, self.info, self.keys, None if video else self.camera, self.options)
         frames = (
             shown(video[0], rows, float(self.info["fps"]), str(video[0]))
             if video

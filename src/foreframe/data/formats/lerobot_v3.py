@@ -55,10 +55,10 @@ def _opened(path: Path, options: SourceOptions) -> LeRobotV3:
     camera, keys = chosen(path, info, options)
     folder = path / "meta" / "episodes"
     tables = [f for f in files_under(folder) if f.suffix == ".parquet"] if folder.is_dir() else []
-    listed = [place for file in tables for place in _places(file, info, camera)]
+    listed = [place for file in tables for place in _places(file, info, camera, options)]
     if not listed:
         raise InputError(f"{folder} lists no episodes; expected a whole LeRobotDataset v3")
-    found = LeRobotV3(path, info, camera, keys, (), Findings())
+    found = LeRobotV3(path, info, camera, keys, (), Findings(), options)
     there = tuple(place for place in listed if all(file.is_file() for file in found.files(place)))
     if not there:
         raise InputError(
@@ -68,7 +68,7 @@ def _opened(path: Path, options: SourceOptions) -> LeRobotV3:
     findings = found_in(info, keys, camera, len(listed), len(there), video)
     files = dict.fromkeys(file for place in there for file in found.files(place))
     findings = findings.reads([path / "meta" / "info.json", *tables, *files])
-    return LeRobotV3(path, info, camera, keys, there, findings)
+    return LeRobotV3(path, info, camera, keys, there, findings, options)
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,20 @@ class LeRobotV3(Listed):
     def read(self, index: int) -> Recording:
         place: Place = self.episodes[index]
         table, *video = self.files(place)
-        got = len(read_parquet(table, ["episode_index"], place.episode))
+        got = len(read_parquet(table, ["episode_index"], self.options, place.episode))
         if got != place.length:
             raise InputError(
                 f"{table} has {got} rows of episode {place.episode}; expected {place.length}, as meta/episodes says"
             )
         self._check_segment(place)
-        rows = read_rows(table, self.info, self.keys, None if video else self.camera, place.episode)
+        rows = read_rows(
+            table,
+            self.info,
+            self.keys,
+            None if video else self.camera,
+            self.options,
+            place.episode,
+        )
         frames = rows.pictures
         if video:
             where = f"{video[0]}, episode {place.episode}"
@@ -141,10 +148,12 @@ class LeRobotV3(Listed):
             )
 
 
-def _places(file: Path, info: Mapping[str, Any], camera: str) -> list[Place]:
+def _places(
+    file: Path, info: Mapping[str, Any], camera: str, options: SourceOptions
+) -> list[Place]:
     """The episodes that a table of `meta/episodes/` lists."""
     found = []
-    for row in read_parquet(file, None).to_pylist():
+    for row in read_parquet(file, None, options).to_pylist():
         try:
             found.append(_place(row, f"videos/{camera}/" if is_video(info, camera) else None))
         except (KeyError, TypeError, ValueError) as error:

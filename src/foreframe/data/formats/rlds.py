@@ -53,7 +53,7 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
             f"{path} has no dataset_info.json with features.json; expected an RLDS data set of TFDS"
         )
     tensors, images, dtypes = _described(root)
-    episodes, notes = _episodes(root, options.skip_bad)
+    episodes, notes = _episodes(root, options)
     observed = [key.removeprefix(_OBSERVATION) for key in tensors if key.startswith(_OBSERVATION)]
     cameras = sorted(
         key.removeprefix(_OBSERVATION) for key in images if key.startswith(_OBSERVATION)
@@ -220,7 +220,9 @@ def _leaves(feature: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping
         yield key, feature
 
 
-def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record]], list[str]]:
+def _episodes(
+    root: Path, options: SourceOptions
+) -> tuple[list[tuple[str | None, Record]], list[str]]:
     info = read_json(root / "dataset_info.json", "the description of a TFDS data set")
     declared = {
         str(split.get("name")): list(split.get("shardLengths", ()))
@@ -241,9 +243,9 @@ def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record
                 f"split {split}: {len(shards) - len(files)} of {len(shards)} files are not here and were left out"
             )
         for file in files:
-            found, fault = records(file, skip_bad)
+            found, fault = records(file, options)
             fault = fault or _too_few(file, len(found), shards)
-            if fault and not skip_bad:
+            if fault and not options.skip_bad:
                 raise InputError(fault)
             episodes += [(split_of(split), record) for record in found]
             notes += [f"left out the rest of a file: {fault}"] if fault else []
