@@ -317,6 +317,25 @@ def test_a_file_system_without_locks_is_not_in_use(
     assert len(store.episodes) == 3
 
 
+def test_columns_that_differ_in_case_alone_need_a_disk_that_tells(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from foreframe.data.writing import StoreWriter
+
+    path = StoreWriter._path
+    monkeypatch.setattr(StoreWriter, "_path", lambda self, name: path(self, name.lower()))
+
+    class Two(Squares):
+        @property
+        def columns(self):  # type: ignore[no-untyped-def]
+            action = super().columns["action"]
+            return {"action": action, "Action": action}
+
+    with pytest.raises(InputError, match="columns action, Action are one file"):
+        build(Two(), tmp_path / "store", {}, (32, 64, 3), ["train"] * 10, 1, "squares")
+    assert names(tmp_path) == []
+
+
 def test_a_file_system_without_mmap_is_read(
     store: ClipStore, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

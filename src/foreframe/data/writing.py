@@ -89,6 +89,7 @@ class StoreWriter:
         make_folder(self.folder / _COLUMNS)
         for name in self.columns:
             self._path(name).touch()
+        self._check_apart()
         rows = {
             name: self._path(name).stat().st_size // max(1, _row_bytes(column))
             for name, column in self.columns.items()
@@ -102,6 +103,16 @@ class StoreWriter:
             os.truncate(self._path(name), (whole[-1] if whole else 0) * _row_bytes(column))
         sync(self.folder / _COLUMNS)
         return entries[: len(whole)]
+
+    def _check_apart(self) -> None:
+        """Check that columns are files of their own, also where a file system ignores case."""
+        files = {name: self._path(name).stat().st_ino for name in self.columns}
+        if len(set(files.values())) < len(files):
+            same = [name for name in files if list(files.values()).count(files[name]) > 1]
+            raise InputError(
+                f"columns {', '.join(same)} are one file in {self.folder}, whose file system does "
+                "not tell upper from lower case: rename one of them, or choose another disk"
+            )
 
     def append(self, recording: Recording, split: str) -> None:
         """Add an episode, its frames chunk by chunk; it counts once its line is in the journal.
