@@ -29,7 +29,7 @@ from foreframe.data.windows import Windows
 from foreframe.errors import InputError
 from foreframe.evaluation.results import read_evaluation
 from foreframe.plugins import EXPERIMENTS
-from foreframe.reporting.page import log_of
+from foreframe.reporting.page import _text, log_of
 from foreframe.runtime.digests import with_digest
 from foreframe.simulate import Simulator
 from foreframe.state_head import StateHead, load_head
@@ -285,17 +285,19 @@ def test_what_is_no_text_costs_one_line(name: str, kind: str, place: Path, tmp_p
         file.symlink_to(tmp_path / "nowhere")
     else:
         file.write_bytes(NASTY[kind])
-    works_or_says(
-        lambda: ClipStore(store).source_files(),
-        lambda: foreframe.data.validate(store),
-        lambda: foreframe.report(run),
-        lambda: read_evaluation(run / "eval.json"),
-        lambda: load_head(run),
-        lambda: Simulator(run),
-        lambda: states.damage(state),
-        lambda: foreframe.train("push-tiny", store, run),
-        lambda: resolve("push-tiny", tmp_path / "config"),
-    )
+    reads: dict[str, list[Callable[[], Any]]] = {
+        "manifest.json": [lambda: foreframe.data.validate(store)],
+        "source_files.json": [lambda: ClipStore(store).source_files()],
+        "identity.json": [lambda: foreframe.train("push-tiny", store, run)],
+        "environment.json": [lambda: Simulator(run), lambda: _text(run, "environment.json")],
+        "eval.json": [lambda: read_evaluation(run / "eval.json")],
+        "metrics.jsonl": [lambda: log_of(run)],
+        "recipe.yaml": [lambda: _text(run, "recipe.yaml")],
+        "states.json": [lambda: load_head(run)],
+        "state.json": [lambda: states.damage(state), lambda: states.newest_valid_state(run)],
+        "config": [lambda: resolve("push-tiny", tmp_path / "config")],
+    }
+    works_or_says(*reads[name])
 
 
 def test_a_store_whose_numbers_contradict_each_other_is_damaged(tmp_path: Path) -> None:
