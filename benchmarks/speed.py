@@ -34,7 +34,7 @@ from foreframe import Noise, Session, models
 from foreframe.clips import ClipSpec
 from foreframe.nn.precision import cast_weights
 from foreframe.runtime import hardware
-from foreframe.training.step import ModelWithLoss
+from foreframe.training.step import ModelWithLoss, Weights
 
 ROOT = Path(__file__).resolve().parents[1]
 SVG = ClipSpec((3, 64, 64), (7,), names=tuple("abcdefg"), mean=(0.0,) * 7, std=(1.0,) * 7)
@@ -249,7 +249,7 @@ def _ours_step(
 
     def loss() -> Tensor:
         with _autocast(frames.device, half):
-            return bound(frames, conditions, seeds, 1e-4, forced).loss
+            return bound(frames, conditions, seeds, Weights(beta=1e-4), forced).loss
 
     return _step([optimiser], loss)
 

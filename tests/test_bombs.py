@@ -13,7 +13,7 @@ import pytest
 import foreframe
 import small_recordings as small
 from foreframe.data.formats import _videos
-from foreframe.data.formats._lerobot import read_parquet
+from foreframe.data.formats._lerobot_tables import read_parquet
 from foreframe.data.formats._tfrecords import records
 from foreframe.data.sources.options import SourceOptions
 from foreframe.errors import InputError
@@ -32,8 +32,8 @@ def test_a_parquet_table_says_what_it_takes(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"a": values, "b": values}), file, compression="zstd")
     assert file.stat().st_size < 100_000
     with pytest.raises(InputError, match=r"needs 0\.0 GB of memory .* say --memory-gb"):
-        read_parquet(file, None, LITTLE)
-    assert len(read_parquet(file, ["a"], SourceOptions(memory_gb=0.1))) == 2_000_000
+        read_parquet(file, None, options=LITTLE)
+    assert len(read_parquet(file, ["a"], options=SourceOptions(memory_gb=0.1))) == 2_000_000
 
 
 def test_a_record_of_a_sparse_file_is_not_read(tmp_path: Path) -> None:

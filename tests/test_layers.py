@@ -30,6 +30,7 @@ FLOORS = [
         "decoding",
         "rollouts",
         "objective",
+        "futures_score",
         "session",
         "nn",
         "data",

@@ -588,14 +588,15 @@ def test_a_clip_goes_on_from_the_models_own_frames() -> None:
     from foreframe.noise import Noise
     from foreframe.objective import elbo
     from foreframe.rollouts import rollout
-    from foreframe.training.step import ModelWithLoss
+    from foreframe.training.step import ModelWithLoss, Weights
     from small_models import label_spec, small
 
     model = small("pose", label_spec()).float().eval()
     spec = model.spec
     frames = to_uint8(torch.rand(2, 6, *spec.frame))
     conditions = torch.rand(2, 6, *spec.condition)
-    found = ModelWithLoss(model, 1, False)(frames, conditions, [1, 2], 1e-3, (), pushforward=3)
+    bound, weights = ModelWithLoss(model, 1, False), Weights(beta=1e-3)
+    found = bound(frames, conditions, [1, 2], weights, (), pushforward=3)
     noise, truth = Noise([1, 2]), frames.float() / 255
     with torch.no_grad():
         ahead = (
@@ -608,10 +609,8 @@ def test_a_clip_goes_on_from_the_models_own_frames() -> None:
         rollout(model, clip, conditions[:, 3:], 1, noise=noise, decode_from=1), clip, 1e-3
     )
     torch.testing.assert_close(found.loss, expected.loss)
-    assert not torch.equal(
-        found.loss,
-        ModelWithLoss(model, 1, False)(frames[:, 3:], conditions[:, 3:], [1, 2], 1e-3, ()).loss,
-    )
+    without = bound(frames[:, 3:], conditions[:, 3:], [1, 2], weights, ())
+    assert not torch.equal(found.loss, without.loss)
 
 
 @pytest.mark.slow

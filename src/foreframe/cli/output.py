@@ -240,8 +240,8 @@ def trained(result: TrainingResult, given: Arguments) -> None:
     if result.rank:
         return  # one process speaks for all
     best = "not validated, so the last weights are the model"
-    if result.best_psnr is not None:
-        best = f"best validation PSNR {result.best_psnr:.2f} dB (one prior sample)"
+    if result.best_crps is not None:
+        best = f"best validation CRPS {result.best_crps:.4f} ({result.best_psnr:.2f} dB)"
     print(f"wrote {out}: {result.steps} steps; {best}")
     if result.skipped_steps:
         print(f"  {result.skipped_steps} steps were not finite and were skipped")

@@ -19,7 +19,7 @@ from .offsets import suggest
 from .sources.fingerprint import Fingerprint, content_of, fingerprints
 from .sources.leftover import files_of, stop_without_actions, with_leftovers
 from .sources.opening import Guarded, open_source, recognise
-from .sources.options import SourceOptions, SplitBy
+from .sources.options import ChannelOrder, Flip, SourceOptions, SplitBy
 from .sources.recording import Fork
 from .sources.resampled import ResampledSource, Resampling
 from .splitting import SHARES, SplitOptions, assign_splits, read_split_list, shared_out
@@ -159,6 +159,8 @@ def import_recordings(
     split_by: SplitBy | None = None,
     memory_gb: float | None = None,
     update: bool = False,
+    flip: Flip | None = None,
+    channel_order: ChannelOrder | None = None,
 ) -> ClipStore:
     """Turn recordings into a store. The same command goes on where a stopped one was.
 
@@ -203,6 +205,9 @@ def import_recordings(
         memory_gb: how much memory one episode may need; 8 if not given.
         update: read a source again that has changed since the store was written; episodes keep
             their splits.
+        flip: how stored pictures are turned to stand upright, for sources that do not say it: none,
+            vertical (the last row is the top) or both (half a turn).
+        channel_order: the order of the stored colours, for sources that do not say it: rgb or bgr.
 
     Raises: InputError: what cannot be read, naming file and offset or row; `out` holds something
         else. Nothing is left then.
@@ -227,6 +232,8 @@ def import_recordings(
         layout=layout,
         actions_file=actions_file,
         pixel_range=pixel_range,
+        flip=flip,
+        channel_order=channel_order,
         max_gap_s=max_gap_s,
         lag=lag,
         no_actions=no_actions,

@@ -94,6 +94,19 @@ def decode_picture(content: bytes, where: str, scale: PixelScale | None = None) 
         ) from None
 
 
+def stored_pixels(content: bytes, where: str) -> Array:
+    """Return the bytes of a picture file as its pixels are stored: [H, W] or [H, W, C]."""
+    try:
+        with _opened(io.BytesIO(content), where) as image:
+            return _numbers(image)
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's decoders raise anything; this is the one door
+        raise InputError(
+            f"{where} is no whole picture ({error}): fetch it again, or say --skip-bad"
+        ) from None
+
+
 def deep_sample(file: Path) -> PixelSample:
     """Return the dtype and range of the pixels of a deep picture."""
     try:

@@ -59,10 +59,25 @@ class ObjectiveConfig:
     Attributes:
         beta: weight of the KL divergence in nats against the mean squared error per pixel.
         score_context: count the context frames after the first in the loss too.
+        elbo: weight of the ELBO; at steps with 0 no posterior is computed.
+        futures: weight of a proper score of sampled futures.
+        score: that score: fair CRPS of pooled pictures, or fair energy score of patches.
+        samples: futures that are sampled for each clip, at least 2.
     """
 
     beta: Schedule
     score_context: bool = False
+    elbo: Schedule = Constant(1.0)  # noqa: RUF009 - frozen
+    futures: Schedule = Constant(0.0)  # noqa: RUF009 - frozen
+    score: Literal["crps", "energy"] = "crps"
+    samples: int = 2
+
+    def __post_init__(self) -> None:
+        if self.samples < 2:
+            raise InputError(
+                f"objective.samples is {self.samples}; expected at least 2: a single sample cannot "
+                "be scored as a distribution"
+            )
 
 
 @dataclass(frozen=True)
@@ -208,8 +223,8 @@ SHORTHANDS = {
 def schedule_fields(section: type) -> set[str]:
     """Return the names of a section's fields that are schedules.
 
-    >>> schedule_fields(ObjectiveConfig)
-    {'beta'}
+    >>> sorted(schedule_fields(ObjectiveConfig))
+    ['beta', 'elbo', 'futures']
     """
     return {
         field.name for field in dataclasses.fields(section) if field.type in ("Schedule", Schedule)

@@ -50,7 +50,9 @@ def training(runs: Mapping[str, Lines], path: Path) -> Path:
             "teacher-forcing ratio",
         ),
         (axes[1][0], "rate_nats", "rate (nats a frame)", "beta", "KL weight beta"),
-        (axes[1][1], "validation_psnr", "validation PSNR, one prior sample (dB)", None, None),
+        (axes[1][1], "validation_crps", "validation CRPS, two prior samples", None, None)
+        if any("validation_crps" in line for lines in runs.values() for line in lines)
+        else (axes[1][1], "validation_psnr", "validation PSNR, one prior sample (dB)", None, None),
     )
     for axis, key, title, second, second_title in panels:
         axis.set_title(title)

@@ -71,4 +71,4 @@ class Joined:
 
 
 def _described(source: Source) -> dict[str, tuple[str, ...]]:
-    return {name: column.names for name, column in source.columns.items()}
+    return {name: (*column.names, f"lag {column.lag}") for name, column in source.columns.items()}

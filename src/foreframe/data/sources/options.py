@@ -10,6 +10,8 @@ from typing import Literal
 from ...errors import InputError, unknown
 
 SplitBy = Literal["session", "episode", "time"]
+Flip = Literal["none", "vertical", "both"]
+ChannelOrder = Literal["rgb", "bgr"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,9 @@ class SourceOptions:
         label images. layout: how files make episodes, where a folder can be read in several ways;
         each format names its layouts. actions_file: the name of the table of conditions, or its
         path below the source, where several are near. pixel_range: the numbers that are black and
-        white, where the type of the pixels does not say it. max_gap_s: seconds between pictures
+        white, where the type of the pixels does not say it. flip: how stored pictures are turned to
+        stand upright: none, vertical (the last row is the top) or both (half a turn). channel_order:
+        the order of the stored colours, rgb or bgr. max_gap_s: seconds between pictures
         from which on they belong to two episodes, in formats that know the time. lag: 1: row k of
         the actions leads on from frame k; 0: it led to frame k. None: decided by all files
         together. no_actions: go on without actions, whatever tables are near. one_hot: columns of
@@ -42,6 +46,8 @@ class SourceOptions:
     layout: str | None = None
     actions_file: str | None = None
     pixel_range: tuple[float, float] | None = None
+    flip: Flip | None = None
+    channel_order: ChannelOrder | None = None
     max_gap_s: float | None = None
     lag: int | None = None
     no_actions: bool = False
@@ -101,6 +107,7 @@ class SourceOptions:
 
 
 _OF_FORMATS = (
-    "camera", "actions", "states", "labels", "layout", "actions_file", "pixel_range", "max_gap_s",
+    "camera", "actions", "states", "labels", "layout", "actions_file", "pixel_range", "flip",
+    "channel_order", "max_gap_s",
 )  # fmt: skip
 _MEMORY_GB = 8.0
