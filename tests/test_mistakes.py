@@ -215,7 +215,11 @@ MISTAKES: list[tuple[Callable[[Place], list[str]], int, str]] = [
         r"is another run \(different: .*training.seed: 0 there, 7 here.*; choose another --out",
     ),
     (another_models_weights, 2, "is of another model: .* tensors differ"),
-    (another_version, 2, "has schema 'foreframe.clips/9'; expected 'foreframe.clips/1'"),
+    (
+        another_version,
+        2,
+        r"has schema 'foreframe.clips/9', which was written by a newer .* upgrade foreframe",
+    ),
     (a_damaged_model, 2, "is not what was written"),
     (no_permission, 1, "Permission denied"),
     (no_space, 1, "No space left on device; what was finished is kept"),

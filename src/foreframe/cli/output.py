@@ -148,7 +148,7 @@ def validated(found: dict[str, Any], given: Arguments) -> None:
         )
     print(
         f"{found['store']}: {found['episodes']} episodes, {found['bytes'] / 1e6:.1f} MB, "
-        "all as they were written"
+        "all as they were written, and the statistics are theirs"
     )
 
 
@@ -199,7 +199,8 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
 def _source_in_words(source: dict[str, Any]) -> str:
     if "world" in source:
         return (
-            f"world {source['world']}, {source['trajectories']} trajectories, seed {source['seed']}"
+            f"world {source['world']}, {source.get('trajectories', '?')} trajectories, "
+            f"seed {source.get('seed', '?')}"
         )
     form = f" ({source['format']})" if "format" in source else ""
     return f"{source.get('path', 'unknown')}{form}"

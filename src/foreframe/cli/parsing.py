@@ -115,11 +115,11 @@ def _take_values(shorthand: str, waiting: list[str]) -> list[str]:
 
 
 def _yaml(text: str) -> Any:
-    import yaml
+    from ..runtime.yaml_text import parse_yaml
 
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return parse_yaml(text, "an option")
+    except InputError:
         return text
 
 

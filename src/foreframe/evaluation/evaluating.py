@@ -154,8 +154,9 @@ def scored(result: Evaluation, task: Task, file: Path) -> Evaluation:
         result = dataclasses.replace(known, run=result.run, submission=result.submission)
     else:
         result = _measured(dataclasses.replace(result, identity=identity), task, file.parent)
-    write_json(file, result.to_dict())
     draw_per_frame(result, file.with_suffix(".svg"))
+    write_json(file, result.to_dict())  # the last: with it the evaluation counts as done
+    ScoreCache(file.parent, identity).forget()
     return result
 
 
@@ -165,7 +166,6 @@ def _measured(result: Evaluation, task: Task, folder: Path) -> Evaluation:
         found = summarise(task, measure(task, kept, advance))
     values = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
     result = dataclasses.replace(result, **values)
-    kept.forget()
     return dataclasses.replace(result, verdict=judge(result))
 
 
@@ -255,8 +255,8 @@ def clip_windows(
 
     With `withheld` also clips whose future is withheld, which can be predicted but not scored.
     """
-    n_past = protocol.n_past or described["notes"]["n_past"]
-    horizon = protocol.horizon or described["notes"]["horizon"]
+    n_past = protocol.n_past or models.trained_clip(described).n_past
+    horizon = protocol.horizon or models.trained_clip(described).horizon
     length = n_past + horizon
     longest = max(episode.length for episode in store.of_split(split))
     every = length if protocol.every is None else protocol.every or max(longest, 1)

@@ -14,7 +14,11 @@ from ..errors import InputError
 from ..metrics import Interval, Metric, find_metric
 from ..plugins import METRICS
 from ..runtime.files import read_json
-from .figures import ClipScore, Latent, Scores, Statement, World, read_figures, to_dicts
+from ..runtime.schemas import KEY, unstamped
+from ..runtime.typed import read_as
+from .figures import ClipScore, Figure, Latent, Scores, Statement, World, read_figures, to_dicts
+
+SCHEMA = "foreframe.evaluation/1"
 
 _TITLES = {
     "posterior": "posterior (sees the future)",
@@ -213,6 +217,7 @@ class Evaluation:
         """As JSON values: what `eval.json` holds."""
         plain = {name: getattr(self, name) for name in ("split", "clips", "samples", "seed")}
         return {
+            KEY: SCHEMA,
             "protocol": {**asdict(self.protocol), "conditions": list(self.protocol.conditions)},
             "data": asdict(self.data),
             **plain,
@@ -270,13 +275,43 @@ class Evaluation:
         )
 
 
+@dataclass(frozen=True)
+class _Written:
+    """What an `eval.json` holds, as far as its parts have one type in all versions."""
+
+    protocol: UsedProtocol
+    data: ScoredData
+    split: str
+    clips: int
+    samples: int
+    seed: int
+    run: dict[str, Any]
+    scores: dict[str, Figure]
+    best_of: dict[str, Any]
+    baselines: dict[str, dict[str, Figure]]
+    controls: dict[str, dict[str, Figure]]
+    latent: dict[str, float]
+    environment: dict[str, Any]
+    above: dict[str, dict[str, Interval]] = field(default_factory=dict)
+    per_clip: list[dict[str, Any]] = field(default_factory=list)
+    submission: str | None = None
+    episodes: int | None = None
+    skill: dict[str, Figure] = field(default_factory=dict)
+    skill_by_motion: dict[str, Interval] = field(default_factory=dict)
+    world: World | None = None
+    ranks: list[float] = field(default_factory=list)
+    verdict: list[Statement] = field(default_factory=list)
+    identity: str | None = None
+
+
 def read_evaluation(file: Path) -> Evaluation:
     """Read an `eval.json`, also of earlier versions.
 
     Raises:
         InputError: not what `foreframe eval` wrote.
     """
-    values = read_json(file, "scores")
+    values = unstamped(read_json(file, "scores"), str(file), "scores", SCHEMA)
+    read_as(_Written, values, str(file))
     try:
         return Evaluation.from_dict(values)
     except (KeyError, TypeError, AttributeError, StopIteration) as error:
