@@ -164,12 +164,10 @@ def test_an_interrupted_update_leaves_nothing_in_the_way(
         patched.setattr(StoreWriter, "finish", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             import_recordings(src, out, workers=1, update=True)
-    assert (tmp_path / "store.update.partial").exists()
+    assert (tmp_path / "store.partial").exists()
+    assert len(ClipStore(out).episodes) == 4
     _archive(src, "e5.npz", 5)
     assert len(import_recordings(src, out, workers=1, update=True).episodes) == 6
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["src", "store"]
-    (tmp_path / "store").rename(tmp_path / "store.before")  # stopped between two renamings
-    assert not import_recordings(src, out, workers=1).written_now
     assert sorted(p.name for p in tmp_path.iterdir()) == ["src", "store"]
 
 

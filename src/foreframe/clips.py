@@ -93,7 +93,8 @@ class ClipSpec:
         if min(*spec.frame, *spec.condition, 0) < 0 or counts - {0, *spec.condition[:1]}:
             raise InputError(
                 f"the description of a model's clips contradicts itself: frames "
-                f"{list(spec.frame)}, conditions {list(spec.condition)}, statistics of {sorted(counts)} numbers"
+                f"{list(spec.frame)}, conditions {list(spec.condition)}, "
+                f"statistics of {sorted(counts)} numbers"
             )
         return spec
 
