@@ -268,10 +268,12 @@ def evaluated(result: Evaluation, given: Arguments) -> None:
     if not result.clips:
         print("the frames are withheld: nothing was scored")
         return
-    scores(result)
-    run = given["run"]
-    file = result_file(run, given["protocol"], given["out"])
-    print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
+    run, outs = given["run"], [given["out"], *[None] * len(result.restated)]
+    for number, (each, out) in enumerate(zip((result, *result.restated), outs, strict=True)):
+        print("\n" * bool(number), end="")
+        scores(each)
+        file = result_file(run, each.protocol.name, out)
+        print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
     _next(f"foreframe sample {run} --data {given['data']}", f"foreframe report {run}")
 
 
@@ -285,10 +287,17 @@ def scores(result: Evaluation) -> None:
     print(f"clip starts {protocol.clip_starts}, conditions {conditions}{truth}")
     print(f"  {result.split} split of {data.store} ({data.content[:12]}), ", end="")
     print(f"weights {result.run.weights[:12] or 'unknown'}, foreframe {__version__}")
+    for topic, words in protocol.words.items():
+        print(
+            textwrap.fill(
+                f"{topic}: {words}", _WIDTH, initial_indent="  ", subsequent_indent="    "
+            )
+        )
     of_episodes = f" of {result.episodes} episodes" if result.episodes else ""
     print(f"  {result.clips} clips{of_episodes}, {result.samples} samples, seed {result.seed}")
     for some in _in_turn(result.metrics(), _METRICS_ABREAST):
         _score_table(result, some)
+    _sets(result)
     _latent(result)
     if result.clips <= _LISTED_CLIPS:
         _clip_list(result)
@@ -322,6 +331,26 @@ def _span(found: Interval | None, digits: int) -> str:
     if found is None or found.low is None or found.high is None:
         return " " * _SCORE
     return f"{f'{found.low:.{digits}f}..{found.high:.{digits}f}':>{_SCORE}}"
+
+
+def _sets(result: Evaluation) -> None:
+    """Print the distances of sets of videos, what was not computed and why, and which weights."""
+    from ..evaluation.results import title_of
+
+    for score in result.sets.values():
+        print(f"\n{score.title}, unbiased (as usually published) - {score.variant}")
+        for name, found in score.distances.items():
+            digits = score.digits
+            figures = f"{found.unbiased:>10.{digits}f} ({found.plain:.{digits}f})"
+            print(f"{title_of(name):<{_TITLE}}{figures}   {found.clips} clips")
+        if score.few:
+            print("  few clips for so many features: a part of the bias stays in the first figure")
+    print("\n" * bool(result.missing or result.weights), end="")
+    for name, why in result.missing.items():
+        print(textwrap.fill(f"{name.upper()}: {why}", _WIDTH, subsequent_indent="    "))
+    for used in result.weights.values():
+        known = used.known_as or "not a file that is known here"
+        print(f"weights {used.file}: SHA-256 {used.sha256[:16]}, {known}")
 
 
 def _clip_list(result: Evaluation) -> None:

@@ -167,8 +167,8 @@ def _best(
 ) -> tuple[int, str]:
     """The number of the best of samples [N, S, C, H, W] and its score, in words."""
     seen = to_float(frames)
-    values = metric.function(drawn[None], seen[:, n_past:], seen[:, :n_past])[0]
-    scores = metric.figure(values.double().mean(1).cpu().numpy())
+    values = metric.function(drawn[None], seen[:, n_past:], seen[:, :n_past])
+    scores = metric.figure(metric.of_clips(values.double().cpu().numpy()))[0]
     best = int(scores.argmax() if metric.higher_is_better else scores.argmin())
     return best, f"{scores[best]:.{max(1, metric.digits - 1)}f} {metric.unit}".rstrip()
 

@@ -1,17 +1,21 @@
 """What a metric is.
 
 Letters: B clips, N samples, S predicted frames, K context frames, C channels, H height, W width, J
-    parts of a figure.
+    parts of a figure, M clips of all batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+
+from ._weights import WeightFile, Weights
 
 Array = NDArray[Any]
 Score = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -21,12 +25,15 @@ Score = Callable[[Tensor, Tensor, Tensor], Tensor]
 class Metric:
     """A score of sampled futures.
 
-    Attributes: name: its key in results: the name of its file. title: its name in tables and plots.
-        unit: such as `dB`; empty for a pure number. higher_is_better: the direction of improvement;
-        None where neither is, as for a ratio that should be 1. digits: decimals that tables show.
+    Attributes:
+        name: its key in results: the name of its file.
+        title: its name in tables and plots.
+        unit: such as `dB`; empty for a pure number.
+        higher_is_better: the direction of improvement; None where neither is, as for a ratio that
+            should be 1.
+        digits: decimals that tables show.
         function: samples [B, N, S, C, H, W], truth [B, S, C, H, W] and context [B, K, C, H, W], all
-        in [0, 1], to
-            values [B, N, S], one for each frame of each sample.
+            in [0, 1], to values [B, N, S], one for each frame of each sample.
         joint: the samples of a clip are judged together, as a distribution: values are [B, 1, S].
         combine: for a figure that is not a mean over frames and clips, such as a ratio of two
             means: `function` gives values with one more dimension [..., J], and `combine` turns
@@ -34,6 +41,12 @@ class Metric:
         proper: in expectation the true distribution has the best value, so that the share of the
             way from a baseline to the truth, the skill, means something.
         least_samples: N below which it says nothing and is left out.
+        variant: which of the ways to compute it this is, in words.
+        over_frames: turns the values of a clip's frames [..., S] into the clip's [...]; None: their
+            mean.
+        needs: the files of weights without which it cannot be computed; empty where it needs none,
+            or has them.
+        load: makes `function` of the tensors of such files, by the files' keys.
 
     Example:
         >>> import torch
@@ -54,6 +67,10 @@ class Metric:
     combine: Callable[[Array], Array] | None = None
     proper: bool = False
     least_samples: int = 1
+    variant: str = ""
+    over_frames: Callable[[Array], Array] | None = None
+    needs: tuple[WeightFile, ...] = ()
+    load: Callable[[Mapping[str, Weights]], Score] | None = None
 
     @property
     def label(self) -> str:
@@ -75,3 +92,21 @@ class Metric:
         [...], or [..., J] where parts are combined, to [...].
         """
         return means if self.combine is None else self.combine(means)
+
+    def of_clips(self, values: Array) -> Array:
+        """Return the values of clips of those of their frames.
+
+        [M, N, S], or [M, N, S, J] of J parts, to [M, N] or [M, N, J].
+        """
+        found = values.mean(2) if self.over_frames is None else self.over_frames(values)
+        return np.asarray(found)
+
+    def with_weights(self, weights: Mapping[str, Weights]) -> Metric:
+        """Return the metric ready to be computed, with the tensors of each file that it needs.
+
+        Raises:
+            InputError: tensors are missing, or of another shape.
+        """
+        if self.load is None:
+            return self
+        return dataclasses.replace(self, function=self.load(weights), needs=(), load=None)
