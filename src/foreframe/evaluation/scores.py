@@ -19,13 +19,14 @@ from torch import Tensor
 from ..clips import Batch, to_float
 from ..data.windows import Windows
 from ..errors import ForeframeError
-from ..metrics import Metric, SetMetric, rank_histogram
+from ..metrics import Metric, ObjectMarks, SetMetric, WorldTruth, rank_histogram
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..rollouts import Rollout
 from .cache import ScoreCache
 from .predicting import reconstruct, sample_futures
 from .protocol import Protocol
+from .world_truth import world_truth
 
 Array = NDArray[Any]
 Futures = Callable[[Batch, Sequence[int]], Tensor]
@@ -171,8 +172,9 @@ class _Predicted:
 
     @cached_property
     def judge(self) -> _Judge:
-        frames, n_past = to_float(self.clip.frames), self._task.n_past
-        return _Judge(frames[:, n_past:], frames[:, :n_past])
+        task, frames = self._task, to_float(self.clip.frames)
+        known = world_truth(task.windows, self.indices, task.n_past, task.device)
+        return _Judge(frames[:, task.n_past :], frames[:, : task.n_past], known)
 
     @cached_property
     def futures(self) -> Tensor:
@@ -263,22 +265,34 @@ def _features(task: Task, predicted: _Predicted) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class _Judge:
-    """What happened [B, S, C, H, W], and the context before it."""
+    """What happened [B, S, C, H, W], the context before it, and what the world knows of it."""
 
     truth: Tensor
     context: Tensor
+    world: WorldTruth
 
     def values(self, scored: str, metrics: Sequence[Metric], futures: Tensor) -> dict[str, Tensor]:
-        """The values of futures [B, N, S, C, H, W] by each metric that N samples suffice for."""
-        return {
-            _key(scored, metric.name): metric.function(futures, self.truth, self.context)
-            for metric in metrics
-            if metric.least_samples <= futures.shape[1]
-        }
+        """The values of futures [B, N, S, C, H, W] by each metric that can judge them."""
+        found = {}
+        for metric in metrics:
+            if metric.least_samples <= futures.shape[1]:
+                more = (self.world,) if metric.uses_world else ()
+                values = metric.function(futures, self.truth, self.context, *more)
+                if values is not None:
+                    found[_key(scored, metric.name)] = values
+        return found
 
-    def rows(self, rows: Sequence[int]) -> _Judge:
+    def rows(self, rows: list[int]) -> _Judge:
         """The same of some clips."""
-        return _Judge(self.truth[rows], self.context[rows])
+        return _Judge(self.truth[rows], self.context[rows], _rows(self.world, rows))
+
+
+def _rows(world: WorldTruth, rows: list[int]) -> WorldTruth:
+    objects, joints = world.objects, world.joints
+    return WorldTruth(
+        objects and ObjectMarks(objects.marks[rows], objects.moved[rows], objects.disturbed[rows]),
+        None if joints is None else joints[rows],
+    )
 
 
 def _key(scored: str, metric: str) -> str:

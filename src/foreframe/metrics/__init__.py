@@ -12,13 +12,16 @@ from ._metric import Metric
 from ._ranks import rank_histogram
 from ._set import SetMetric
 from ._weights import WeightFile, Weights
+from ._world_truth import ObjectMarks, WorldTruth
 
 __all__ = [
     "Interval",
     "Metric",
+    "ObjectMarks",
     "SetMetric",
     "WeightFile",
     "Weights",
+    "WorldTruth",
     "counting_context",
     "demanding_metrics",
     "find_metric",

@@ -18,7 +18,7 @@ from torch import Tensor
 from ._weights import WeightFile, Weights
 
 Array = NDArray[Any]
-Score = Callable[[Tensor, Tensor, Tensor], Tensor]
+Score = Callable[..., Tensor | None]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Metric:
             their means [..., J] into the figure [...].
         proper: in expectation the true distribution has the best value, so that the share of the
             way from a baseline to the truth, the skill, means something.
+        uses_world: `function` takes a `WorldTruth` as its fourth argument, and returns None where
+            that lacks what it needs; the metric is left out for stores without such truth.
         least_samples: N below which it says nothing and is left out.
         variant: which of the ways to compute it this is, in words.
         over_frames: turns the values of a clip's frames [..., S] into the clip's [...]; None: their
@@ -71,6 +73,7 @@ class Metric:
     over_frames: Callable[[Array], Array] | None = None
     needs: tuple[WeightFile, ...] = ()
     load: Callable[[Mapping[str, Weights]], Score] | None = None
+    uses_world: bool = False
 
     @property
     def label(self) -> str:
@@ -83,8 +86,8 @@ class Metric:
 
     @property
     def ranks(self) -> bool:
-        """Whether it can tell the best of several samples."""
-        return not self.joint and self.higher_is_better is not None
+        """Whether it can tell the best of several samples, of any clip."""
+        return not self.joint and not self.uses_world and self.higher_is_better is not None
 
     def figure(self, means: Array) -> Array:
         """Return the figure of means over frames or clips.
