@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from torch import Tensor
 
 from .. import models
 from ..baselines import Baseline, TrainingStatistics
-from ..clips import Batch
+from ..clips import Batch, ClipSpec
 from ..data.store import ClipStore
 from ..data.windows import Windows
-from ..errors import InputError
+from ..errors import InputError, InputWarning
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..plugins import BASELINES
@@ -215,7 +216,10 @@ def draw_per_frame(result: Evaluation, path: Path) -> Path:
 
 
 def check_data(model: Model, store: ClipStore, run: str) -> None:
-    """Raise an InputError if a store's clips are not of the kind that the model takes."""
+    """Raise an InputError if a store's clips are not of the kind that the model takes.
+
+    Numbers of a condition that lie in another order are matched by name, with an `InputWarning`.
+    """
     height, width, channels = store.frame_shape
     if (channels, height, width) != model.spec.frame:
         want = "x".join(str(n) for n in model.spec.frame[1:])
@@ -223,12 +227,25 @@ def check_data(model: Model, store: ClipStore, run: str) -> None:
             f"{store.path} has pictures of {height}x{width}, the run {run} takes {want}: "
             f"import with --size {want.replace('x', ' ')}"
         )
-    got = store.clip_spec(model.spec.columns).condition
+    got = store.clip_spec(model.spec.columns, model.spec.names).condition
     if got != model.spec.condition:
         columns = ", ".join(model.spec.columns)
         raise InputError(
             f"{store.path} has conditions of shape {list(got)}, "
             f"the run {run} takes {list(model.spec.condition)} ({columns})"
+        )
+    _say_other_order(model.spec, store, run)
+
+
+def _say_other_order(spec: ClipSpec, store: ClipStore, run: str) -> None:
+    """Warn if the numbers of a condition lie in another order in the store than the run takes."""
+    there = store.clip_spec(spec.columns).names
+    if spec.names and there != spec.names:
+        warnings.warn(
+            f"{store.path} has the numbers {', '.join(there)}, the run {run} takes "
+            f"{', '.join(spec.names)}: they are matched by name, in the run's order",
+            InputWarning,
+            stacklevel=3,
         )
 
 
@@ -249,7 +266,11 @@ def clip_windows(
     longest = max(episode.length for episode in store.of_split(split))
     every = length if protocol.every is None else protocol.every or max(longest, 1)
     given = n_past if withheld else None
-    return Windows(store, split, length, described["spec"]["columns"], every, given), n_past
+    spec = described["spec"]
+    windows = Windows(
+        store, split, length, spec["columns"], every, given, numbers=spec.get("names", ())
+    )
+    return windows, n_past
 
 
 def _baselines(model: Model, store: ClipStore, device: torch.device) -> dict[str, Model]:

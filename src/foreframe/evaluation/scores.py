@@ -226,7 +226,7 @@ def _other_conditions(
     if conditions.shape[2:].numel() == 0 or len(windows) < 2:
         return {}
     away = [(i + len(windows) // 2) % len(windows) for i in indices]
-    mean = torch.tensor(windows.store.clip_spec(windows.columns).mean or [0.0])
+    mean = torch.tensor(windows.spec.mean or [0.0])
     shuffled, zeroed = CONTROLS
     return {
         shuffled: windows.clips(away).conditions,
