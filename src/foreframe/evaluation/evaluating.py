@@ -41,7 +41,18 @@ from .submission import write_submission
 from .summary import summarise
 from .verdict import judge
 
-__all__ = ["EVAL", "check_data", "clip_windows", "draw_per_frame", "evaluate", "result_file"]
+__all__ = [
+    "EVAL",
+    "check_data",
+    "clip_windows",
+    "draw_per_frame",
+    "evaluate",
+    "fitted_baselines",
+    "protocol_clips",
+    "result_file",
+    "scored",
+    "used_protocol",
+]
 
 EVAL = "eval.json"  # by the protocol foreframe, in a run
 
@@ -95,7 +106,7 @@ def evaluate(
     task = Task(
         futures=futures,
         model=model,
-        baselines=_baselines(model, store, device),
+        baselines=fitted_baselines(model.spec, store, device),
         windows=windows,
         protocol=chosen,
         n_past=n_past,
@@ -104,7 +115,7 @@ def evaluate(
         device=device,
     )
     result = Evaluation(
-        protocol=_used(task, model.spec.uses_future_state),
+        protocol=used_protocol(task, model.spec.uses_future_state),
         data=ScoredData(str(store.path), store.content, store.source),
         split=split,
         clips=0 if withheld else len(windows),
@@ -136,6 +147,7 @@ def scored(result: Evaluation, task: Task, file: Path) -> Evaluation:
             "samples": task.samples,
             "seed": task.seed,
             "protocol": task.protocol.name,
+            "clips": (task.n_past, task.windows.length, dict(result.run.notes)),
             "metrics": [metric.name for metric in task.protocol.all_metrics()],
             "baselines": list(task.baselines),
             "threads": torch.get_num_threads(),
@@ -173,8 +185,8 @@ def _known(file: Path, identity: str) -> Evaluation | None:
     return found if found.identity == identity else None
 
 
-def _used(task: Task, future_states: bool) -> UsedProtocol:
-    """The protocol as it comes out for a run."""
+def used_protocol(task: Task, future_states: bool) -> UsedProtocol:
+    """Return the protocol as it comes out for what is scored."""
     windows, chosen = task.windows, task.protocol
     return UsedProtocol(
         name=chosen.name,
@@ -262,23 +274,35 @@ def clip_windows(
     """
     n_past = protocol.n_past or described["notes"]["n_past"]
     horizon = protocol.horizon or described["notes"]["horizon"]
-    length = n_past + horizon
+    spec, given = described["spec"], n_past if withheld else None
+    clips = protocol_clips(
+        store, split, protocol, n_past + horizon, spec["columns"], spec.get("names", ()), given
+    )
+    return clips, n_past
+
+
+def protocol_clips(
+    store: ClipStore,
+    split: str,
+    protocol: Protocol,
+    length: int,
+    columns: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    visible: int | None = None,
+) -> Windows:
+    """Return the clips of a length that a protocol scores; the other arguments are those of
+    `Windows`."""
     longest = max(episode.length for episode in store.of_split(split))
     every = length if protocol.every is None else protocol.every or max(longest, 1)
-    given = n_past if withheld else None
-    spec = described["spec"]
-    windows = Windows(
-        store, split, length, spec["columns"], every, given, numbers=spec.get("names", ())
-    )
-    return windows, n_past
+    return Windows(store, split, length, columns, every, visible, numbers=numbers)
 
 
-def _baselines(model: Model, store: ClipStore, device: torch.device) -> dict[str, Model]:
-    """All baselines that are found, fitted to the training split."""
+def fitted_baselines(spec: ClipSpec, store: ClipStore, device: torch.device) -> dict[str, Model]:
+    """Return all baselines that are found, fitted to the training split."""
     mean = torch.from_numpy(store.mean_frame()).movedim(-1, 0)
     found = {}
     for name in BASELINES.names():
-        baseline = models.build(name, model.spec, {})
+        baseline = models.build(name, spec, {})
         if isinstance(baseline, Baseline):
             baseline.fit(TrainingStatistics(mean))
         found[name] = baseline.eval().to(device)
