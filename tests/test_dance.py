@@ -10,6 +10,7 @@ import pytest
 
 import foreframe
 from conftest import DANCE_FRAMES
+from foreframe.data.sources.recording import Fork
 from foreframe.data.store import ClipStore
 from foreframe.data.worlds import dance
 from foreframe.data.worlds.dance import skeleton
@@ -120,3 +121,40 @@ def test_the_mirror_changes_sides() -> None:
     assert seen[names.index("left_knee")] == pose[names.index("right_knee")]
     assert seen[names.index("spine_twist")] == -pose[names.index("spine_twist")]
     np.testing.assert_array_equal(mirrored(seen), pose)
+
+
+def test_futures_have_the_same_labels_and_another_light() -> None:
+    """The body goes the same way; lamp, hair and skirt go theirs.
+
+    Letters: K futures, T frames.
+    """
+    plain = dance.Dance(1, seed=3, frames=8).read(0)
+    forked = dance.Dance(1, seed=3, frames=8).with_futures(Fork(2, 1, 5), frozenset({0})).read(0)
+    np.testing.assert_array_equal(np.stack(list(forked.frames)), np.stack(list(plain.frames)))
+    assert forked.futures is not None
+    frames, light = forked.futures["frames"], forked.futures["light"]
+    assert frames.shape == (2, 5, 32, 64, 3)
+    happened = forked.values["joints_px"][1:6]
+    assert np.abs(forked.futures["joints_px"] - happened).max() < 0.05  # pixels
+    assert not np.array_equal(frames[0], frames[1])
+    begin = forked.values["light"][0]
+    assert (np.abs(light[:, 0] - begin) < 0.3).all()
+    assert not np.allclose(light[0], light[1])
+    with pytest.raises(InputError, match="futures of 8 frames from frame 1 on do not fit"):
+        dance.Dance(1, frames=8).with_futures(Fork(2, 1, 8), frozenset())
+
+
+def test_a_fork_that_is_not_stirred_is_what_happened() -> None:
+    simulation = Simulation(
+        build(np.random.default_rng(0), clothes(np.random.default_rng(1))).xml,
+        np.random.default_rng(2),
+        np.random.default_rng(3),
+    )
+    simulation.advance(1 / 15)
+    parted, simulation.ticks = simulation.forked(), []
+    path = simulation.ticks
+    simulation.advance(4 / 15)
+    for tick in path:
+        parted.follow(tick)
+    np.testing.assert_array_equal(parted.data.qpos, simulation.data.qpos)
+    np.testing.assert_array_equal(parted.data.qvel, simulation.data.qvel)

@@ -77,8 +77,12 @@ def test_pictures_show_a_bin_an_arm_and_objects(push_store: ClipStore) -> None:
 
 
 def test_two_futures_of_one_start_differ(push_store: ClipStore) -> None:
+    """Chance lies in contact: where nothing is touched, the same actions show nearly the same."""
     audit = push_store.manifest["notes"]["audit"]
-    assert audit["PSNR of two futures at step 10, contact (dB, median)"] < 30
+    contact = audit["PSNR of two futures at step 10, contact (dB, median)"]
+    assert contact < 36
+    assert contact < audit["PSNR of two futures at step 10, no contact (dB, median)"]
+    assert audit["true futures: spread of moved objects at the end (mm, median)"] > 2
     assert all(e.facts["future_psnr_step_10"] < 60 for e in push_store.episodes)
 
 

@@ -112,7 +112,19 @@ def _run(words: list[str]) -> None:
 
 
 def _find(words: list[str]) -> tuple[Command, list[str]]:
-    """Return the command that the words begin with, and the other words; the longest name wins."""
+    """Return the command that the words begin with, and the other words; the longest name wins.
+
+    `eval --predictions` is a command too, wherever the option stands; its value comes first then.
+    """
+    for name, command in COMMANDS.items():
+        verb, _, option = name.partition(" --")
+        if option and verb == words[0]:
+            for at, word in enumerate(words):
+                given, equals, value = word.partition("=")
+                if given == f"--{option}":
+                    values = [value] if equals else words[at + 1 : at + 2]
+                    rest = words[1:at] + words[at + 1 + (not equals) :]
+                    return command, [*values, *rest]
     for length in (2, 1):
         name = " ".join(words[:length])
         if name in COMMANDS:

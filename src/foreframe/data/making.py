@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from .sources.fingerprint import Fingerprint, content_of, fingerprints
 from .sources.leftover import files_of, stop_without_actions, with_leftovers
 from .sources.opening import Guarded, open_source, recognise
 from .sources.options import SourceOptions, SplitBy
+from .sources.recording import Fork
 from .sources.resampled import ResampledSource, Resampling
 from .splitting import SHARES, SplitOptions, assign_splits, read_split_list, shared_out
 from .store import MANIFEST, ClipStore
@@ -34,26 +35,57 @@ def make(
     seed: int = 0,
     shard: str | None = None,
     workers: int | None = None,
+    futures: int | None = None,
+    fork_at: int | None = None,
+    future_frames: int | None = None,
+    arm_noise: float | None = None,
+    length: int | None = None,
 ) -> ClipStore:
     """Make a store from an embedded world. The same command goes on where a stopped one was.
 
-    Args: world: name of the world: push, push_keys or dance. out: the new store's folder.
+    Args:
+        world: name of the world: push, push_keys or dance.
+        out: the new store's folder.
         trajectories: how many episodes; by default 300 of push and 800 of push_keys (30 frames
-        each), 60 of dance (630 frames). seed: trajectory i depends on (seed, i) alone. shard: K/N
-        makes the K-th of N equal shares, for several machines; train on all with --data S1,S2,...
-        workers: processes; one a core by default.
+            each), 60 of dance (630 frames).
+        seed: trajectory i depends on (seed, i) alone.
+        shard: K/N makes the K-th of N equal shares, for several machines; train on all with
+            --data S1,S2,...
+        workers: processes; one per core by default.
+        futures: true futures of each validation and test episode, with the same actions and other
+            chance; 4 by default, 0 for none.
+        fork_at: the first frame in which they differ, so that many frames are context; 2 by
+            default, 1 for dance.
+        future_frames: length of a future; 10 frames by default for push, 18 for push_keys, 60 for
+            dance.
+        arm_noise: metres that the arm of push and push_keys strays from its commands (a standard
+            deviation); 0.003 by default. 0.013 is the arm of earlier versions, which also obeyed
+            up to .22 s late.
+        length: frames per episode; 30 by default for push and push_keys, 630 for dance.
 
     Raises:
-        InputError: an unknown world; `out` holds something else.
+        InputError: an unknown world, an option that the world does not have or that does not fit;
+            `out` holds something else.
     """
     world = WORLDS.check(world)
     module = worlds.world_module(world)
-    source = module.simulate(module.TRAJECTORIES if trajectories is None else trajectories, seed)
-    part = parse_shard(shard)
-    identity = {"world": world, "trajectories": len(source), "seed": seed} | (
-        {"shard": list(part)} if shard else {}
-    )
+    chosen = {"arm_noise": arm_noise, "length": length}
+    options = {name: value for name, value in chosen.items() if value is not None}
+    for name in options.keys() - set(getattr(module, "OPTIONS", ())):
+        raise InputError(f"the world {world} has no --{name.replace('_', '-')}; leave it out")
+    count = module.TRAJECTORIES if trajectories is None else trajectories
+    source = module.simulate(count, seed, **options)
     splits = assign_splits(len(source), seed)
+    fork = _fork_of(world, getattr(module, "FORK", None), futures, fork_at, future_frames)
+    if fork is not None:
+        forked = frozenset(i for i, split in enumerate(splits) if split != "train")
+        source = source.with_futures(fork, forked)
+    part = parse_shard(shard)
+    identity = {"world": world, "trajectories": len(source), "seed": seed}
+    identity |= {"shard": list(part)} if shard else {}
+    identity |= dict(source.settings) if hasattr(source, "settings") else {}
+    identity |= {"futures": asdict(fork)} if fork else {}
+    _refuse_older(Path(out), identity)
 
     def notes(episodes: list[dict[str, Any]]) -> Mapping[str, Any]:
         return {"audit": source.audit([episode["facts"] for episode in episodes])}
@@ -62,6 +94,38 @@ def make(
     return build(
         source, Path(out), identity, shape, splits, workers, f"making {world}", notes, shard=part
     )
+
+
+def _fork_of(
+    world: str, usual: Fork | None, count: int | None, start: int | None, frames: int | None
+) -> Fork | None:
+    """Return where the futures part, as the world has it where nothing was chosen; None for none."""
+    if usual is None:
+        if count or start is not None or frames is not None:
+            raise InputError(f"the world {world} has no true futures; expected --futures 0")
+        return None
+    if count == 0:
+        return None
+    chosen = {"count": count, "start": start, "frames": frames}
+    fork = replace(usual, **{name: v for name, v in chosen.items() if v is not None})
+    names = {"count": "futures", "start": "fork-at", "frames": "future-frames"}
+    for field, value in asdict(fork).items():
+        if value < 1:
+            raise InputError(f"--{names[field]} is {value}; expected at least 1")
+    return fork
+
+
+def _refuse_older(out: Path, identity: Mapping[str, Any]) -> None:
+    """Stop before a store that lacks something that this version would put into it."""
+    if not (out / MANIFEST).is_file():
+        return
+    there = ClipStore(out).source
+    lacks = sorted(identity.keys() - there.keys())
+    if lacks and there.get("world") == identity["world"]:
+        raise InputError(
+            f"{out} was made otherwise, perhaps by an earlier version (not chosen there: "
+            f"{', '.join(lacks)}); it can be trained on as it is: choose another OUT to make a new one"
+        )
 
 
 def import_recordings(

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from .. import models
-from ..clips import to_float, to_uint8
+from ..clips import Batch, to_float, to_uint8
 from ..data.mixtures import MixedWindows
 from ..data.store import ClipStore
 from ..data.windows import Windows
@@ -26,14 +26,15 @@ from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..runtime import hardware
 from ..runtime.progress import progress
-from ..viz.clips import Track, animate, deviation, error
+from ..viz.clips import Track, animate, bars, deviation, error
 from .evaluating import check_data, clip_windows
 from .predicting import reconstruct, sample_futures
 from .protocol import find_protocol
 
 Array = NDArray[Any]
 
-_SHOWN_CLIPS, _SHOWN_SAMPLES = 6, 3
+_SHOWN_CLIPS, _SHOWN_SAMPLES, _SHOWN_TRUE = 6, 3, 2
+_NOT_IN_STRIPS = ("sample 2", "sample 3", "std. deviation")
 
 
 def sample(
@@ -49,16 +50,24 @@ def sample(
 ) -> list[Path]:
     """Draw futures of clips: for each an animation and a strip of frames (.png).
 
-    Columns: truth | approximate posterior | best of the samples | three samples | their per-pixel
-    standard deviation. Where the conditions are label images: truth | pose | prediction | error |
-    posterior | standard deviation; without the last two if the protocol scores no reconstructions
-    (`lab-pose`: whole sequences). Green borders are given frames, red ones are predicted.
+    Columns: truth | other true futures, where the store has them | approximate posterior | best of
+    the samples | three samples | their per-pixel standard deviation | the conditions.
+    Where the conditions are label images: truth | pose | prediction | error | other true futures |
+    posterior | standard deviation; without the posterior and the deviation if the protocol scores
+    no reconstructions (`lab-pose`: whole sequences).
+    Green borders are given frames, red ones are predicted.
 
-    Args: run: a run folder. data: a clip store. out: folder for the pictures; `samples/` in the run
-        by default. clips: numbers of the split's clips, as `eval` counts them; an even spread of
-        six by default. samples: futures drawn for each clip. split: train, validate or test.
-        protocol: of the clips: {protocols}. seed: of the noise. format: of the animations: webp
-        (every colour), gif or mp4 (needs PyAV).
+    Args:
+        run: a run folder.
+        data: a clip store.
+        out: folder for the pictures; `samples/` in the run by default.
+        clips: numbers of the split's clips, as `eval` counts them; an even spread of six by
+            default.
+        samples: futures drawn for each clip.
+        split: train, validate or test.
+        protocol: of the clips: {protocols}.
+        seed: of the noise.
+        format: of the animations: webp (every colour), gif or mp4 (needs PyAV).
 
     Raises:
         InputError: not a run, not a store, a clip that does not exist.
@@ -97,7 +106,8 @@ def sample(
                 chosen.controls,
             )
             written.append(animate(tracks, folder / f"clip-{index:04d}.{format}", rate))
-            animate(tracks[:4], folder / f"clip-{index:04d}.png", rate, zoom=1)
+            rows = [track for track in tracks if track.title not in _NOT_IN_STRIPS]
+            animate(rows, folder / f"clip-{index:04d}.png", rate, zoom=1)
             advance(1)
     return written
 
@@ -128,30 +138,24 @@ def futures(
     seeds = clip_seeds(seed, [index])
     drawn = sample_futures(model, clip, n_past, Noise(seeds, samples))[0]
     context = clip.frames[0, :n_past]
-    truth = Track("truth", _pictures(clip.frames[0]), len(clip.frames[0]))
     full = [_pictures(torch.cat([context, to_uint8(future)])) for future in drawn]
+    before = [Track("truth", _pictures(clip.frames[0]), len(clip.frames[0]))]
+    before += _also_true(windows, index, clip.frames[0].cpu(), n_past)
     reconstruction, disagreement = [], []
     if posterior:
         given, _ = reconstruct(model, clip, n_past, Noise(seeds))
-        reconstruction = [
-            Track("posterior", _pictures(torch.cat([context, to_uint8(given[0])])), n_past)
-        ]
+        pictures = _pictures(torch.cat([context, to_uint8(given[0])]))
+        reconstruction = [Track("posterior", pictures, n_past)]
         disagreement = [Track("std. deviation", deviation(np.stack(full)), n_past)]
-    best, score = _best(ranking, drawn, clip.frames[:1], n_past)
     if len(model.spec.condition) == 3:
         pose = Track("pose", _pictures(clip.conditions[0]), len(clip.frames[0]))
         first, score = _best(ranking, drawn[:1], clip.frames[:1], n_past)
         prediction = Track(f"prediction: {score}", full[first], n_past)
-        return [
-            truth,
-            pose,
-            prediction,
-            Track("error", error(truth.frames, full[0]), n_past),
-            *reconstruction,
-            *disagreement,
-        ]
+        wrong = Track("error", error(before[0].frames, full[0]), n_past)
+        return [before[0], pose, prediction, wrong, *before[1:], *reconstruction, *disagreement]
+    best, score = _best(ranking, drawn, clip.frames[:1], n_past)
     return [
-        truth,
+        *before,
         *reconstruction,
         Track(f"best of {len(full)}: {score}", full[best], n_past),
         *(
@@ -159,7 +163,31 @@ def futures(
             for n, frames in enumerate(full[:_SHOWN_SAMPLES])
         ),
         *disagreement,
+        *_actions(model, clip),
     ]
+
+
+def _also_true(
+    windows: Windows | MixedWindows, index: int, frames: torch.Tensor, n_past: int
+) -> list[Track]:
+    """Some of what else could have happened in a clip [T, C, H, W], where the store knows."""
+    known = windows.futures(index, n_past)
+    if known is None or n_past + known.shape[1] != len(frames):
+        return []
+    return [
+        Track(f"also true {n + 1}", _pictures(torch.cat([frames[:n_past], future])), len(frames))
+        for n, future in enumerate(known[:_SHOWN_TRUE])
+    ]
+
+
+def _actions(model: Model, clip: Batch) -> list[Track]:
+    """The numbers that were given with each frame, as bars."""
+    spec = model.spec
+    if len(spec.condition) != 1 or not spec.condition[0]:
+        return []
+    height, width = spec.frame[1:]
+    numbers = clip.conditions[0].cpu().numpy()
+    return [Track("conditions", bars(numbers, spec.low, spec.high, height, width), None)]
 
 
 def _best(
@@ -167,8 +195,9 @@ def _best(
 ) -> tuple[int, str]:
     """The number of the best of samples [N, S, C, H, W] and its score, in words."""
     seen = to_float(frames)
-    values = metric.function(drawn[None], seen[:, n_past:], seen[:, :n_past])[0]
-    scores = metric.figure(values.double().mean(1).cpu().numpy())
+    values = metric.function(drawn[None], seen[:, n_past:], seen[:, :n_past])
+    assert values is not None
+    scores = metric.figure(values[0].double().mean(1).cpu().numpy())
     best = int(scores.argmax() if metric.higher_is_better else scores.argmin())
     return best, f"{scores[best]:.{max(1, metric.digits - 1)}f} {metric.unit}".rstrip()
 

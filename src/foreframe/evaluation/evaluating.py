@@ -17,6 +17,7 @@ from ..clips import Batch, ClipSpec
 from ..data.store import ClipStore
 from ..data.windows import Windows
 from ..errors import InputError, InputWarning
+from ..metrics import Metric
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..plugins import BASELINES
@@ -36,7 +37,7 @@ from .results import (
     read_evaluation,
     title_of,
 )
-from .scores import Task, measure
+from .scores import POSTERIOR, Task, measure
 from .submission import write_submission
 from .summary import summarise
 from .verdict import judge
@@ -72,11 +73,17 @@ def evaluate(
 
     Every metric that is found is scored: {metrics}. The same call resumes where it was stopped.
 
-    Args: run: a run folder. data: a clip store. split: train, validate or test. protocol:
-        {protocols}. samples: futures drawn for each clip; the protocol's number by default. seed:
-        of the noise. out: where to write the JSON; in the run by default, `eval.json` or, by
-        another protocol, `eval-PROTOCOL.json`. submission: where to write predictions as the pose
-        coursework wants them (CSV), for withheld sequences too.
+    Args:
+        run: a run folder.
+        data: a clip store.
+        split: train, validate or test.
+        protocol: {protocols}.
+        samples: futures drawn for each clip; the protocol's number by default.
+        seed: of the noise.
+        out: where to write the JSON; in the run by default, `eval.json` or, by another protocol,
+            `eval-PROTOCOL.json`.
+        submission: where to write predictions as the pose coursework wants them (CSV), for withheld
+            sequences too.
 
     Returns: The scores, which `eval.json` holds too. Where the split's frames are withheld only the
         submission is written, and `clips` is 0.
@@ -207,24 +214,28 @@ def result_file(run: str | Path, protocol: str, out: str | Path | None) -> Path:
 
 
 def draw_per_frame(result: Evaluation, path: Path) -> Path:
-    """Draw the scores of each predicted frame, beside those of the baselines."""
-    panels = {}
-    for metric in result.metrics():
-        lines = [curves.Line("model", result.scores[metric.name].per_frame, palette.MODEL)]
-        if result.samples > 1 and metric.name in result.best_of:
-            best = result.best_of[metric.name].per_frame
-            lines.append(curves.Line("best of samples", best, palette.BEST))
-        plain = (name for name in result.baselines if name != "posterior")
-        colours = dict(zip(plain, palette.BASELINES * len(result.baselines), strict=False))
-        for name, scores in result.baselines.items():
-            if metric.name in scores:
-                colour = colours.get(name, palette.POSTERIOR)
-                dashed = name == "posterior"
-                lines.append(
-                    curves.Line(title_of(name), scores[metric.name].per_frame, colour, dashed)
-                )
-        panels[metric.label] = lines
+    """Draw the scores of each predicted frame, beside those of the world and of the baselines."""
+    panels = {metric.label: _lines(result, metric) for metric in result.metrics()}
     return curves.per_frame(panels, result.protocol.n_past, path)
+
+
+def _lines(result: Evaluation, metric: Metric) -> list[curves.Line]:
+    model = result.scores[metric.name]
+    lines = [curves.Line("model", model.per_frame, palette.MODEL, band=model.band)]
+    if result.samples > 1 and metric.name in result.best_of:
+        best = result.best_of[metric.name].per_frame
+        lines.append(curves.Line("best of samples", best, palette.BEST))
+    if result.world is not None and metric.name in result.world.scores:
+        world = result.world.scores[metric.name]
+        title = "the world itself"
+        lines.append(curves.Line(title, world.per_frame, palette.WORLD, band=world.band))
+    plain = (name for name in result.baselines if name != POSTERIOR)
+    colours = dict(zip(plain, palette.BASELINES * len(result.baselines), strict=False))
+    for name, scores in result.baselines.items():
+        if metric.name in scores:
+            values, colour = scores[metric.name].per_frame, colours.get(name, palette.POSTERIOR)
+            lines.append(curves.Line(title_of(name), values, colour, name == POSTERIOR))
+    return lines
 
 
 def check_data(model: Model, store: ClipStore, run: str) -> None:

@@ -17,18 +17,31 @@ _GAP = "posterior_minus_prior_"
 
 @dataclass(frozen=True)
 class Figure(Interval):
-    """A metric's mean over clips with its 95 % interval, and its mean for each predicted frame [S]."""
+    """A metric's mean over clips with its 95 % interval, as a whole and for each predicted frame.
+
+    Attributes:
+        mean: the figure.
+        low: lower end; None where there is too little to tell.
+        high: upper end; None where there is too little to tell.
+        per_frame: the mean over clips of each frame [S].
+        band: lower and upper end for each frame [S]; empty where it was not asked for.
+    """
 
     per_frame: tuple[float, ...] = ()
+    band: tuple[tuple[float, float], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
-        return {**super().to_dict(), "per_frame": list(self.per_frame)}
+        band = {"band": [list(ends) for ends in self.band]} if self.band else {}
+        values = {"mean": self.mean, "low": self.low, "high": self.high}
+        return {**values, "per_frame": list(self.per_frame), **band}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Figure:
         """From JSON values."""
-        return cls(values["mean"], values["low"], values["high"], tuple(values["per_frame"]))
+        band = tuple((low, high) for low, high in values.get("band", ()))
+        frames = tuple(values["per_frame"])
+        return cls(values["mean"], values["low"], values["high"], frames, band)
 
 
 Scores = Mapping[str, Figure]
@@ -148,7 +161,8 @@ class Statement:
     """A sentence of the verdict.
 
     Attributes:
-        topic: what it is about: copying, conditions, samples, sharpness, clips or kinds.
+        topic: what it is about: copying, conditions, samples, sharpness, objects, clips or
+            kinds.
         good: whether it speaks for the model; None where it does neither.
         text: the sentence, with its figure and interval.
     """

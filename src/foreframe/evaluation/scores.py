@@ -18,13 +18,14 @@ from torch import Tensor
 from ..clips import Batch, to_float
 from ..data.windows import Windows
 from ..errors import ForeframeError
-from ..metrics import Metric, rank_histogram
+from ..metrics import Metric, ObjectMarks, WorldTruth, rank_histogram
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..rollouts import Rollout
 from .cache import ScoreCache
 from .predicting import reconstruct, sample_futures
 from .protocol import Protocol
+from .world_truth import world_truth
 
 Array = NDArray[Any]
 Futures = Callable[[Batch, Sequence[int]], Tensor]
@@ -120,7 +121,8 @@ def _batch(task: Task, indices: list[int]) -> dict[str, Array]:
     clip = task.windows.clips(indices).to(task.device)
     seeds, n_past = clip_seeds(task.seed, indices), task.n_past
     frames, every = to_float(clip.frames), task.protocol.all_metrics()
-    judge = _Judge(frames[:, n_past:], frames[:, :n_past])
+    known = world_truth(task.windows, indices, n_past, task.device)
+    judge = _Judge(frames[:, n_past:], frames[:, :n_past], known)
     futures = _finite(task.futures(clip, indices))
     found = judge.values(MODEL, every, futures) | _facts(futures, judge)
     for name, baseline in task.baselines.items():
@@ -134,22 +136,34 @@ def _batch(task: Task, indices: list[int]) -> dict[str, Array]:
 
 @dataclass(frozen=True)
 class _Judge:
-    """What happened [B, S, C, H, W], and the context before it."""
+    """What happened [B, S, C, H, W], the context before it, and what the world knows of it."""
 
     truth: Tensor
     context: Tensor
+    world: WorldTruth
 
     def values(self, scored: str, metrics: Sequence[Metric], futures: Tensor) -> dict[str, Tensor]:
-        """The values of futures [B, N, S, C, H, W] by each metric that N samples suffice for."""
-        return {
-            _key(scored, metric.name): metric.function(futures, self.truth, self.context)
-            for metric in metrics
-            if metric.least_samples <= futures.shape[1]
-        }
+        """The values of futures [B, N, S, C, H, W] by each metric that can judge them."""
+        found = {}
+        for metric in metrics:
+            if metric.least_samples <= futures.shape[1]:
+                more = (self.world,) if metric.uses_world else ()
+                values = metric.function(futures, self.truth, self.context, *more)
+                if values is not None:
+                    found[_key(scored, metric.name)] = values
+        return found
 
-    def rows(self, rows: Sequence[int]) -> _Judge:
+    def rows(self, rows: list[int]) -> _Judge:
         """The same of some clips."""
-        return _Judge(self.truth[rows], self.context[rows])
+        return _Judge(self.truth[rows], self.context[rows], _rows(self.world, rows))
+
+
+def _rows(world: WorldTruth, rows: list[int]) -> WorldTruth:
+    objects, joints = world.objects, world.joints
+    return WorldTruth(
+        objects and ObjectMarks(objects.marks[rows], objects.moved[rows], objects.disturbed[rows]),
+        None if joints is None else joints[rows],
+    )
 
 
 def _key(scored: str, metric: str) -> str:

@@ -6,7 +6,7 @@ Letters: M clips, N samples, K true futures, S predicted frames, J parts of a fi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def summarise(task: Task, tally: Tally) -> Summary:
     proper = [metric for metric in every if metric.proper]
     return Summary(
         episodes=len(np.unique(figures.sessions)),
-        scores=figures.scores(MODEL, every),
+        scores=figures.scores(MODEL, every, bands=True),
         best_of=figures.best_of(MODEL, every, task.samples),
         skill={m.name: found for m in proper if (found := figures.skill(m)) is not None},
         skill_by_motion=figures.skill_by_motion(proper[0]) if proper else {},
@@ -115,13 +115,16 @@ class _Figures:
     def _episodes(self) -> NDArray[np.str_]:
         return self.sessions if self.clips is None else self.sessions[self.clips]
 
-    def scores(self, scored: str, metrics: Sequence[Metric]) -> dict[str, Figure]:
+    def scores(
+        self, scored: str, metrics: Sequence[Metric], bands: bool = False
+    ) -> dict[str, Figure]:
         """The figure of each metric that there are values of."""
-        return {
-            metric.name: self.figure(metric, self.values(scored, metric))
-            for metric in metrics
-            if self.tally.has(scored, metric.name)
-        }
+        found = {}
+        for metric in metrics:
+            if self.tally.has(scored, metric.name):
+                plain = self.figure(metric, self.values(scored, metric))
+                found[metric.name] = self.with_band(metric, scored, plain) if bands else plain
+        return found
 
     def best_of(self, scored: str, metrics: Sequence[Metric], count: int) -> dict[str, Figure]:
         """The figures of the best of the first `count` samples, by each metric that can tell."""
@@ -138,6 +141,18 @@ class _Figures:
         rounded = _rounded(found, metric)
         of_frames = tuple(_round(value, metric) for value in frames)
         return Figure(rounded.mean, rounded.low, rounded.high, of_frames)
+
+    def with_band(self, metric: Metric, scored: str, figure: Figure) -> Figure:
+        """The figure with an interval for each frame; without where there is a single episode."""
+        if not figure.known:
+            return figure
+        values = self.values(scored, metric).mean(1)  # [M, S] or [M, S, J]
+        ends = (
+            _rounded(mean_interval(values[:, frame], self._episodes, metric.figure), metric)
+            for frame in range(values.shape[1])
+        )
+        band = tuple((e.low, e.high) for e in ends if e.low is not None and e.high is not None)
+        return replace(figure, band=band)
 
     def above(self, other: str, metrics: Sequence[Metric]) -> dict[str, Interval]:
         """The model's score minus another's, clip by clip.
@@ -214,7 +229,7 @@ def _world(figures: _Figures, metrics: Sequence[Metric], samples: int) -> World:
     return World(
         futures=count,
         clips=len(figures.of_world),
-        scores=some.scores(WORLD, metrics),
+        scores=some.scores(WORLD, metrics, bands=True),
         model=some.scores(MODEL, metrics),
         copy_last=some.scores(COPYING, metrics),
         best_of=fewer,

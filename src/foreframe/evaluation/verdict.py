@@ -11,17 +11,18 @@ from .results import Evaluation, known_metric
 # what counts as calibrated and as sharp, and the spread below which samples are all the same
 _LOW, _HIGH, _DEAD = 0.85, 1.15, 0.1
 _FEW_EPISODES = 10
+_KEPT = 0.95  # share of the objects that a world should keep
 _APART = 10.0  # skill, between clips that move most and those that move least
 
 
 def judge(evaluation: Evaluation) -> tuple[Statement, ...]:
     """Return the verdict: whether the model is better than copying, uses its conditions and its
-    latent, is sharp, whether there are enough clips, and on which clips it is weak."""
+    latent, is sharp, keeps objects, whether there are enough clips, and on which clips it is weak."""
     if not evaluation.clips:
         return ()
     return tuple(
         statement
-        for part in (_copying, _conditions, _samples, _sharpness, _clips, _kinds)
+        for part in (_copying, _conditions, _samples, _sharpness, _objects, _clips, _kinds)
         for statement in part(evaluation)
     )
 
@@ -106,6 +107,20 @@ def _sharpness(evaluation: Evaluation) -> Iterator[Statement]:
         )
     else:
         yield Statement("sharpness", True, f"Sharp where things move: {figure}.")
+
+
+def _objects(evaluation: Evaluation) -> Iterator[Statement]:
+    """What is left of the world's things in the last predicted frame."""
+    horizon = evaluation.protocol.horizon
+    for name, things in (("objects_kept", "untouched objects"), ("joints_kept", "joints")):
+        if (found := evaluation.scores.get(name)) is not None:
+            last = found.per_frame[-1]
+            text = f"After {horizon} frames {100 * last:.0f} % of {things} are still right."
+            yield Statement("objects", last >= _KEPT, text)
+    if (moved := evaluation.scores.get("moved_error")) is not None:
+        word = "Pushed objects move" if moved.below(1) else "Pushed objects do not move"
+        text = f"{word}: {_plain(moved, 2)} of copying's error where they were and are."
+        yield Statement("objects", moved.below(1), text)
 
 
 def _clips(evaluation: Evaluation) -> Iterator[Statement]:

@@ -61,9 +61,11 @@ def experiment(
 
     The same command resumes where it was stopped.
 
-    Args: name: {experiments}. data: a clip store. out: folder for the runs (`ARM/seed-N`),
-        `experiment.json`, `table.md`, curves and `index.html`;
-            `runs/NAME-STORE` by default.
+    Args:
+        name: {experiments}.
+        data: a clip store.
+        out: folder for the runs (`ARM/seed-N`), `experiment.json`, `table.md`, curves and
+            `index.html`; `runs/NAME-STORE` by default.
         seeds: number of seeds; arms with the same seed see the same clips in the same order.
         workers: runs at a time; one per core by default.
         changes: dotted names to values for every arm, such as `{"training.steps": 2000}`;

@@ -8,10 +8,13 @@ from ._finding import find_metric, metrics
 from ._intervals import Interval, mean_interval, seeds_interval
 from ._metric import Metric
 from ._ranks import rank_histogram
+from ._world_truth import ObjectMarks, WorldTruth
 
 __all__ = [
     "Interval",
     "Metric",
+    "ObjectMarks",
+    "WorldTruth",
     "find_metric",
     "mean_interval",
     "metrics",

@@ -14,25 +14,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Array = NDArray[Any]
-Score = Callable[[Tensor, Tensor, Tensor], Tensor]
+Score = Callable[..., Tensor | None]
 
 
 @dataclass(frozen=True)
 class Metric:
     """A score of sampled futures.
 
-    Attributes: name: its key in results: the name of its file. title: its name in tables and plots.
-        unit: such as `dB`; empty for a pure number. higher_is_better: the direction of improvement;
-        None where neither is, as for a ratio that should be 1. digits: decimals that tables show.
+    Attributes:
+        name: its key in results: the name of its file.
+        title: its name in tables and plots.
+        unit: such as `dB`; empty for a pure number.
+        higher_is_better: the direction of improvement; None where neither is, as for a ratio that
+            should be 1.
+        digits: decimals that tables show.
         function: samples [B, N, S, C, H, W], truth [B, S, C, H, W] and context [B, K, C, H, W], all
-        in [0, 1], to
-            values [B, N, S], one for each frame of each sample.
+            in [0, 1], to values [B, N, S], one for each frame of each sample.
         joint: the samples of a clip are judged together, as a distribution: values are [B, 1, S].
         combine: for a figure that is not a mean over frames and clips, such as a ratio of two
             means: `function` gives values with one more dimension [..., J], and `combine` turns
             their means [..., J] into the figure [...].
         proper: in expectation the true distribution has the best value, so that the share of the
             way from a baseline to the truth, the skill, means something.
+        uses_world: `function` takes a `WorldTruth` as its fourth argument, and returns None where
+            that lacks what it needs; the metric is left out for stores without such truth.
         least_samples: N below which it says nothing and is left out.
 
     Example:
@@ -54,6 +59,7 @@ class Metric:
     combine: Callable[[Array], Array] | None = None
     proper: bool = False
     least_samples: int = 1
+    uses_world: bool = False
 
     @property
     def label(self) -> str:
@@ -66,8 +72,8 @@ class Metric:
 
     @property
     def ranks(self) -> bool:
-        """Whether it can tell the best of several samples."""
-        return not self.joint and self.higher_is_better is not None
+        """Whether it can tell the best of several samples, of any clip."""
+        return not self.joint and not self.uses_world and self.higher_is_better is not None
 
     def figure(self, means: Array) -> Array:
         """Return the figure of means over frames or clips.

@@ -22,7 +22,10 @@ def rank_histogram(samples: Tensor, truth: Tensor, context: Tensor) -> Tensor:
     a perfect forecast uneven. Values are compared as bytes, and a tie counts in equal parts for
     every rank that it allows.
 
-    Args: samples [B, N, S, C, H, W], truth [B, S, C, H, W] and context [B, K, C, H, W] in [0, 1].
+    Args:
+        samples: [B, N, S, C, H, W] in [0, 1].
+        truth: [B, S, C, H, W].
+        context: [B, K, C, H, W].
 
     References: Hamill 2001, Interpretation of rank histograms for verifying ensemble forecasts;
         Lerch et al. 2017, Forecaster's dilemma, for the choice of pixels.

@@ -81,12 +81,40 @@ def report(run: str | Path) -> Path:
         scores=scores,
         cell=cell,
         signed=signed,
-        animations=[(file.stem, inline(file)) for file in animations],
+        place=place,
+        animations=[(file.stem, inline(file), _strip_of(file)) for file in animations],
+        reliability=_reliability(scores, run / "plots"),
         plots=[inline(file) for file in plots],
         recipe=(run / "recipe.yaml").read_text() if (run / "recipe.yaml").exists() else "",
         environment=_text(run / "environment.json"),
     )
     return atomic_write(run / "report.html", text)
+
+
+_SCALE = (-25.0, 125.0)  # the skills at the ends of the page's scale
+
+
+def place(skill: float) -> float:
+    """Return where a skill stands on the scale, in per cent of its width.
+
+    >>> place(-1000), place(50), place(125)
+    (0.0, 50.0, 100.0)
+    """
+    first, last = _SCALE
+    return round(100 * min(max((skill - first) / (last - first), 0.0), 1.0), 2)
+
+
+def _strip_of(animation: Path) -> str:
+    """The frames of an animation side by side, which lie beside it."""
+    file = animation.with_suffix(".png")
+    return inline(file) if file.exists() else ""
+
+
+def _reliability(scores: Evaluation | None, folder: Path) -> str:
+    """The plot of ranks, where there are several samples."""
+    if scores is None or not scores.ranks:
+        return ""
+    return inline(curves.ranks(scores.ranks, folder / "ranks.svg"))
 
 
 def page(template: str, **values: Any) -> str:

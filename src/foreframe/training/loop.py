@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .. import models
-from ..clips import Batch
+from ..clips import Batch, ClipSpec
 from ..data.mixtures import MixedOrder, MixedWindows
 from ..data.windows import Order
 from ..errors import TrainingError
@@ -27,6 +27,7 @@ from ..runtime.memory import keep_freed_memory
 from ..runtime.progress import progress
 from .config import Config
 from .fabric import describe_computing, make_fabric
+from .health import SHOWN_CLIPS, HealthCheck, copying_error, futures_of
 from .log import Log
 from .plan import TrainingPlan, TrainingResult, TrainingSummary
 from .state import TrainingState, restore_state, save_state
@@ -95,6 +96,7 @@ class _Trainer:
             loop.seed, loop.first_clips, loop.first_steps * loop.batch
         )
         self.log = Log(run / "metrics.jsonl")
+        self.health = HealthCheck(loop.steps)
         self.bad_in_a_row = 0
         self.began, self.first_step = time.monotonic(), state.step
 
@@ -116,6 +118,8 @@ class _Trainer:
     def _after_step(self, last: int, signal: int) -> None:
         """Validate and save where it is due, and stop if a signal asks for it."""
         loop, done = self.config.training, self.state.step
+        if done == self.health.due and self.fabric.is_global_zero:
+            self._check_health()
         if done % loop.validate_every == 0 or done == loop.steps:
             self._validate()
         if done % loop.save_every == 0 or done == last or signal:
@@ -162,7 +166,9 @@ class _Trainer:
             with self.fabric.no_backward_sync(self.wrapped.model, enabled=more):
                 part = self.wrapped.model(frames, conditions, seeds, beta, forced, pushforward)
                 self.fabric.backward(part.loss / accumulate)
-            parts.append(Elbo(*(value.detach() for value in part)))
+            losses = Elbo(*(value.detach() for value in part))
+            self._observe(losses, frames)
+            parts.append(losses)
         return Elbo(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
 
     def _batch(self, step: int) -> Iterator[tuple[Batch, list[int]]]:
@@ -237,6 +243,23 @@ class _Trainer:
             f"teacher forcing {ratio:.2f}"
         )
 
+    def _observe(self, losses: Elbo, frames: Tensor) -> None:
+        copied = copying_error(frames, self.config.clip.n_past).clamp_min(1e-6)
+        self.health.observe(self.state.step, losses.distortion / copied, losses.rate_nats)
+
+    def _check_health(self) -> None:
+        """Say early what is wrong with the run, in the terminal and in its log."""
+        step, n_past, windows = self.state.step, self.config.clip.n_past, self.clips
+        count = min(SHOWN_CLIPS, len(windows))
+        spread = [number * len(windows) // count for number in range(count)]
+        clip = windows.clips(spread).to(self.fabric.device)
+        with self.fabric.autocast():
+            predicted = futures_of(self._model, clip, n_past, spread)
+        latent = bool(self._model.latent_shapes) and self.config.objective.beta(step) > 0
+        for finding in self.health.findings(predicted, clip, n_past, latent):
+            self.log.add({"step": step, "warning": finding})
+            self.fabric.print(f"\nwarning at step {step}: {finding}")
+
     def _frames_per_second(self) -> float:
         clip, batch = self.config.clip, self.config.training.batch
         frames = (self.state.step - self.first_step) * batch * (clip.n_past + clip.horizon)
@@ -255,6 +278,12 @@ class _Trainer:
         averaged, step, n_past = self._averaged(), self.state.step, self.config.clip.n_past
         at_most = self.config.training.validation_clips
         score = validation_psnr(averaged, clips, n_past, at_most, self.fabric.autocast())
+        if not math.isfinite(score):
+            raise TrainingError(
+                f"predictions at step {step} are not finite; the weights of the last saved state "
+                f"in {self.run / 'state'} are good: lower the learning rate, or use "
+                "training.precision 32-true"
+            )
         draw_progress(averaged, clips, n_past, self.run / "progress" / f"step-{step:07d}.webp")
         self.log.add({"step": step, "validation_psnr": score})
         if self.state.best_psnr is None or score > self.state.best_psnr:
@@ -287,5 +316,11 @@ class _Trainer:
         self.fabric.barrier()
 
     @property
-    def _spec(self) -> Any:
-        return self.state.model.spec
+    def _model(self) -> Model:
+        model = self.state.model
+        assert isinstance(model, Model)
+        return model
+
+    @property
+    def _spec(self) -> ClipSpec:
+        return self._model.spec

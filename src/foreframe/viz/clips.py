@@ -51,6 +51,28 @@ def error(truth: Array, prediction: Array) -> Array:
     return _coloured(np.abs(truth.astype(np.float32) - prediction).mean(-1) / 255 / _FULL_ERROR)
 
 
+def bars(
+    values: Array, low: Sequence[float], high: Sequence[float], height: int, width: int
+) -> Array:
+    """Numbers [T, A] as pictures uint8 [T, H, W, 3]: a bar each, from the middle up or down.
+
+    A bar that reaches the border is the number's largest distance from zero, in `low` to `high`.
+    """
+    pictures = np.full((len(values), height, width, 3), 255, np.uint8)
+    pictures[:, height // 2] = palette.rgb(palette.FAINT)
+    count = values.shape[1]
+    reach = np.maximum(np.abs(low), np.abs(high)) if len(low) == count else np.abs(values).max(0)
+    shares = np.clip(values / np.maximum(reach, 1e-9), -1, 1)
+    ends = (height / 2 - shares * (height / 2 - 1)).round().astype(int)
+    for number in range(count):
+        left, right = (round(width * (number + part) / count) for part in (0.15, 0.85))
+        colour = palette.rgb(palette.SEQUENCE[number % len(palette.SEQUENCE)])
+        for picture, end in zip(pictures, ends[:, number], strict=True):
+            top, bottom = sorted((end, height // 2))
+            picture[top : bottom + 1, left : max(right, left + 1)] = colour
+    return pictures
+
+
 def animate(tracks: Sequence[Track], path: Path, frames_per_second: float, zoom: int = 2) -> Path:
     """Write an animation with one column a track (.webp, .gif or .mp4), or the strip of all frames
     (.png).

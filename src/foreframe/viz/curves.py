@@ -70,41 +70,66 @@ def training(runs: Mapping[str, Lines], path: Path) -> Path:
 
 
 class Line(NamedTuple):
-    """A score of each predicted frame, with its name in the legend."""
+    """A score of each predicted frame, with its name in the legend and its band."""
 
     label: str
     values: Sequence[float]
     colour: str
     dashed: bool = False
+    band: Sequence[tuple[float, float]] = ()
 
 
 def per_frame(panels: Mapping[str, Sequence[Line]], n_past: int, path: Path) -> Path:
-    """Draw scores of each predicted frame, one panel per title.
+    """Draw scores of each predicted frame, one panel per title, with one legend below them.
 
     Frame numbers count the `n_past` context frames.
     """
     columns = min(len(panels), _PANELS_IN_A_ROW)
     rows = -(-len(panels) // columns)
-    figure, axes = _figure(rows, columns, (4.8 * columns, 3.2 * rows))
+    figure, axes = _figure(rows, columns, (4.8 * columns, 3.2 * rows + 0.5))
     places = [axis for row in axes for axis in row]
+    handles: dict[str, Any] = {}
     for axis, (title, lines) in zip(places, panels.items(), strict=False):
         axis.set_title(title)
         axis.set_xlabel("frame of the clip")
         for line in lines:
-            few = len(line.values) <= _MARKED_FRAMES
-            axis.plot(
-                range(n_past, n_past + len(line.values)),
-                line.values,
-                "--" if line.dashed else "-",
-                color=line.colour,
-                label=line.label,
-                linewidth=1.6 if few else 0.8,
-                marker="o" if few else None,
-                markersize=2.5,
-            )
-        axis.legend()
+            handles.setdefault(line.label, _curve(axis, line, n_past))
     for axis in places[len(panels) :]:
         axis.set_visible(False)
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=min(len(handles), 4))
+    return _save(figure, path)
+
+
+def _curve(axis: Any, line: Line, n_past: int) -> Any:
+    few = len(line.values) <= _MARKED_FRAMES
+    frames = range(n_past, n_past + len(line.values))
+    if line.band:
+        low, high = zip(*line.band, strict=True)
+        axis.fill_between(frames, low, high, color=line.colour, alpha=0.15, linewidth=0)
+    (drawn,) = axis.plot(
+        frames,
+        line.values,
+        "--" if line.dashed else "-",
+        color=line.colour,
+        linewidth=1.6 if few else 0.8,
+        marker="o" if few else None,
+        markersize=2.5,
+    )
+    return drawn
+
+
+def ranks(shares: Sequence[float], path: Path) -> Path:
+    """Draw how often what happened has each rank among the samples, beside the flat line of a
+    perfect model."""
+    figure, axes = _figure(1, 1, (4.8, 2.9))
+    axis = axes[0][0]
+    axis.bar(range(len(shares)), shares, color=palette.MODEL, width=0.85)
+    axis.axhline(1 / len(shares), color=palette.WORLD, linewidth=1.6)
+    axis.set_title("rank of what happened among the samples")
+    axis.set_xlabel("samples below it (line: a calibrated model)")
+    axis.set_ylabel("share of moving pixels")
+    axis.set_ylim(bottom=0)
+    axis.grid(axis="x", visible=False)
     return _save(figure, path)
 
 

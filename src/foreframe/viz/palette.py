@@ -3,6 +3,7 @@
 GIVEN = "#2f9e6e"  # green: frames that were given
 PREDICTED = "#d64545"  # red: frames that were predicted
 INK, PAPER, FAINT = "#1f2933", "#ffffff", "#9aa5b1"
+WORLD = "#e08e2b"  # what else could have happened
 MODEL, POSTERIOR, BEST = "#3366cc", "#8a56ac", "#1d8fa6"
 BASELINES = ("#9aa5b1", "#c9b27c", "#b08f8f", "#7f9172")
 BETA, FORCING = "#b5485d", "#5b8c5a"

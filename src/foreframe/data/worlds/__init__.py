@@ -1,10 +1,14 @@
 """Embedded worlds: data that can be made again anywhere. One module each, found by its name.
 
 A world module has `TRAJECTORIES`, how many a data set usually has, and `simulate(trajectories,
-seed)`, which returns a `Source` with `height`, `width` and `audit(facts)`. It may have `STEERING`,
-how a person drives it: which columns point `right` and `down`, which `keys` push others, for how
-many frames a command is held; or the `joints` and `bones` of its label images, which `label(places,
-height, width)` then draws.
+seed)`, which returns a `Source` with `height`, `width` and `audit(facts)`. It may have:
+
+- `OPTIONS`: further keywords of `simulate`. What they came to, and the world's version, are in the
+  source's `settings`, which go into the manifest.
+- `FORK`: where true futures usually part. Its source then has `with_futures(fork, episodes)`.
+- `STEERING`: how a person drives it: which columns point `right` and `down`, which `keys` push
+  others, for how many frames a command is held; or the `joints` and `bones` of its label images,
+  which `label(places, height, width)` then draws.
 """
 
 from ._finding import world_module

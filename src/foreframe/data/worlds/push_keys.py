@@ -14,28 +14,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .push import FRAMES, FRAMES_PER_COMMAND, REACH_M, STEERING, Push
+from ..sources.recording import Fork
+from .push import (
+    ARM_NOISE_M,
+    FRAMES,
+    FRAMES_PER_COMMAND,
+    OPTIONS,
+    REACH_M,
+    STEERING,
+    VERSION,
+    Push,
+)
 
-__all__ = ["STEERING", "TRAJECTORIES", "simulate"]
+__all__ = ["FORK", "OPTIONS", "STEERING", "TRAJECTORIES", "VERSION", "simulate"]
 
 TRAJECTORIES = 800
+FORK = Fork(count=4, start=2, frames=18)
 _GO_ON, _REST, _CLOSE, _LIFT = 0.45, 0.15, 0.1, 0.1  # else something new
 
 Array = NDArray[Any]
 
 
-def simulate(trajectories: int, seed: int = 0) -> Push:
-    """The push_keys world with `trajectories` trajectories."""
-    return Push(trajectories, seed, commands=_commands)
+def simulate(
+    trajectories: int, seed: int = 0, arm_noise: float = ARM_NOISE_M, length: int = FRAMES
+) -> Push:
+    """Return the push_keys world with `trajectories` trajectories of `length` frames."""
+    return Push(trajectories, seed, commands=_commands, arm_noise_m=arm_noise, frames=length)
 
 
-def _commands(will: np.random.Generator, start: Array) -> tuple[Array, Array]:
+def _commands(will: np.random.Generator, start: Array, frames: int) -> tuple[Array, Array]:
     """Actions [T, 4], one row a frame, and whether the gripper is closed on the way to the next
     frame [T].
     """
-    actions, closed = np.zeros((FRAMES, 4), np.float32), np.zeros(FRAMES, bool)
+    actions, closed = np.zeros((frames, 4), np.float32), np.zeros(frames, bool)
     move = np.zeros(2)
-    for first in range(0, FRAMES, FRAMES_PER_COMMAND):
+    for first in range(0, frames, FRAMES_PER_COMMAND):
         rows, held = slice(first, first + FRAMES_PER_COMMAND), int(will.integers(1, 4))
         kind = will.random()
         if kind >= _GO_ON + _REST:

@@ -34,6 +34,7 @@ class Body:
     geoms: list[str]
     textures: list[Texture]
     radius_m: float
+    volume_m3: float
     mass_kg: float
     friction: float
 
@@ -48,10 +49,11 @@ class Scene:
     mass_offsets: list[tuple[float, float, float]] = field(default_factory=list)
 
 
-def build(looks: np.random.Generator, physics: np.random.Generator) -> Scene:
+def build(looks: np.random.Generator, physics: np.random.Generator, wrist: float = 0.3) -> Scene:
     """Draw a scene: 5 to 12 objects in a bin.
 
-    Looks and hidden physics come from separate streams.
+    Looks and hidden physics come from separate streams. `wrist` is how stiff the hand is against
+    being turned: what MuJoCo calls the torque scale of a weld.
     """
     bodies = [_object(looks, physics) for _ in range(looks.integers(5, MAX_OBJECTS + 1))]
     textures: dict[str, Texture] = {}
@@ -62,7 +64,10 @@ def build(looks: np.random.Generator, physics: np.random.Generator) -> Scene:
         offsets.append((float(offset[0]), float(offset[1]), float(offset[2])))
         parts.append(_placed(number, body, offsets[-1], _drop_pose(number, physics), textures))
     return Scene(
-        _WORLD.format(timestep=TIMESTEP_S, bodies="\n".join(parts)), textures, bodies, offsets
+        _WORLD.format(timestep=TIMESTEP_S, bodies="\n".join(parts), wrist=wrist),
+        textures,
+        bodies,
+        offsets,
     )
 
 
@@ -81,7 +86,7 @@ _WORLD = """
     {bodies}
   </worldbody>
   <equality>
-    <weld body1="hand" body2="target" solref="0.02 1" torquescale="0.3"/>
+    <weld body1="hand" body2="target" solref="0.02 1" torquescale="{wrist}"/>
   </equality>
   <actuator>
     <position joint="finger_left" kp="90" kv="4" forcerange="-4 4"/>
@@ -234,10 +239,15 @@ def _object(looks: np.random.Generator, physics: np.random.Generator) -> Body:
     size = float(looks.uniform(0.022, 0.036))
     geoms, volume = _KINDS[int(looks.integers(len(_KINDS)))](size, looks)
     texture = Texture(_PALETTE[first], _PALETTE[second], pattern, size)
+    mass, friction = hidden(volume, physics)
+    return Body(geoms, [texture] * len(geoms), size, volume, mass, friction)
+
+
+def hidden(volume_m3: float, physics: np.random.Generator) -> tuple[float, float]:
+    """Draw the mass (kg) and the friction of an object of this volume."""
     density = physics.uniform(150, 1200) * np.exp(physics.uniform(np.log(0.3), np.log(3)))
     friction = physics.uniform(0.25, 0.9) * np.exp(physics.uniform(np.log(0.4), np.log(2.5)))
-    mass = float(np.clip(density * volume, 0.008, 0.5))
-    return Body(geoms, [texture] * len(geoms), size, mass, float(friction))
+    return float(np.clip(density * volume_m3, 0.008, 0.5)), float(friction)
 
 
 def _box(s: float, looks: np.random.Generator) -> tuple[list[str], float]:

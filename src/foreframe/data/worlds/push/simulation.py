@@ -6,6 +6,7 @@ An arm that is commanded, and chance that decides what comes of it.
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from .scene import (
     TIMESTEP_S,
     UPPER_ARM_M,
     Scene,
+    hidden,
 )
 
 Array = NDArray[Any]
@@ -33,10 +35,33 @@ _TICK_S = _STEPS_PER_TICK * TIMESTEP_S
 _HAND_SPEED_M_S = 0.2
 _LEASH_M = 0.015  # how far the target may run ahead of the hand: bounds the force of a push
 _SETTLE_S, _LOWER_S = 1.2, 1.2
-_SWAY_M, _SWAY_TIME_S = 0.013, 0.4  # how the hand strays from its command
-_DELAY_S = 0.22  # at most, before a command is obeyed
+_SWAY_TIME_S = 0.4  # how long the hand strays in one direction
+_SWAYS_M = (0.0, 0.003, 0.013)
+_DELAYS_S = (0.0, 0.03, 0.22)  # an arm that strays is late, too
+_WRISTS = (3.0, 3.0, 0.3)  # and its hand gives way: by 28 degrees in a tenth of all frames
 _SLIP, _SLIP_TIME_S = 0.6, 0.5  # log friction of each object, wandering in time
 _PATCHES = 7  # the floor's friction changes from patch to patch, so many each way
+
+
+@dataclass(frozen=True)
+class Arm:
+    """How an arm obeys.
+
+    Attributes:
+        sway_m: standard deviation of the hand's place about the commanded one, each way.
+        delay_s: at most, before a command is obeyed.
+        wrist: how stiff the hand is against being turned, as `scene.build` takes it.
+    """
+
+    sway_m: float
+    delay_s: float
+    wrist: float
+
+    @classmethod
+    def straying(cls, sway_m: float) -> Arm:
+        """Return an arm that strays so far: .03 s late at 3 mm, .22 s at 13 mm and beyond."""
+        late, wrist = (float(np.interp(sway_m, _SWAYS_M, v)) for v in (_DELAYS_S, _WRISTS))
+        return cls(sway_m, late, wrist)
 
 
 class Simulation:
@@ -45,14 +70,14 @@ class Simulation:
     `chance` is the only source of what differs between two futures of the same start.
     """
 
-    def __init__(self, scene: Scene, start: Array) -> None:
+    def __init__(self, scene: Scene, start: Array, arm: Arm) -> None:
         """Build the scene, let the objects fall, lower the hand to `start` (x, y in metres)."""
         import mujoco
 
         mujoco.set_mju_user_warning(
             lambda message: None
         )  # counted in `trouble`; never a log file in the working folder
-        self._mj = mujoco
+        self._mj, self._arm = mujoco, arm
         self.model = mujoco.MjModel.from_xml_string(scene.xml)
         self.data = mujoco.MjData(self.model)
         name_of = [
@@ -67,6 +92,8 @@ class Simulation:
         self._owner = np.array(
             [int(n[6:].split("_")[0]) if n.startswith("object") else -1 for n in name_of]
         )
+        self._volumes_m3 = [b.volume_m3 for b in scene.bodies]
+        self._masses_kg = np.array([b.mass_kg for b in scene.bodies])
         self._base_friction = np.array([b.friction for b in scene.bodies])
         self._patches = np.ones((_PATCHES, _PATCHES))
         self._slip, self._sway, self._delay_s = np.zeros(self.objects), np.zeros(2), 0.0
@@ -97,18 +124,41 @@ class Simulation:
 
         The friction of each patch of the floor, each object's slip, the hand's sway.
         """
-        self._patches = np.exp(chance.uniform(np.log(0.4), np.log(2.5), (_PATCHES, _PATCHES)))
+        self._patches = self._draw_patches(chance)
         self._slip = chance.normal(0, _SLIP, self.objects)
-        self._sway = chance.normal(0, _SWAY_M, 2)
+        self._sway = chance.normal(0, self._arm.sway_m, 2)
         self._obeyed, self._delay_s = self.desired, 0.0
 
-    def snapshot(self) -> Any:
-        """The present state, to come back to."""
-        return copy.copy(self.data), self.desired.copy(), self._target.copy()
+    @staticmethod
+    def _draw_patches(chance: np.random.Generator) -> Array:
+        return np.exp(chance.uniform(np.log(0.4), np.log(2.5), (_PATCHES, _PATCHES)))
 
-    def restore(self, state: Any) -> None:
-        """Go back to a snapshot; each snapshot can be restored once."""
-        self.data, self.desired, self._target = state
+    def forked(self) -> Simulation:
+        """Return a simulation in the same state, bit for bit, that goes its own way from here."""
+        other = copy.copy(self)
+        other.model, other.data = copy.copy(self.model), copy.copy(self.data)
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                setattr(other, name, value.copy())
+        return other
+
+    def draw_anew(self, chance: np.random.Generator, known: Array) -> None:
+        """Draw again what nothing that has happened so far could tell.
+
+        The friction of the floor's patches, and mass, friction and slip of each object that is not
+        `known` [objects], that is, was not touched yet. What is seen goes on: places, speeds, how
+        the hand strays, and where in an object its weight is, since that decides how it lies.
+        """
+        self._patches = self._draw_patches(chance)
+        slip = chance.normal(0, _SLIP, self.objects)
+        drawn = np.array([hidden(volume, chance) for volume in self._volumes_m3])
+        self._slip = np.where(known, self._slip, slip)
+        self._base_friction = np.where(known, self._base_friction, drawn[:, 1])
+        factors = np.where(known, 1.0, drawn[:, 0] / self._masses_kg)
+        self._masses_kg = self._masses_kg * factors
+        self.model.body_mass[self._object_bodies] *= factors
+        self.model.body_inertia[self._object_bodies] *= factors[:, None]
+        self._mj.mj_setConst(self.model, self._mj.MjData(self.model))
 
     def command(self, move: Array, raised: bool, chance: np.random.Generator) -> None:
         """Move the desired position by `move` (dx, dy in metres) and the height to up or down,
@@ -116,13 +166,13 @@ class Simulation:
         """
         self._obeyed = self.desired.copy()
         self.desired = np.array([*(self.desired[:2] + move), HAND_LOW_M + LIFT_M * raised])
-        self._delay_s = float(chance.uniform(0, _DELAY_S))
+        self._delay_s = float(chance.uniform(0, self._arm.delay_s))
 
-    def advance(self, closed: bool, chance: np.random.Generator) -> bool:
-        """One frame's time. Returns whether the hand touched an object meanwhile."""
-        touched = False
+    def advance(self, closed: bool, chance: np.random.Generator) -> Array:
+        """Play one frame's time. Returns which objects the hand touched meanwhile: [objects]."""
+        touched = np.zeros(self.objects, bool)
         for _ in range(_TICKS_PER_FRAME):
-            self._sway += self._wander(self._sway, _SWAY_M, _SWAY_TIME_S, chance)
+            self._sway += self._wander(self._sway, self._arm.sway_m, _SWAY_TIME_S, chance)
             self._slip += self._wander(self._slip, _SLIP, _SLIP_TIME_S, chance)
             self._delay_s -= _TICK_S
             goal = self.desired if self._delay_s <= 0 else self._obeyed
@@ -164,12 +214,16 @@ class Simulation:
         owned = self._owner >= 0
         self.model.geom_friction[owned, 0] = np.clip(friction[self._owner[owned]], 0.05, 2.0)
 
-    def _touching(self) -> bool:
+    def _touching(self) -> Array:
+        """Which objects the hand touches: [objects]."""
+        touched = np.zeros(self.objects, bool)
         pairs = self.data.contact.geom
-        if not len(pairs):
-            return False
-        tool, thing = self._tool_geoms[pairs], self._owner[pairs] >= 0
-        return bool((tool[:, 0] & thing[:, 1] | tool[:, 1] & thing[:, 0]).any())
+        if len(pairs):
+            tool, owner = self._tool_geoms[pairs], self._owner[pairs]
+            for one, other in ((0, 1), (1, 0)):
+                met = owner[tool[:, one], other]
+                touched[met[met >= 0]] = True
+        return touched
 
     @property
     def tip(self) -> Array:
