@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .errors import InputError as InputError
     from .errors import TrainingError as TrainingError
     from .evaluation import evaluate as evaluate
+    from .evaluation import evaluate_predictions as evaluate_predictions
     from .evaluation.drawing import sample as sample
     from .experiments import experiment as experiment
     from .gaussian import Gaussian as Gaussian
@@ -58,6 +59,7 @@ _HOMES = {
     "demo": "demonstration",
     "elbo": "objective",
     "evaluate": "evaluation",
+    "evaluate_predictions": "evaluation",
     "experiment": "experiments",
     "info": "runtime.hardware",
     "load": "models",

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from ..errors import ForeframeError, InputError, unknown
+from ..errors import ForeframeError, InputError, InputWarning, unknown
 from ..plugins import with_names
 from .commands import COMMANDS, Command
 
@@ -62,7 +62,7 @@ def _exit(message: str, status: int) -> None:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Print each FutureWarning, such as that of an old name, as one line without its place."""
+    """Print what a warning is about (an old name, an input) as one line without its place."""
     shown = warnings.showwarning
 
     def show(
@@ -73,13 +73,14 @@ def _plain_warnings() -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, FutureWarning):
+        if issubclass(category, (FutureWarning, InputWarning)):
             print(f"foreframe: {message}", file=sys.stderr)
         else:
             shown(message, category, filename, lineno, file, line)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("default", FutureWarning)
+        for category in (FutureWarning, InputWarning):
+            warnings.simplefilter("default", category)
         warnings.showwarning = show
         yield
 
@@ -111,7 +112,19 @@ def _run(words: list[str]) -> None:
 
 
 def _find(words: list[str]) -> tuple[Command, list[str]]:
-    """Return the command that the words begin with, and the other words; the longest name wins."""
+    """Return the command that the words begin with, and the other words; the longest name wins.
+
+    `eval --predictions` is a command too, wherever the option stands; its value comes first then.
+    """
+    for name, command in COMMANDS.items():
+        verb, _, option = name.partition(" --")
+        if option and verb == words[0]:
+            for at, word in enumerate(words):
+                given, equals, value = word.partition("=")
+                if given == f"--{option}":
+                    values = [value] if equals else words[at + 1 : at + 2]
+                    rest = words[1:at] + words[at + 1 + (not equals) :]
+                    return command, [*values, *rest]
     for length in (2, 1):
         name = " ".join(words[:length])
         if name in COMMANDS:

@@ -277,6 +277,22 @@ def evaluated(result: Evaluation, given: Arguments) -> None:
     _next(f"foreframe sample {run} --data {given['data']}", f"foreframe report {run}")
 
 
+def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
+    from ..evaluation.evaluating_predictions import predictions_result
+
+    scores(result)
+    file = predictions_result(given["predictions"], given["protocol"], given["out"])
+    print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
+    _next(f"foreframe compare {file} RUN --data {given['data']} --out comparison")
+
+
+def clips_listed(file: Path, given: Arguments) -> None:
+    print(
+        f"wrote {file}; predict these clips in this order: [clip, sample, time, height, width, 3]"
+    )
+    _next(f"foreframe eval --predictions FILE --data {given['data']} ...")
+
+
 def scores(result: Evaluation) -> None:
     """Print the scores with everything that they depend on, and what they say."""
     protocol, data = result.protocol, result.data
@@ -287,6 +303,9 @@ def scores(result: Evaluation) -> None:
     print(f"clip starts {protocol.clip_starts}, conditions {conditions}{truth}")
     print(f"  {result.split} split of {data.store} ({data.content[:12]}), ", end="")
     print(f"weights {result.run.weights[:12] or 'unknown'}, foreframe {__version__}")
+    if result.run.model == "predictions":
+        notes = result.run.notes
+        print(f"  predictions of {result.run.folder}: {notes['layout']}, {notes['values']}")
     for topic, words in protocol.words.items():
         print(
             textwrap.fill(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,37 +13,35 @@ from torch import Tensor
 
 from .. import models
 from ..baselines import Baseline, TrainingStatistics
-from ..clips import Batch
+from ..clips import Batch, ClipSpec
 from ..data.store import ClipStore
 from ..data.windows import Windows
-from ..errors import InputError
-from ..metrics import Metric
+from ..errors import InputError, InputWarning
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..plugins import BASELINES
 from ..runtime import hardware
-from ..runtime.files import write_json
-from ..runtime.memory import keep_freed_memory
-from ..runtime.progress import progress
-from ..viz import curves, palette
-from .cache import ScoreCache, code_digest, identity_of
 from .predicting import sample_futures
 from .protocol import Protocol, find_protocols
-from .results import (
-    Evaluation,
-    ScoredData,
-    ScoredRun,
-    UsedProtocol,
-    read_evaluation,
-    title_of,
-)
-from .scores import POSTERIOR, Futures, Task, measure_together
+from .results import Evaluation, ScoredData, ScoredRun, UsedProtocol
+from .scores import Futures, Task
+from .scoring import Job, draw_per_frame, scored, scored_together
 from .submission import write_submission
-from .summary import summarise
-from .verdict import judge
 from .weights import equip, read_weights
 
-__all__ = ["EVAL", "check_data", "clip_windows", "draw_per_frame", "evaluate", "result_file"]
+__all__ = [
+    "EVAL",
+    "check_data",
+    "clip_windows",
+    "draw_per_frame",
+    "evaluate",
+    "fitted_baselines",
+    "protocol_clips",
+    "result_file",
+    "scored",
+    "scored_together",
+    "used_protocol",
+]
 
 EVAL = "eval.json"  # by the protocol foreframe, in a run
 
@@ -101,7 +99,7 @@ def evaluate(
         written = str(write_submission(model, given, n_past, seed, device, Path(submission)))
     if withheld := all(episode.withheld for episode in store.of_split(split)):
         _check_withheld(store, split, written)
-    baselines = _baselines(model, store, device)
+    baselines = fitted_baselines(model.spec, store, device)
     jobs = []
     for each in protocols:
         equipped = equip(each, given_weights)
@@ -129,11 +127,11 @@ def evaluate(
             run=ScoredRun(str(run), described["model"], described["notes"], described["tensors"]),
             environment=hardware.info(),
             submission=written,
-            missing={**equipped.missing, **_too_short(task)},
+            missing={**equipped.missing, **task.too_short()},
             weights=equipped.used,
         )
-        first = each is chosen
-        jobs.append(Job(result, task, result_file(run, each.name, out if first else None)))
+        where = out if each is chosen else None
+        jobs.append(Job(result, task, result_file(run, each.name, where)))
     if withheld:
         return jobs[0].result
     found, *others = scored_together(jobs)
@@ -149,15 +147,6 @@ def _sampling(model: Model, n_past: int, seed: int, count: int) -> Futures:
     return futures
 
 
-def _too_short(task: Task) -> dict[str, str]:
-    """Why metrics of sets are not computed whose weights are there."""
-    left = [metric for metric in task.sets if metric not in task.set_metrics]
-    return {
-        metric.name: f"too few frames: {metric.title} needs videos of at least {metric.least_frames}"
-        for metric in left
-    }
-
-
 def _check_withheld(store: ClipStore, split: str, written: str | None) -> None:
     if written is None:
         raise InputError(
@@ -166,104 +155,8 @@ def _check_withheld(store: ClipStore, split: str, written: str | None) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Job:
-    """An evaluation to make.
-
-    Attributes:
-        result: what is known before anything is scored.
-        task: what to score.
-        file: where the result goes.
-    """
-
-    result: Evaluation
-    task: Task
-    file: Path
-
-
-def scored(result: Evaluation, task: Task, file: Path) -> Evaluation:
-    """Return the evaluation with its scores, written and drawn; scores that `file` holds of the
-    same predictions are taken from it."""
-    return scored_together([Job(result, task, file)])[0]
-
-
-def scored_together(jobs: Sequence[Job]) -> list[Evaluation]:
-    """Return evaluations of one model's predictions with their scores, written and drawn.
-
-    Predictions of the same clips are made once. Scores that a file holds of the same predictions
-    are taken from it.
-    """
-    found: dict[Path, Evaluation] = {}
-    waiting: dict[tuple[int, int, int], list[Job]] = {}
-    for job in jobs:
-        identity = _identity(job)
-        if (known := _known(job.file, identity)) is not None:
-            found[job.file] = dataclasses.replace(
-                known, run=job.result.run, submission=job.result.submission
-            )
-        else:
-            named = dataclasses.replace(job.result, identity=identity)
-            waiting.setdefault(job.task.clips_drawn, []).append(Job(named, job.task, job.file))
-    for same_clips in waiting.values():
-        measured = _measured(same_clips)
-        found |= {job.file: result for job, result in zip(same_clips, measured, strict=True)}
-    for file, result in found.items():
-        write_json(file, result.to_dict())
-        draw_per_frame(result, file.with_suffix(".svg"))
-    return [found[job.file] for job in jobs]
-
-
-def _identity(job: Job) -> str:
-    """A digest of everything that the scores depend on."""
-    result, task = job.result, job.task
-    return identity_of(
-        {
-            "model": result.run.weights,
-            "data": result.data.content,
-            "split": result.split,
-            "samples": task.samples,
-            "seed": task.seed,
-            "protocol": task.protocol.name,
-            "metrics": [metric.name for metric in task.protocol.all_metrics()],
-            "weights": {name: used.sha256 for name, used in result.weights.items()},
-            "baselines": list(task.baselines),
-            "threads": torch.get_num_threads(),
-            "device": str(task.device),
-            "code": code_digest(),
-        }
-    )
-
-
-def _measured(jobs: Sequence[Job]) -> list[Evaluation]:
-    """The evaluations with the figures of what was measured, all on the same clips."""
-    kept = [ScoreCache(job.file.parent, str(job.result.identity)) for job in jobs]
-    with progress("evaluating", jobs[0].result.clips, "clips") as advance, keep_freed_memory():
-        tasks = [(job.task, cache) for job, cache in zip(jobs, kept, strict=True)]
-        tallies = measure_together(tasks, advance)
-    results = []
-    for job, tally in zip(jobs, tallies, strict=True):
-        figures = summarise(job.task, tally)
-        values = {f.name: getattr(figures, f.name) for f in dataclasses.fields(figures)}
-        result = dataclasses.replace(job.result, **values)
-        results.append(dataclasses.replace(result, verdict=judge(result)))
-    for cache in kept:
-        cache.forget()
-    return results
-
-
-def _known(file: Path, identity: str) -> Evaluation | None:
-    """The evaluation in a file, if it is of exactly these predictions."""
-    if not file.is_file():
-        return None
-    try:
-        found = read_evaluation(file)
-    except InputError:
-        return None  # damaged: it is written anew
-    return found if found.identity == identity else None
-
-
 def used_protocol(task: Task, future_states: bool) -> UsedProtocol:
-    """Return the protocol as it comes out for a run."""
+    """Return the protocol as it comes out for what is scored."""
     windows, chosen = task.windows, task.protocol
     best_by = chosen.best_by()
     return UsedProtocol(
@@ -286,33 +179,11 @@ def result_file(run: str | Path, protocol: str, out: str | Path | None) -> Path:
     return Path(run) / (EVAL if protocol == "foreframe" else f"eval-{protocol}.json")
 
 
-def draw_per_frame(result: Evaluation, path: Path) -> Path:
-    """Draw the scores of each predicted frame, beside those of the world and of the baselines."""
-    panels = {metric.label: _lines(result, metric) for metric in result.metrics()}
-    return curves.per_frame(panels, result.protocol.n_past, path)
-
-
-def _lines(result: Evaluation, metric: Metric) -> list[curves.Line]:
-    model = result.scores[metric.name]
-    lines = [curves.Line("model", model.per_frame, palette.MODEL, band=model.band)]
-    if result.samples > 1 and metric.name in result.best_of:
-        best = result.best_of[metric.name].per_frame
-        lines.append(curves.Line("best of samples", best, palette.BEST))
-    if result.world is not None and metric.name in result.world.scores:
-        world = result.world.scores[metric.name]
-        title = "the world itself"
-        lines.append(curves.Line(title, world.per_frame, palette.WORLD, band=world.band))
-    plain = (name for name in result.baselines if name != POSTERIOR)
-    colours = dict(zip(plain, palette.BASELINES * len(result.baselines), strict=False))
-    for name, scores in result.baselines.items():
-        if metric.name in scores:
-            values, colour = scores[metric.name].per_frame, colours.get(name, palette.POSTERIOR)
-            lines.append(curves.Line(title_of(name), values, colour, name == POSTERIOR))
-    return lines
-
-
 def check_data(model: Model, store: ClipStore, run: str) -> None:
-    """Raise an InputError if a store's clips are not of the kind that the model takes."""
+    """Raise an InputError if a store's clips are not of the kind that the model takes.
+
+    Numbers of a condition that lie in another order are matched by name, with an `InputWarning`.
+    """
     height, width, channels = store.frame_shape
     if (channels, height, width) != model.spec.frame:
         want = "x".join(str(n) for n in model.spec.frame[1:])
@@ -320,12 +191,25 @@ def check_data(model: Model, store: ClipStore, run: str) -> None:
             f"{store.path} has pictures of {height}x{width}, the run {run} takes {want}: "
             f"import with --size {want.replace('x', ' ')}"
         )
-    got = store.clip_spec(model.spec.columns).condition
+    got = store.clip_spec(model.spec.columns, model.spec.names).condition
     if got != model.spec.condition:
         columns = ", ".join(model.spec.columns)
         raise InputError(
             f"{store.path} has conditions of shape {list(got)}, "
             f"the run {run} takes {list(model.spec.condition)} ({columns})"
+        )
+    _say_other_order(model.spec, store, run)
+
+
+def _say_other_order(spec: ClipSpec, store: ClipStore, run: str) -> None:
+    """Warn if the numbers of a condition lie in another order in the store than the run takes."""
+    there = store.clip_spec(spec.columns).names
+    if spec.names and there != spec.names:
+        warnings.warn(
+            f"{store.path} has the numbers {', '.join(there)}, the run {run} takes "
+            f"{', '.join(spec.names)}: they are matched by name, in the run's order",
+            InputWarning,
+            stacklevel=3,
         )
 
 
@@ -342,12 +226,32 @@ def clip_windows(
     """
     n_past = protocol.n_past or described["notes"]["n_past"]
     horizon = protocol.horizon or described["notes"]["horizon"]
-    length = n_past + horizon
+    spec, given = described["spec"], n_past if withheld else None
+    clips = protocol_clips(
+        store, split, protocol, n_past + horizon, spec["columns"], spec.get("names", ()), given
+    )
+    return clips, n_past
+
+
+def protocol_clips(
+    store: ClipStore,
+    split: str,
+    protocol: Protocol,
+    length: int,
+    columns: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    visible: int | None = None,
+) -> Windows:
+    """Return the clips of a length that a protocol scores; the other arguments are those of
+    `Windows`.
+
+    Raises:
+        InputError: no episode is long enough.
+    """
     check_length(protocol, length, store, split)
     longest = max(episode.length for episode in store.of_split(split))
     every = length if protocol.every is None else protocol.every or max(longest, 1)
-    given = n_past if withheld else None
-    return Windows(store, split, length, described["spec"]["columns"], every, given), n_past
+    return Windows(store, split, length, columns, every, visible, numbers=numbers)
 
 
 def check_length(protocol: Protocol, length: int, store: ClipStore, split: str) -> None:
@@ -361,12 +265,12 @@ def check_length(protocol: Protocol, length: int, store: ClipStore, split: str) 
         )
 
 
-def _baselines(model: Model, store: ClipStore, device: torch.device) -> dict[str, Model]:
-    """All baselines that are found, fitted to the training split."""
+def fitted_baselines(spec: ClipSpec, store: ClipStore, device: torch.device) -> dict[str, Model]:
+    """Return all baselines that are found, fitted to the training split."""
     mean = torch.from_numpy(store.mean_frame()).movedim(-1, 0)
     found = {}
     for name in BASELINES.names():
-        baseline = models.build(name, model.spec, {})
+        baseline = models.build(name, spec, {})
         if isinstance(baseline, Baseline):
             baseline.fit(TrainingStatistics(mean))
         found[name] = baseline.eval().to(device)

@@ -80,6 +80,14 @@ class Task:
             metric for metric in self.sets if frames[metric.with_context] >= metric.least_frames
         ]
 
+    def too_short(self) -> dict[str, str]:
+        """Return why the other metrics of sets are not computed."""
+        left = [metric for metric in self.sets if metric not in self.set_metrics]
+        return {
+            metric.name: f"too few frames: it needs videos of at least {metric.least_frames}"
+            for metric in left
+        }
+
     @property
     def clips_drawn(self) -> tuple[int, int, int]:
         """Which clips these are: tasks that agree in it are of the same clips."""
@@ -348,7 +356,7 @@ def _other_conditions(
     if conditions.shape[2:].numel() == 0 or len(windows) < 2:
         return {}
     away = [(i + len(windows) // 2) % len(windows) for i in indices]
-    mean = torch.tensor(windows.store.clip_spec(windows.columns).mean or [0.0])
+    mean = torch.tensor(windows.spec.mean or [0.0])
     shuffled, zeroed = CONTROLS
     return {
         shuffled: windows.clips(away).conditions,

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import InputError
 
@@ -20,6 +20,24 @@ def atomic_write(path: Path, content: bytes | str) -> Path:
     temporary.write_bytes(content.encode() if isinstance(content, str) else content)
     sync(temporary)
     return _move_into_place(temporary, path)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Yield an open file to write in pieces.
+
+    It takes the name `path` when the block ends, and is removed when the block raises.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary(path)
+    try:
+        with temporary.open("w+b") as file:
+            yield file
+        sync(temporary)
+        _move_into_place(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager
