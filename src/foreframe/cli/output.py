@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -268,22 +268,30 @@ def evaluated(result: Evaluation, given: Arguments) -> None:
     if not result.clips:
         print("the frames are withheld: nothing was scored")
         return
-    run, outs = given["run"], [given["out"], *[None] * len(result.restated)]
-    for number, (each, out) in enumerate(zip((result, *result.restated), outs, strict=True)):
-        print("\n" * bool(number), end="")
-        scores(each)
-        file = result_file(run, each.protocol.name, out)
-        print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
+    run = given["run"]
+    _in_turn_under_protocols(result, given["out"], lambda *of: result_file(run, *of))
     _next(f"foreframe sample {run} --data {given['data']}", f"foreframe report {run}")
 
 
 def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
     from ..evaluation.evaluating_predictions import predictions_result
 
-    scores(result)
-    file = predictions_result(given["predictions"], given["protocol"], given["out"])
-    print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
+    path = given["predictions"]
+    _in_turn_under_protocols(result, given["out"], lambda *of: predictions_result(path, *of))
+    file = predictions_result(path, result.protocol.name, given["out"])
     _next(f"foreframe compare {file} RUN --data {given['data']} --out comparison")
+
+
+def _in_turn_under_protocols(
+    result: Evaluation, out: str | None, file_of: Callable[[str, str | None], Path]
+) -> None:
+    """Print the scores under each protocol, and where they were written."""
+    outs = [out, *[None] * len(result.restated)]
+    for number, (each, where) in enumerate(zip((result, *result.restated), outs, strict=True)):
+        print("\n" * bool(number), end="")
+        scores(each)
+        file = file_of(each.protocol.name, where)
+        print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
 
 
 def clips_listed(file: Path, given: Arguments) -> None:

@@ -262,7 +262,7 @@ def _latent(task: Task, tally: Tally, single: Sequence[Metric]) -> Latent:
         m.name: m.of_clips(tally.of(POSTERIOR, m.name)).mean()
         - m.of_clips(tally.of(MODEL, m.name)).mean()
         for m in single
-        if m.combine is None
+        if m.combine is None and tally.has(POSTERIOR, m.name)
     }
     return Latent(
         deviation,
