@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import zipfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +19,23 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import foreframe
+from foreframe import models
+from foreframe.clips import Batch, to_float
+from foreframe.data.building import build
 from foreframe.data.store import ClipStore
+from foreframe.data.windows import Windows
 from foreframe.errors import InputError
 from foreframe.evaluation import read_evaluation
+from foreframe.evaluation.cache import ScoreCache
 from foreframe.evaluation.protocol import find_protocol
+from foreframe.evaluation.scores import Task, measure
+from foreframe.evaluation.sets import SetScore
+from foreframe.evaluation.summary import summarise
 from foreframe.evaluation.weights import equip, read_weights
 from foreframe.metrics import fvd, lpips
 from foreframe.metrics._frechet import frechet_distance, frechet_of_infinitely_many
 from foreframe.metrics._i3d import I3D
+from test_verdict import CONTEXT, HORIZON, OpenBars
 
 HEADS = Path(torchmetrics.__file__).parent / "functional" / "image" / "lpips_models"
 ALEXNET = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
@@ -161,7 +174,8 @@ def test_a_file_of_a_whole_lpips_is_both_of_its_parts(tmp_path: Path) -> None:
 def i3d(seed: int = 0) -> dict[str, Tensor]:
     """Random weights of I3D, without the counters that old files lack."""
     torch.manual_seed(seed)
-    return {k: v for k, v in I3D().state_dict().items() if "num_batches" not in k}
+    state = {k: v for k, v in I3D().state_dict().items() if "num_batches" not in k}
+    return {k: v * 6**0.5 if k.endswith("conv3d.weight") else v for k, v in state.items()}
 
 
 def test_i3d_has_the_published_layers() -> None:
@@ -191,6 +205,7 @@ def test_i3d_pads_and_pools_as_published() -> None:
     assert shapes["Mixed_5c"] == (1024, 2, 2, 2)
 
 
+@pytest.mark.slow
 def test_features_do_not_depend_on_the_batch(tmp_path: Path) -> None:
     torch.save({"state_dict": i3d()}, tmp_path / "i3d.pt")
     metric = fvd.METRIC.with_weights(read_weights([tmp_path / "i3d.pt"]).tensors)
@@ -246,8 +261,6 @@ def test_files_that_run_code_are_refused(tmp_path: Path) -> None:
     torch.save(torch.nn.Linear(2, 2), tmp_path / "module.pt")  # a pickle of a class
     with pytest.raises(InputError, match="cannot be read as weights"):
         read_weights([tmp_path / "module.pt"])
-    import zipfile
-
     with zipfile.ZipFile(tmp_path / "script.pt", "w") as archive:
         archive.writestr("i3d/code/__torch__.py", "print('run')")
     with pytest.raises(InputError, match="is TorchScript, and to load that runs code"):
@@ -294,29 +307,46 @@ def test_an_evaluation_with_weights_has_lpips_and_fvd(
     assert read_evaluation(out) == found
 
 
-@pytest.mark.slow
-def test_sets_of_videos_have_a_distance_with_its_floor(
-    run: Path, store: ClipStore, tmp_path: Path
-) -> None:
-    import dataclasses
+def cheap(videos: Tensor) -> Tensor:
+    """Features that need no network: the mean and the deviation of each third of the pictures."""
+    thirds = torch.stack([part.flatten(1, 3) for part in videos[..., :15].split(5, -1)], 1)
+    return torch.cat([thirds.mean((2, 3)), thirds.std((2, 3))], 1)
 
-    from foreframe.plugins import PROTOCOLS
 
-    torch.save(i3d(), tmp_path / "i3d.pt")
-    module = PROTOCOLS.module("mcvd")
-    kept = module.PROTOCOL
-    module.PROTOCOL = dataclasses.replace(kept, horizon=7, samples=1)
-    try:
-        out = tmp_path / "e.json"
-        weights = (f"fvd={tmp_path / 'i3d.pt'}",)
-        found = foreframe.evaluate(
-            run, store.path, split="train", protocol="mcvd", out=out, weights=weights
-        )
-    finally:
-        module.PROTOCOL = kept
-    score = found.sets["fvd"]
-    assert {"model", "copy_last", "halves"} <= set(score.distances)
-    assert score.few
-    assert score.distances["model"].clips == found.clips == 6
-    assert score.distances["model"].plain > 0
-    assert read_evaluation(out) == found
+def test_sets_of_videos_have_a_distance_with_its_floor(tmp_path: Path) -> None:
+    """The truth's other futures are as far as halves of the truth; a blur of them is farther."""
+    source = OpenBars()
+    splits = ["train"] * 4 + ["test"] * (source.count - 4)
+    store = build(source, tmp_path / "bars", {"world": "bars"}, (16, 16, 3), splits, 1, "bars")
+    windows = Windows(store, "test", CONTEXT + HORIZON, (), stride=CONTEXT + HORIZON)
+    metric = dataclasses.replace(fvd.METRIC, features=cheap, least_frames=1, needs=(), load=None)
+    protocol = dataclasses.replace(find_protocol("foreframe"), controls=False, demanding=(metric,))
+    equipped = equip(protocol, read_weights(()))
+    assert equipped.sets == (metric,)
+
+    def blurred(clip: Batch, indices: Sequence[int]) -> Tensor:
+        found = [windows.futures(index, CONTEXT) for index in indices]
+        return to_float(torch.stack([f for f in found if f is not None])).mean(1, keepdim=True)
+
+    task = Task(
+        futures=blurred,
+        model=None,
+        baselines={"copy_last": models.build("copy_last", store.clip_spec(()), {}).eval()},
+        windows=windows,
+        protocol=equipped.protocol,
+        n_past=CONTEXT,
+        samples=1,
+        seed=0,
+        device=torch.device("cpu"),
+        sets=equipped.sets,
+    )
+    score = summarise(task, measure(task, ScoreCache(tmp_path, "scores"))).sets["fvd"]
+    assert set(score.distances) == {"model", "copy_last", "world", "halves"}
+    plain = {name: found.plain for name, found in score.distances.items()}
+    assert plain["model"] > 3 * plain["world"]
+    assert score.distances["halves"].clips == 15
+    assert score.distances["world"].clips == 30
+    assert not score.few
+    halves = score.distances["halves"]
+    assert halves.unbiased < halves.plain
+    assert SetScore.from_dict(json.loads(json.dumps(score.to_dict()))) == score
