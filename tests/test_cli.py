@@ -263,3 +263,8 @@ def test_an_old_name_warns_in_one_line_and_works(
     lines = [line for line in capsys.readouterr().err.splitlines() if "shove" in line]
     assert lines == ["foreframe: world 'shove' is now 'push_keys'; the old name goes with 0.3"]
     assert ClipStore(tmp_path / "old").source["world"] == "push_keys"
+
+
+def test_an_option_of_many_values_may_be_repeated() -> None:
+    words = ["run", "--data", "store", "--weights", "a.pt", "b.pt", "--weights=c.pt"]
+    assert parse(COMMANDS["eval"], words)["weights"] == ("a.pt", "b.pt", "c.pt")

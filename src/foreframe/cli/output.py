@@ -283,14 +283,16 @@ def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
 
 
 def _in_turn_under_protocols(
-    result: Evaluation, out: str | None, file_of: Callable[[str, str | None], Path]
+    result: Evaluation, out: str | None, file_of: Callable[[str, Any], Path]
 ) -> None:
     """Print the scores under each protocol, and where they were written."""
-    outs = [out, *[None] * len(result.restated)]
-    for number, (each, where) in enumerate(zip((result, *result.restated), outs, strict=True)):
-        print("\n" * bool(number), end="")
+    from ..evaluation.evaluating import beside
+
+    for each in (result, *result.restated):
+        first, name = each is result, each.protocol.name
+        print("" if first else "\n", end="")
         scores(each)
-        file = file_of(each.protocol.name, where)
+        file = file_of(name, out if first else beside(out, name))
         print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
 
 

@@ -71,7 +71,8 @@ def evaluate(
         samples: futures drawn for each clip; the protocol's number by default.
         seed: of the noise.
         out: where to write the JSON; in the run by default, `eval.json` or, by another protocol,
-            `eval-PROTOCOL.json`. Of several protocols, the first one's.
+            `eval-PROTOCOL.json`. Of several protocols, the first one's; the others' files lie
+            beside it.
         submission: where to write predictions as the pose coursework wants them (CSV), for withheld
             sequences too.
         weights: files of the weights that LPIPS and FVD need: state dicts (.pt, .pth, .safetensors).
@@ -130,7 +131,7 @@ def evaluate(
             missing={**equipped.missing, **task.too_short()},
             weights=equipped.used,
         )
-        where = out if each is chosen else None
+        where = out if each is chosen else beside(out, each.name)
         jobs.append(Job(result, task, result_file(run, each.name, where)))
     if withheld:
         return jobs[0].result
@@ -158,17 +159,20 @@ def _check_withheld(store: ClipStore, split: str, written: str | None) -> None:
 def used_protocol(task: Task, future_states: bool) -> UsedProtocol:
     """Return the protocol as it comes out for what is scored."""
     windows, chosen = task.windows, task.protocol
-    best_by = chosen.best_by()
+    best_by, horizon = chosen.best_by(), windows.length - task.n_past
+    resolved = dataclasses.replace(
+        chosen, n_past=task.n_past, horizon=horizon, samples=task.samples
+    )
     return UsedProtocol(
         name=chosen.name,
         about=chosen.about,
         n_past=task.n_past,
-        horizon=windows.length - task.n_past,
+        horizon=horizon,
         clip_starts="first frame" if chosen.every == 0 else f"every {windows.stride} frames",
         conditions=tuple(windows.columns),
         future_states_given=future_states,
         best_by=best_by.title if best_by else "",
-        words=chosen.in_words(),
+        words=resolved.in_words(),
     )
 
 
@@ -177,6 +181,15 @@ def result_file(run: str | Path, protocol: str, out: str | Path | None) -> Path:
     if out:
         return Path(out)
     return Path(run) / (EVAL if protocol == "foreframe" else f"eval-{protocol}.json")
+
+
+def beside(out: str | Path | None, protocol: str) -> Path | None:
+    """Return the file for another protocol's scores beside one that was asked for.
+
+    >>> beside("scores/eval.json", "mcvd").as_posix()
+    'scores/eval-mcvd.json'
+    """
+    return Path(out).with_stem(f"{Path(out).stem}-{protocol}") if out else None
 
 
 def check_data(model: Model, store: ClipStore, run: str) -> None:

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..runtime import hardware
 from ..runtime.progress import progress
 from .clip_lists import clips_of
-from .evaluating import EVAL, fitted_baselines, used_protocol
+from .evaluating import EVAL, beside, fitted_baselines, used_protocol
 from .predictions import Expected, Predictions, open_predictions
 from .protocol import find_protocols
 from .results import Evaluation, ScoredData, ScoredRun
@@ -91,7 +91,7 @@ def evaluate_predictions(
             missing={**equipped.missing, **task.too_short()},
             weights=equipped.used,
         )
-        where = out if each is protocols[0] else None
+        where = out if each is protocols[0] else beside(out, each.name)
         jobs.append(Job(result, task, predictions_result(path, each.name, where)))
     first, *others = scored_together(jobs)
     return dataclasses.replace(first, restated=tuple(others))
