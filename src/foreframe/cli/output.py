@@ -285,7 +285,9 @@ def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
 
 
 def clips_listed(file: Path, given: Arguments) -> None:
-    print(f"wrote {file}; predict these clips in this order: [clip, sample, time, height, width, 3]")
+    print(
+        f"wrote {file}; predict these clips in this order: [clip, sample, time, height, width, 3]"
+    )
     _next(f"foreframe eval --predictions FILE --data {given['data']} ...")
 
 

@@ -250,7 +250,7 @@ def _latent(task: Task, tally: Tally, single: Sequence[Metric]) -> Latent:
     gaps = {
         m.name: tally.of(POSTERIOR, m.name).mean() - tally.of(MODEL, m.name).mean()
         for m in single
-        if m.combine is None
+        if m.combine is None and tally.has(POSTERIOR, m.name)
     }
     return Latent(
         deviation,
