@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ from foreframe.evaluation.evaluating import scored
 from foreframe.evaluation.protocol import find_protocol
 from foreframe.evaluation.results import ScoredData, ScoredRun, UsedProtocol, read_evaluation
 from foreframe.evaluation.scores import Task
+from foreframe.evaluation.verdict import judge
+from foreframe.metrics import Interval
 
 CONTEXT, HORIZON, FUTURES = 2, 4, 6
 
@@ -125,7 +127,7 @@ def test_the_worlds_own_futures_have_skill_100(bar_store: ClipStore, tmp_path: P
     assert verdict["sharpness"][1].startswith("Sharp")
     assert verdict["clips"] == (
         True,
-        "Enough clips to tell it from copying: 30 clips of 30 episodes.",
+        "Enough clips to tell it apart from copying: 30 clips of 30 episodes.",
     )
     assert "conditions" not in verdict
     titles = [row.title for row in found.rows()]
@@ -181,13 +183,24 @@ def test_asking_again_is_free_and_reads_the_same(bar_store: ClipStore, tmp_path:
     assert read_evaluation(tmp_path / "eval.json") == first
 
 
-def test_a_model_that_uses_its_actions_is_said_to(run: Path, store: ClipStore) -> None:
-    """After twelve steps it does not: the sentence says so, with its figure."""
-    found = foreframe.evaluate(run, store.path, samples=2)
-    good, text = said(found)["conditions"]
-    assert good is not True
-    assert "over another clip's" in text
-    assert "over none" in text
+@pytest.mark.parametrize(
+    ("gain", "good", "word"),
+    [
+        (Interval(2.0, 1.5, 2.5), True, "Uses its conditions: +2.00 dB (95 %: +1.50 to +2.50)"),
+        (Interval(0.1, -0.2, 0.4), False, "Does not use its conditions: +0.10 dB"),
+        (Interval(2.0, None, None), None, "One episode cannot tell"),
+    ],
+)
+def test_whether_conditions_are_used_is_told_by_the_paired_difference(
+    run: Path, store: ClipStore, tmp_path: Path, gain: Interval, good: bool | None, word: str
+) -> None:
+    found = foreframe.evaluate(run, store.path, samples=2, out=tmp_path / "e.json")
+    controls = {"conditions_shuffled", "conditions_zeroed"}
+    assert controls <= found.above.keys()
+    other = replace(found, above={name: {"psnr_moving": gain} for name in controls})
+    statement = next(s for s in judge(other) if s.topic == "conditions")
+    assert statement.good is good
+    assert statement.text.startswith(word)
 
 
 def test_a_still_world_leaves_nothing_to_beat(bar_store: ClipStore, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def _copying(evaluation: Evaluation) -> Iterator[Statement]:
     elif skill.below(0):
         yield Statement("copying", False, f"Worse than copying the last frame: {figure}.")
     elif skill.known:
-        text = f"Not told from copying the last frame: {figure}."
+        text = f"Not told apart from copying the last frame: {figure}."
         yield Statement("copying", False, text)
     else:
         yield Statement("copying", None, f"One episode cannot tell: {figure}.")
@@ -135,10 +135,10 @@ def _clips(evaluation: Evaluation) -> Iterator[Statement]:
         text = f"Few clips: {counted}, so intervals are Student's, and wide."
         yield Statement("clips", False, text)
     elif (needed := _episodes_to_tell(evaluation)) is not None:
-        text = f"Too few clips: {counted}; about {needed} episodes would tell it from copying."
+        text = f"Too few clips: {counted}; about {needed} episodes would tell it apart from copying."
         yield Statement("clips", False, text)
     else:
-        yield Statement("clips", True, f"Enough clips to tell it from copying: {counted}.")
+        yield Statement("clips", True, f"Enough clips to tell it apart from copying: {counted}.")
 
 
 def _episodes_to_tell(evaluation: Evaluation) -> int | None:

@@ -80,8 +80,8 @@ def report(run: str | Path) -> Path:
         described=described,
         scores=scores,
         cell=cell,
-        signed=signed,
         place=place,
+        has_any=has_any,
         animations=[(file.stem, inline(file), _strip_of(file)) for file in animations],
         reliability=_reliability(scores, run / "plots"),
         plots=[inline(file) for file in plots],
@@ -143,6 +143,11 @@ def cell(scores: Mapping[str, Interval], metric: Metric) -> Cell:
     """Return the text of a metric's figure."""
     found = scores.get(metric.name)
     return unsigned(found, metric.digits) if found else Cell("", "")
+
+
+def has_any(scores: Mapping[str, Interval], metrics: Sequence[Metric]) -> bool:
+    """Return whether any of some metrics was scored."""
+    return any(metric.name in scores for metric in metrics)
 
 
 def unsigned(found: Interval, digits: int) -> Cell:
