@@ -64,7 +64,7 @@ def test_runs_and_predictions_are_paired_clip_by_clip(
     assert found.difference("other", "run", "spread_skill") is None
     assert "spread_skill" not in [metric.name for metric in found.metrics]
     copies = found.entries[1]
-    assert copies.evaluation.scores["crps"] == a.baselines["copy_last"]["crps"]
+    assert copies.evaluation.scores["crps"].mean == a.baselines["copy_last"]["crps"].mean
     assert copies.costs is None
     costs = found.entries[0].costs
     assert costs is not None
