@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .models import load as load
     from .noise import Noise as Noise
     from .objective import elbo as elbo
+    from .reporting import compare as compare
     from .reporting import plot as plot
     from .reporting import preview as preview
     from .reporting import publish as publish
@@ -56,6 +57,7 @@ _HOMES = {
     "Rollout": "rollouts",
     "Session": "session",
     "TrainingError": "errors",
+    "compare": "reporting",
     "demo": "demonstration",
     "elbo": "objective",
     "evaluate": "evaluation",

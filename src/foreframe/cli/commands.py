@@ -141,6 +141,14 @@ _TABLE = (
         ("run",),
     ),
     Command(
+        "compare",
+        "RUN... --data STORE --out DIR [--protocol P]",
+        "compare runs, eval.json files and predictions on the same clips",
+        "reporting:compare",
+        output.runs_compared,
+        ("runs",),
+    ),
+    Command(
         "plot",
         "RUN... --out DIR",
         "plot training curves and scores per frame",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..evaluation.results import Evaluation
     from ..metrics import Interval, Metric
     from ..reporting.experiment_results import ExperimentResult
+    from ..reporting.run_comparison import RunComparison
     from ..training import TrainingResult, TrainingSummary
 
 Arguments = dict[str, Any]
@@ -442,6 +443,13 @@ def compared(result: ExperimentResult, given: Arguments) -> None:
     print(f"{result.samples} samples\n")
     print((folder / "table.md").read_text())
     print(f"wrote {folder}: the runs, experiment.json, table.md, curves.svg, index.html")
+    _next(f"open {folder / 'index.html'} in a browser")
+
+
+def runs_compared(result: RunComparison, given: Arguments) -> None:
+    folder = Path(result.folder)
+    print((folder / "comparison.md").read_text())
+    print(f"wrote {folder}: comparison.md, .csv, .json, curves.svg, clips, index.html")
     _next(f"open {folder / 'index.html'} in a browser")
 
 

@@ -89,6 +89,11 @@ class Windows:
         first = index - (self._ends[number - 1] if number else 0)
         return self.episodes[number], first * self.stride
 
+    def sessions(self) -> list[str]:
+        """What each window is a piece of: its episode, or the session that the episode is of."""
+        episodes = (self.place(index)[0] for index in range(len(self)))
+        return [str(episode.facts.get("session", episode.name)) for episode in episodes]
+
     def clips(self, indices: Sequence[int]) -> Batch:
         """Windows as a batch: frames uint8 [B, T, C, H, W] (channels last in memory), conditions
         [B, T, *A].

@@ -16,6 +16,7 @@ from ..runtime import hardware
 from ..runtime.progress import progress
 from .clip_lists import clips_of
 from .evaluating import EVAL, beside, fitted_baselines, used_protocol
+from .prediction_files import digest_of
 from .predictions import Expected, Predictions, open_predictions
 from .protocol import find_protocols
 from .results import Evaluation, ScoredData, ScoredRun
@@ -54,7 +55,7 @@ def evaluate_predictions(
         protocol: {protocols}; several with commas between them, of clips of the same lengths.
         n_past: context frames; needed where the protocol leaves them to the run.
         horizon: predicted frames; needed where the protocol leaves them to the run.
-        samples: how many of the samples to score, the first; all by default.
+        samples: how many of the samples to score at most, the first; all by default.
         layout: the axes as letters, as in `BNTCHW`; found by their sizes by default.
         pixel_range: the numbers that are black and white, as in `-1 1`; found by default.
         out: where to write the JSON; beside the predictions by default. Of several protocols, the
@@ -106,6 +107,15 @@ def predictions_result(predictions: str | Path, protocol: str, out: str | Path |
     return path.with_name(f"{path.name.removesuffix(path.suffix)}.{end}")
 
 
+def reopened(evaluation: Evaluation, windows: Windows) -> Predictions | None:
+    """Return the predictions that were scored; None if they are gone, or changed since then."""
+    path, notes = Path(evaluation.run.folder), evaluation.run.notes
+    if not path.exists() or digest_of(path) != evaluation.run.weights:
+        return None
+    layout = str(notes["layout"]).split()[0]
+    return _opened(path, windows, evaluation.protocol.n_past, layout, tuple(notes["range"]))
+
+
 def _opened(
     path: Path,
     windows: Windows,
@@ -120,13 +130,9 @@ def _opened(
 
 
 def _samples(opened: Predictions, wanted: int | None) -> int:
-    if wanted is None:
-        return opened.samples
-    if not 1 <= wanted <= opened.samples:
-        raise InputError(
-            f"--samples is {wanted}; {opened.path} holds {opened.samples} of each clip"
-        )
-    return wanted
+    if wanted is not None and wanted < 1:
+        raise InputError(f"--samples is {wanted}; expected at least 1")
+    return min(wanted or opened.samples, opened.samples)
 
 
 def _task(

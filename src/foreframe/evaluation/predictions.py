@@ -113,6 +113,7 @@ class Predictions:
         return {
             "layout": f"{self.layout} {shape} {self.stored.dtype}",
             "values": self.values.about,
+            "range": [self.values.black, self.values.white],
             "n_past": self.expected.n_past,
             "horizon": self.expected.frames,
         }

@@ -60,7 +60,7 @@ class Summary:
 def summarise(task: Task, tally: Tally) -> Summary:
     """Return the figures of what was measured."""
     every, single = task.protocol.all_metrics(), one_sample(task.protocol)
-    figures = _Figures(tally, _sessions(task.windows))
+    figures = _Figures(tally, np.array(task.windows.sessions()))
     names = list(task.baselines)
     baselines = {name: figures.scores(name, every) for name in names}
     if task.has_controls:
@@ -217,12 +217,6 @@ def _share(parts: Array) -> Array:
     copied, made, ceiling = np.moveaxis(parts, -1, 0)
     room = np.maximum(copied - ceiling, _NO_ROOM)
     return np.asarray(100 * (copied - made) / room)
-
-
-def _sessions(windows: Windows) -> NDArray[np.str_]:
-    """What each clip is a piece of: its episode, or the session that the episode is a piece of."""
-    episodes = [windows.place(index)[0] for index in range(len(windows))]
-    return np.array([str(episode.facts.get("session", episode.name)) for episode in episodes])
 
 
 def _best(metric: Metric, values: Array) -> Array:

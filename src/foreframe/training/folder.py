@@ -20,6 +20,7 @@ from .state import DESCRIBED, IDENTITY, copy_state_into, newest_valid_state
 
 SETTINGS = "recipe.yaml"
 ENVIRONMENT = "environment.json"
+TRAINING_TIME = "training_time.json"
 
 # Fields that may change when a run resumes, because the result does not depend on them.
 _MAY_CHANGE = ("training.save_every:", "training.keep:", "training.sharded:")
@@ -68,6 +69,20 @@ def open_run(out: Path, config: Config, content: str, where: str, origin: Origin
         write_json(out / ENVIRONMENT, hardware.info() | {"data": where})
     if state:
         copy_state_into(out, state)
+
+
+def add_training_time(run: Path, seconds: float, step: int) -> None:
+    """Add to the time that a run has taken, validation and earlier starts included."""
+    total = (training_time(run) or 0.0) + seconds
+    write_json(run / TRAINING_TIME, {"seconds": round(total, 1), "step": step})
+
+
+def training_time(run: Path) -> float | None:
+    """Return the seconds that a run has trained for; None where that is not known."""
+    try:
+        return float(read_json(run / TRAINING_TIME, "the time a run took")["seconds"])
+    except (InputError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _move_aside(run: Path) -> None:
