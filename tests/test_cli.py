@@ -9,6 +9,8 @@ import pytest
 
 from conftest import TINY
 from foreframe.cli import main
+from foreframe.cli.commands import COMMANDS
+from foreframe.cli.parsing import parse
 from foreframe.data.store import ClipStore
 
 OPTIONS = [f"--{name}={json.dumps(value)}" for name, value in TINY.items()]
@@ -194,7 +196,6 @@ def test_mistakes_get_one_line_and_status_2(
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    from foreframe.cli.commands import COMMANDS
     from foreframe.plugins import with_names
 
     assert command("--help") == 0
@@ -248,9 +249,6 @@ def test_the_help_of_train_documents_every_field(capsys: pytest.CaptureFixture[s
     ],
 )  # fmt: skip
 def test_short_options_stand_for_fields(words: list[str], changes: dict[str, object]) -> None:
-    from foreframe.cli.commands import COMMANDS
-    from foreframe.cli.parsing import parse
-
     required = ["push-tiny", "--data", "d", "--out", "o"]
     assert parse(COMMANDS["train"], [*required, *words])["changes"] == changes
 

@@ -19,7 +19,7 @@ from torch import Tensor
 import foreframe
 from foreframe.data.store import ClipStore
 from foreframe.errors import InputError
-from foreframe.evaluation import Evaluation, read_evaluation, scores
+from foreframe.evaluation import Evaluation, evaluate_predictions, read_evaluation, scores
 from foreframe.evaluation.protocol import Aggregation, find_protocol, find_protocols
 from foreframe.metrics import Metric, counting_context, psnr, ssim
 from foreframe.plugins import PROTOCOLS
@@ -320,6 +320,23 @@ def test_the_same_predictions_are_restated(
     assert [found.protocol.words for found in read] == [
         find_protocol(name).in_words() for name in names
     ]
+
+
+@pytest.mark.usefixtures("short")
+def test_predictions_of_other_tools_are_restated(store: ClipStore, tmp_path: Path) -> None:
+    """An accident of windows and ranges lifts the same predictions."""
+    rng = np.random.default_rng(0)
+    made = rng.integers(0, 256, (2, 3, 4, 32, 64, 3)).astype(np.uint8)
+    np.savez(tmp_path / "made.npz", predictions=made)
+    found = evaluate_predictions(
+        tmp_path / "made.npz", store.path, protocol="srvp-2to28,svg-best100", samples=2
+    )
+    (other,) = found.restated
+    assert (found.protocol.name, other.protocol.name) == ("srvp-2to28", "svg-best100")
+    assert found.scores["psnr"].mean == other.scores["psnr"].mean
+    assert found.scores["ssim"].mean < other.scores["ssim"].mean
+    assert found.protocol.words["samples"] == "2 for each clip, as they were given"
+    assert (tmp_path / "made.eval-svg-best100.json").is_file()
 
 
 @pytest.mark.usefixtures("short")

@@ -163,6 +163,9 @@ def used_protocol(task: Task, future_states: bool) -> UsedProtocol:
     resolved = dataclasses.replace(
         chosen, n_past=task.n_past, horizon=horizon, samples=task.samples
     )
+    words = resolved.in_words()
+    if task.model is None:
+        words["samples"] = f"{task.samples} for each clip, as they were given"
     return UsedProtocol(
         name=chosen.name,
         about=chosen.about,
@@ -172,7 +175,7 @@ def used_protocol(task: Task, future_states: bool) -> UsedProtocol:
         conditions=tuple(windows.columns),
         future_states_given=future_states,
         best_by=best_by.title if best_by else "",
-        words=resolved.in_words(),
+        words=words,
     )
 
 

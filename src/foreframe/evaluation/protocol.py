@@ -112,7 +112,7 @@ class Protocol:
         words = {
             "frames": f"{past} of context, {horizon} predicted and scored",
             "clips": _STARTS.get(self.every, f"one at every {self.every} frames of an episode"),
-            "samples": f"{self.samples} from the prior for each clip",
+            "samples": f"{self.samples} for each clip, z from the prior",
             "quoted figure": self.aggregation.value,
             "pictures": "as they are in the store: not resized, predictions clamped to [0, 1]",
         }

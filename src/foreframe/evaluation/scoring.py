@@ -80,6 +80,7 @@ def _identity(job: Job) -> str:
             "samples": task.samples,
             "seed": task.seed,
             "protocol": task.protocol.name,
+            "words": task.protocol.in_words(),
             "clips": (task.n_past, task.windows.length, dict(result.run.notes)),
             "metrics": [metric.name for metric in task.protocol.all_metrics()],
             "weights": {name: used.sha256 for name, used in result.weights.items()},
