@@ -7,7 +7,7 @@ of a figure, C channels, H height, W width, R steps of all clips, Z latent, D fe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from ..clips import Batch, to_float
 from ..data.windows import Windows
 from ..errors import ForeframeError
-from ..metrics import Metric, ObjectMarks, SetMetric, WorldTruth, rank_histogram
+from ..metrics import Metric, ObjectMarks, Score, SetMetric, WorldTruth, rank_histogram
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..rollouts import Rollout
@@ -214,6 +214,12 @@ class _Predicted:
         return list(full), to_float(torch.stack(list(full.values())).to(task.device))
 
     @cached_property
+    def judge_of_world(self) -> _Judge:
+        """Of the clips that have true futures."""
+        assert self.of_world is not None
+        return self.judge.rows(self.of_world[0])
+
+    @cached_property
     def reconstruction(self) -> tuple[Tensor, Rollout]:
         """With z from the posterior: [B, S, C, H, W], and the rollout."""
         assert self._task.model is not None
@@ -247,7 +253,7 @@ def _batch(task: Task, predicted: _Predicted) -> dict[str, Array]:
     if predicted.of_world is not None:
         rows, drawn = predicted.of_world
         found[WORLD_CLIPS] = torch.tensor([predicted.indices[row] for row in rows])
-        found |= judge.rows(rows).values(WORLD, every, drawn)
+        found |= predicted.judge_of_world.values(WORLD, every, drawn)
     if task.has_controls:
         found |= _controlled(task, predicted)
     if task.set_metrics:
@@ -273,22 +279,32 @@ def _features(task: Task, predicted: _Predicted) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class _Judge:
-    """What happened [B, S, C, H, W], the context before it, and what the world knows of it."""
+    """What happened [B, S, C, H, W], the context before it, and what the world knows of it.
+
+    Values are kept: most protocols differ in two of their metrics.
+    """
 
     truth: Tensor
     context: Tensor
     world: WorldTruth
+    _kept: dict[tuple[str, Score, int], Tensor | None] = field(default_factory=dict)
 
     def values(self, scored: str, metrics: Sequence[Metric], futures: Tensor) -> dict[str, Tensor]:
         """The values of futures [B, N, S, C, H, W] by each metric that can judge them."""
         found = {}
         for metric in metrics:
             if metric.least_samples <= futures.shape[1]:
-                more = (self.world,) if metric.uses_world else ()
-                values = metric.function(futures, self.truth, self.context, *more)
+                values = self._value(scored, metric, futures)
                 if values is not None:
                     found[_key(scored, metric.name)] = values
         return found
+
+    def _value(self, scored: str, metric: Metric, futures: Tensor) -> Tensor | None:
+        key = scored, metric.function, futures.shape[1]
+        if key not in self._kept:
+            more = (self.world,) if metric.uses_world else ()
+            self._kept[key] = metric.function(futures, self.truth, self.context, *more)
+        return self._kept[key]
 
     def rows(self, rows: list[int]) -> _Judge:
         """The same of some clips."""

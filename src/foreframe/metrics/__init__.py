@@ -8,7 +8,7 @@ or protocols, and reads no files. Other variants of the same metric lie beside i
 from ._context import counting_context
 from ._finding import demanding_metrics, find_metric, metrics
 from ._intervals import Interval, mean_interval, seeds_interval
-from ._metric import Metric
+from ._metric import Metric, Score
 from ._ranks import rank_histogram
 from ._set import SetMetric
 from ._weights import WeightFile, Weights
@@ -18,6 +18,7 @@ __all__ = [
     "Interval",
     "Metric",
     "ObjectMarks",
+    "Score",
     "SetMetric",
     "WeightFile",
     "Weights",
