@@ -37,14 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _exit(str(error), 2 if isinstance(error, InputError) else 1)
     except KeyboardInterrupt:
-        # Only tidying up is left: the next Ctrl-C ends that silently.
+        # Only cleaning up is left: the next Ctrl-C ends it silently.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         _exit("interrupted; the same command resumes", 130)
     except (MemoryError, RuntimeError) as error:
         if debug or not _of_memory(error):
             raise
         _exit(
-            "too little memory; take a smaller batch (--training.batch), fewer --samples or "
+            "too little memory; use a smaller batch (--training.batch), fewer --samples or "
             "--workers, or smaller pictures (--size); what was finished is kept",
             1,
         )
@@ -86,7 +86,7 @@ def _plain_warnings() -> Iterator[None]:
 
 
 def _of_memory(error: BaseException) -> bool:
-    """Return whether memory was lacking: an error of Python, or of torch on a CPU or a GPU."""
+    """Return whether an error of Python, or of torch on a CPU or GPU, is a lack of memory."""
     return (
         isinstance(error, MemoryError)
         or "can't allocate memory" in str(error)

@@ -151,7 +151,8 @@ def _sampling(model: Model, n_past: int, seed: int, count: int) -> Futures:
 def _check_withheld(store: ClipStore, split: str, written: str | None) -> None:
     if written is None:
         raise InputError(
-            f"the frames of split {split!r} of {store.path} are withheld: there is nothing to score; "
+            f"the frames of split {split!r} of {store.path} are withheld: "
+            "there is nothing to score; "
             "write predictions with --submission FILE, or take another --split"
         )
 
