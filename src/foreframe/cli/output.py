@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -269,20 +269,30 @@ def evaluated(result: Evaluation, given: Arguments) -> None:
     if not result.clips:
         print("the frames are withheld: nothing was scored")
         return
-    scores(result)
     run = given["run"]
-    file = result_file(run, given["protocol"], given["out"])
-    print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
+    _in_turn_under_protocols(result, given["out"], lambda *of: result_file(run, *of))
     _next(f"foreframe sample {run} --data {given['data']}", f"foreframe report {run}")
 
 
 def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
     from ..evaluation.evaluating_predictions import predictions_result
 
-    scores(result)
-    file = predictions_result(given["predictions"], given["protocol"], given["out"])
-    print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
+    path = given["predictions"]
+    _in_turn_under_protocols(result, given["out"], lambda *of: predictions_result(path, *of))
+    file = predictions_result(path, result.protocol.name, given["out"])
     _next(f"foreframe compare {file} RUN --data {given['data']} --out comparison")
+
+
+def _in_turn_under_protocols(
+    result: Evaluation, out: str | None, file_of: Callable[[str, str | None], Path]
+) -> None:
+    """Print the scores under each protocol, and where they were written."""
+    outs = [out, *[None] * len(result.restated)]
+    for number, (each, where) in enumerate(zip((result, *result.restated), outs, strict=True)):
+        print("\n" * bool(number), end="")
+        scores(each)
+        file = file_of(each.protocol.name, where)
+        print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
 
 
 def clips_listed(file: Path, given: Arguments) -> None:
@@ -305,10 +315,17 @@ def scores(result: Evaluation) -> None:
     if result.run.model == "predictions":
         notes = result.run.notes
         print(f"  predictions of {result.run.folder}: {notes['layout']}, {notes['values']}")
+    for topic, words in protocol.words.items():
+        print(
+            textwrap.fill(
+                f"{topic}: {words}", _WIDTH, initial_indent="  ", subsequent_indent="    "
+            )
+        )
     of_episodes = f" of {result.episodes} episodes" if result.episodes else ""
     print(f"  {result.clips} clips{of_episodes}, {result.samples} samples, seed {result.seed}")
     for some in _in_turn(result.metrics(), _METRICS_ABREAST):
         _score_table(result, some)
+    _sets(result)
     _latent(result)
     if result.clips <= _LISTED_CLIPS:
         _clip_list(result)
@@ -342,6 +359,26 @@ def _span(found: Interval | None, digits: int) -> str:
     if found is None or found.low is None or found.high is None:
         return " " * _SCORE
     return f"{f'{found.low:.{digits}f}..{found.high:.{digits}f}':>{_SCORE}}"
+
+
+def _sets(result: Evaluation) -> None:
+    """Print the distances of sets of videos, what was not computed and why, and which weights."""
+    from ..evaluation.results import title_of
+
+    for score in result.sets.values():
+        print(f"\n{score.title}, unbiased (as usually published) - {score.variant}")
+        for name, found in score.distances.items():
+            digits = score.digits
+            figures = f"{found.unbiased:>10.{digits}f} ({found.plain:.{digits}f})"
+            print(f"{title_of(name):<{_TITLE}}{figures}   {found.clips} clips")
+        if score.few:
+            print("  few clips for so many features: a part of the bias stays in the first figure")
+    print("\n" * bool(result.missing or result.weights), end="")
+    for name, why in result.missing.items():
+        print(textwrap.fill(f"{name.upper()}: {why}", _WIDTH, subsequent_indent="    "))
+    for used in result.weights.values():
+        known = used.known_as or "not a file that is known here"
+        print(f"weights {used.file}: SHA-256 {used.sha256[:16]}, {known}")
 
 
 def _clip_list(result: Evaluation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +15,14 @@ from ..errors import InputError
 from ..runtime import hardware
 from ..runtime.progress import progress
 from .clip_lists import clips_of
-from .evaluating import EVAL, fitted_baselines, scored, used_protocol
+from .evaluating import EVAL, fitted_baselines, used_protocol
 from .prediction_files import digest_of
 from .predictions import Expected, Predictions, open_predictions
-from .protocol import Protocol, find_protocol
+from .protocol import find_protocols
 from .results import Evaluation, ScoredData, ScoredRun
 from .scores import Task
+from .scoring import Job, scored_together
+from .weights import Equipped, equip, read_weights
 
 KIND = "predictions"  # what stands for the model's name in results
 
@@ -35,6 +38,7 @@ def evaluate_predictions(
     layout: str | None = None,
     pixel_range: tuple[float, float] | None = None,
     out: str | Path | None = None,
+    weights: tuple[str, ...] = (),
 ) -> Evaluation:
     """Score predictions of another tool on every clip of a split, as `evaluate` scores a run.
 
@@ -48,36 +52,50 @@ def evaluate_predictions(
             kind.
         data: a clip store.
         split: train, validate or test.
-        protocol: {protocols}.
+        protocol: {protocols}; several with commas between them, of clips of the same lengths.
         n_past: context frames; needed where the protocol leaves them to the run.
         horizon: predicted frames; needed where the protocol leaves them to the run.
         samples: how many of the samples to score at most, the first; all by default.
         layout: the axes as letters, as in `BNTCHW`; found by their sizes by default.
         pixel_range: the numbers that are black and white, as in `-1 1`; found by default.
-        out: where to write the JSON; beside the predictions by default.
+        out: where to write the JSON; beside the predictions by default. Of several protocols, the
+            first one's.
+        weights: files of the weights that LPIPS and FVD need: state dicts (.pt, .pth, .safetensors).
 
     Returns:
-        The scores.
+        The scores under the first protocol; those under the others are in `restated`.
 
     Raises:
         InputError: predictions of another shape or number of clips, of NaN, of no known range, or
             that cannot be read; not a store.
     """
-    store, chosen, path = ClipStore(data), find_protocol(protocol), Path(predictions)
-    windows, seen = clips_of(store, split, chosen, n_past, horizon)
-    opened = _opened(path, windows, seen, layout, pixel_range)
-    task = _task(opened, windows, seen, chosen, _samples(opened, samples))
-    result = Evaluation(
-        protocol=used_protocol(task, False),
-        data=ScoredData(str(store.path), store.content, store.source),
-        split=split,
-        clips=len(windows),
-        samples=task.samples,
-        seed=0,
-        run=ScoredRun(str(path), KIND, opened.notes, opened.digest),
-        environment=hardware.info(),
-    )
-    return scored(result, task, predictions_result(path, protocol, out))
+    store, path, given = ClipStore(data), Path(predictions), read_weights(weights)
+    protocols = find_protocols(protocol)
+    opened: dict[tuple[int, int], Predictions] = {}
+    jobs = []
+    for each in protocols:
+        windows, seen = clips_of(store, split, each, n_past, horizon)
+        size = (len(windows), windows.length)
+        if size not in opened:
+            opened[size] = _opened(path, windows, seen, layout, pixel_range)
+        found, equipped = opened[size], equip(each, given)
+        task = _task(found, windows, seen, equipped, _samples(found, samples))
+        result = Evaluation(
+            protocol=used_protocol(task, False),
+            data=ScoredData(str(store.path), store.content, store.source),
+            split=split,
+            clips=len(windows),
+            samples=task.samples,
+            seed=0,
+            run=ScoredRun(str(path), KIND, found.notes, found.digest),
+            environment=hardware.info(),
+            missing={**equipped.missing, **task.too_short()},
+            weights=equipped.used,
+        )
+        where = out if each is protocols[0] else None
+        jobs.append(Job(result, task, predictions_result(path, each.name, where)))
+    first, *others = scored_together(jobs)
+    return dataclasses.replace(first, restated=tuple(others))
 
 
 def predictions_result(predictions: str | Path, protocol: str, out: str | Path | None) -> Path:
@@ -118,7 +136,7 @@ def _samples(opened: Predictions, wanted: int | None) -> int:
 
 
 def _task(
-    opened: Predictions, windows: Windows, n_past: int, protocol: Protocol, samples: int
+    opened: Predictions, windows: Windows, n_past: int, equipped: Equipped, samples: int
 ) -> Task:
     device = hardware.device()
 
@@ -130,9 +148,10 @@ def _task(
         model=None,
         baselines=fitted_baselines(windows.spec, windows.store, device),
         windows=windows,
-        protocol=protocol,
+        protocol=equipped.protocol,
         n_past=n_past,
         samples=samples,
         seed=0,
         device=device,
+        sets=equipped.sets,
     )

@@ -1,13 +1,14 @@
 """The scores of predictions, of baselines and of the world's own futures on every clip of a split.
 
 Letters: B clips of a batch, M clips in all, N samples, K true futures, S predicted frames, J parts
-of a figure, C channels, H height, W width, R steps of all clips, Z latent.
+of a figure, C channels, H height, W width, R steps of all clips, Z latent, D features.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor
 from ..clips import Batch, to_float
 from ..data.windows import Windows
 from ..errors import ForeframeError
-from ..metrics import Metric, ObjectMarks, WorldTruth, rank_histogram
+from ..metrics import Metric, ObjectMarks, SetMetric, WorldTruth, rank_histogram
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..rollouts import Rollout
@@ -31,10 +32,11 @@ Array = NDArray[Any]
 Futures = Callable[[Batch, Sequence[int]], Tensor]
 """Predicts clips, given them and their numbers: [B, N, S, C, H, W] in [0, 1]."""
 
-_FRAMES_AT_ONCE = 192  # of all clips that are scored together, at least one clip
+# of all clips that are scored together, at least one clip
+_FRAMES_AT_ONCE, _SAMPLED_FRAMES_AT_ONCE = 192, 1920
 
 # what is scored beside the baselines, as keys of a tally
-MODEL, POSTERIOR, WORLD = "model", "posterior", "world"
+MODEL, POSTERIOR, WORLD, TRUTH = "model", "posterior", "world", "truth"
 CONTROLS = ("conditions_shuffled", "conditions_zeroed")
 # what is known of each clip beside its scores
 NATS, DEVIATION, RANKS, MOTION, WORLD_CLIPS = "nats", "deviation", "ranks", "motion", "world clips"
@@ -55,6 +57,7 @@ class Task:
         samples: N, futures of each clip.
         seed: of the noise.
         device: where to compute.
+        sets: the metrics of sets of videos, with their weights.
     """
 
     futures: Futures
@@ -66,6 +69,29 @@ class Task:
     samples: int
     seed: int
     device: torch.device
+    sets: tuple[SetMetric, ...] = ()
+
+    @property
+    def set_metrics(self) -> list[SetMetric]:
+        """The metrics of sets that the clips are long enough for."""
+        predicted = self.windows.length - self.n_past
+        frames = {True: self.windows.length, False: predicted}
+        return [
+            metric for metric in self.sets if frames[metric.with_context] >= metric.least_frames
+        ]
+
+    def too_short(self) -> dict[str, str]:
+        """Return why the other metrics of sets are not computed."""
+        left = [metric for metric in self.sets if metric not in self.set_metrics]
+        return {
+            metric.name: f"too few frames: it needs videos of at least {metric.least_frames}"
+            for metric in left
+        }
+
+    @property
+    def clips_drawn(self) -> tuple[int, int, int]:
+        """Which clips these are: tasks that agree in it are of the same clips."""
+        return self.n_past, self.windows.length, self.windows.stride
 
     @property
     def has_controls(self) -> bool:
@@ -78,7 +104,7 @@ class Tally:
     """What was measured of every clip, by what was scored and the metric's name.
 
     Values [M, N, S] or [M, N, S, J]; those of the world's futures of some clips alone, whose
-    numbers are under `WORLD_CLIPS`.
+    numbers are under `WORLD_CLIPS`. Of a metric of sets there are features [M, N, D].
     """
 
     batches: Sequence[Mapping[str, Array]]
@@ -106,32 +132,143 @@ def measure(
     Raises:
         ForeframeError: predictions that are not finite.
     """
-    windows, at_once = task.windows, max(1, _FRAMES_AT_ONCE // task.windows.length)
-    batches = []
-    for begin in range(0, len(windows), at_once):
-        indices = list(range(begin, min(begin + at_once, len(windows))))
-        batches.append(kept.get(f"{begin:07d}", lambda indices=indices: _batch(task, indices)))  # type: ignore[misc]
+    return measure_together([(task, kept)], advance)[0]
+
+
+def measure_together(
+    tasks: Sequence[tuple[Task, ScoreCache]],
+    advance: Callable[[int], None] = lambda count: None,
+) -> list[Tally]:
+    """Measure every clip under several protocols: what is predicted is predicted once.
+
+    The tasks differ in their protocol and in the number of samples alone, of which the smaller
+    takes the first.
+    """
+    most = max((task for task, _ in tasks), key=lambda task: task.samples)
+    batches: list[list[Mapping[str, Array]]] = [[] for _ in tasks]
+    for indices in _batches_of(most):
+        predicted = _Predicted(most, indices)
+        for (task, kept), found in zip(tasks, batches, strict=True):
+            name = f"{indices[0]:07d}"
+            found.append(kept.get(name, lambda task=task: _batch(task, predicted)))  # type: ignore[misc]  # noqa: B023
         advance(len(indices))
-    return Tally(batches)
+    return [Tally(found) for found in batches]
+
+
+def _batches_of(task: Task) -> list[list[int]]:
+    """The numbers of the clips that are scored together."""
+    frames = min(_FRAMES_AT_ONCE, _SAMPLED_FRAMES_AT_ONCE // task.samples)
+    at_once, clips = max(1, frames // task.windows.length), len(task.windows)
+    return [list(range(first, min(first + at_once, clips))) for first in range(0, clips, at_once)]
+
+
+class _Predicted:
+    """What is predicted for some clips, each thing when it is first asked for, and kept.
+
+    Args:
+        task: of the most samples.
+        indices: the numbers of the clips.
+    """
+
+    def __init__(self, task: Task, indices: list[int]) -> None:
+        self.indices, self._task = indices, task
+        self._seeds = clip_seeds(task.seed, indices)
+
+    @cached_property
+    def clip(self) -> Batch:
+        return self._task.windows.clips(self.indices).to(self._task.device)
+
+    @cached_property
+    def judge(self) -> _Judge:
+        task, frames = self._task, to_float(self.clip.frames)
+        known = world_truth(task.windows, self.indices, task.n_past, task.device)
+        return _Judge(frames[:, task.n_past :], frames[:, : task.n_past], known)
+
+    @cached_property
+    def futures(self) -> Tensor:
+        """Of the model: [B, N, S, C, H, W]."""
+        return _finite(self._task.futures(self.clip, self.indices))
+
+    @cached_property
+    def of_baselines(self) -> dict[str, Tensor]:
+        """Of each baseline: [B, 1, S, C, H, W]."""
+        task, noise = self._task, Noise(self._seeds)
+        return {
+            name: sample_futures(baseline, self.clip, task.n_past, noise)
+            for name, baseline in task.baselines.items()
+        }
+
+    @cached_property
+    def of_world(self) -> tuple[list[int], Tensor] | None:
+        """The true futures [b, K, S, C, H, W], and the rows of the clips that have them."""
+        task = self._task
+        horizon = task.windows.length - task.n_past
+        known = (task.windows.futures(index, task.n_past) for index in self.indices)
+        full = {
+            row: futures
+            for row, futures in enumerate(known)
+            if futures is not None and futures.shape[1] == horizon
+        }
+        if not full:
+            return None
+        return list(full), to_float(torch.stack(list(full.values())).to(task.device))
+
+    @cached_property
+    def reconstruction(self) -> tuple[Tensor, Rollout]:
+        """With z from the posterior: [B, S, C, H, W], and the rollout."""
+        assert self._task.model is not None
+        return reconstruct(self._task.model, self.clip, self._task.n_past, Noise(self._seeds))
+
+    @cached_property
+    def controls(self) -> dict[str, Tensor]:
+        """Under other conditions: [B, 1, S, C, H, W]."""
+        task = self._task
+        assert task.model is not None
+        others = _other_conditions(self.clip.conditions, task.windows, self.indices)
+        return {
+            name: sample_futures(
+                task.model,
+                Batch(self.clip.frames, conditions.to(task.device)),
+                task.n_past,
+                Noise(self._seeds),
+            )
+            for name, conditions in others.items()
+        }
 
 
 @torch.no_grad()
-def _batch(task: Task, indices: list[int]) -> dict[str, Array]:
+def _batch(task: Task, predicted: _Predicted) -> dict[str, Array]:
     """Measure some clips: the values of each metric, and what else is known of each."""
-    clip = task.windows.clips(indices).to(task.device)
-    seeds, n_past = clip_seeds(task.seed, indices), task.n_past
-    frames, every = to_float(clip.frames), task.protocol.all_metrics()
-    known = world_truth(task.windows, indices, n_past, task.device)
-    judge = _Judge(frames[:, n_past:], frames[:, :n_past], known)
-    futures = _finite(task.futures(clip, indices))
+    every, judge = task.protocol.all_metrics(), predicted.judge
+    futures = predicted.futures[:, : task.samples]
     found = judge.values(MODEL, every, futures) | _facts(futures, judge)
-    for name, baseline in task.baselines.items():
-        drawn = sample_futures(baseline, clip, n_past, Noise(seeds))
+    for name, drawn in predicted.of_baselines.items():
         found |= judge.values(name, every, drawn)
-    found |= _world(task, indices, judge, every)
+    if predicted.of_world is not None:
+        rows, drawn = predicted.of_world
+        found[WORLD_CLIPS] = torch.tensor([predicted.indices[row] for row in rows])
+        found |= judge.rows(rows).values(WORLD, every, drawn)
     if task.has_controls:
-        found |= _controlled(task, indices, clip, judge)
+        found |= _controlled(task, predicted)
+    if task.set_metrics:
+        found |= _features(task, predicted)
     return {name: values.cpu().double().numpy() for name, values in found.items()}
+
+
+def _features(task: Task, predicted: _Predicted) -> dict[str, Tensor]:
+    """The features, for each metric of sets, of what happened and of one sample of each kind."""
+    judge, found = predicted.judge, {}
+    videos = {TRUTH: judge.truth, MODEL: predicted.futures[:, 0]}
+    videos |= {name: drawn[:, 0] for name, drawn in predicted.of_baselines.items()}
+    contexts = dict.fromkeys(videos, judge.context)
+    if predicted.of_world is not None:
+        rows, drawn = predicted.of_world
+        videos[WORLD], contexts[WORLD] = drawn[:, 0], judge.context[rows]
+    for metric in task.set_metrics:
+        for scored, video in videos.items():
+            whole = torch.cat([contexts[scored], video], 1) if metric.with_context else video
+            found[_key(scored, metric.name)] = metric.features(whole)[:, None]
+    return found
 
 
 @dataclass(frozen=True)
@@ -194,33 +331,12 @@ def _deviation(futures: Tensor) -> Tensor:
     return futures.var(1, correction=correction).flatten(2).mean(2).sqrt()
 
 
-def _world(
-    task: Task, indices: Sequence[int], judge: _Judge, metrics: Sequence[Metric]
-) -> dict[str, Tensor]:
-    """The values of the world's own futures, of the clips that have them."""
-    horizon = task.windows.length - task.n_past
-    known = {row: task.windows.futures(index, task.n_past) for row, index in enumerate(indices)}
-    full = {
-        row: futures
-        for row, futures in known.items()
-        if futures is not None and futures.shape[1] == horizon
-    }
-    if not full:
-        return {}
-    drawn = to_float(torch.stack(list(full.values())).to(task.device))
-    clips = torch.tensor([indices[row] for row in full])
-    return {WORLD_CLIPS: clips} | judge.rows(list(full)).values(WORLD, metrics, drawn)
-
-
-def _controlled(task: Task, indices: list[int], clip: Batch, judge: _Judge) -> dict[str, Tensor]:
+def _controlled(task: Task, predicted: _Predicted) -> dict[str, Tensor]:
     """The values of reconstructions and of other conditions, and the KL of each future step."""
-    assert task.model is not None
-    seeds, n_past, single = clip_seeds(task.seed, indices), task.n_past, one_sample(task.protocol)
-    given, made = reconstruct(task.model, clip, n_past, Noise(seeds))
-    found = judge.values(POSTERIOR, single, given[:, None]) | {NATS: _nats(made, n_past)}
-    for name, conditions in _other_conditions(clip.conditions, task.windows, indices).items():
-        other = Batch(clip.frames, conditions.to(task.device))
-        drawn = sample_futures(task.model, other, n_past, Noise(seeds))
+    judge, single = predicted.judge, one_sample(task.protocol)
+    given, made = predicted.reconstruction
+    found = judge.values(POSTERIOR, single, given[:, None]) | {NATS: _nats(made, task.n_past)}
+    for name, drawn in predicted.controls.items():
         found |= judge.values(name, single, drawn)
     return found
 
