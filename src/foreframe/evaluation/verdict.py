@@ -135,7 +135,9 @@ def _clips(evaluation: Evaluation) -> Iterator[Statement]:
         text = f"Few clips: {counted}, so intervals are Student's, and wide."
         yield Statement("clips", False, text)
     elif (needed := _episodes_to_tell(evaluation)) is not None:
-        text = f"Too few clips: {counted}; about {needed} episodes would tell it apart from copying."
+        text = (
+            f"Too few clips: {counted}; about {needed} episodes would tell it apart from copying."
+        )
         yield Statement("clips", False, text)
     else:
         yield Statement("clips", True, f"Enough clips to tell it apart from copying: {counted}.")
