@@ -20,6 +20,7 @@ from ..clips import Batch, to_float
 from ..data.windows import Windows
 from ..errors import ForeframeError
 from ..metrics import Metric, ObjectMarks, Score, SetMetric, WorldTruth, rank_histogram
+from ..metrics.spread_skill import variance
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..rollouts import Rollout
@@ -335,16 +336,10 @@ def _finite(futures: Tensor) -> Tensor:
 def _facts(futures: Tensor, judge: _Judge) -> dict[str, Tensor]:
     """How samples [B, N, S, C, H, W] differ, and how much happens in each clip."""
     change = (judge.truth - judge.context[:, -1:]).abs().flatten(1).mean(1)
-    found = {MOTION: change, DEVIATION: _deviation(futures)}
+    found = {MOTION: change, DEVIATION: variance(futures).sqrt()}
     if futures.shape[1] > 1:
         found[RANKS] = rank_histogram(futures, judge.truth, judge.context)
     return found
-
-
-def _deviation(futures: Tensor) -> Tensor:
-    """The standard deviation over samples of each frame, root mean square over pixels: [B, S]."""
-    correction = min(futures.shape[1] - 1, 1)
-    return futures.var(1, correction=correction).flatten(2).mean(2).sqrt()
 
 
 def _controlled(task: Task, predicted: _Predicted) -> dict[str, Tensor]:

@@ -61,21 +61,22 @@ def ssim(predicted: Tensor, truth: Tensor, window: Window = _GAUSSIAN_11) -> Ten
             f"SSIM needs pictures of at least {side}x{side}, got {list(predicted.shape[-2:])}"
         )
     shape = torch.broadcast_shapes(predicted.shape, truth.shape)
-    x, y = (t.expand(shape).reshape(-1, *shape[-2:]).double() for t in (predicted, truth))
+    x, y = predicted.double(), truth.double()  # not expanded: samples share what is the truth's
     mean_x, mean_y = _blur(x, window), _blur(y, window)
     factor = side**2 / (side**2 - 1) if window.unbiased else 1.0
     var_x, var_y = (_blur(t * t, window) - m**2 for t, m in ((x, mean_x), (y, mean_y)))
-    covariance = _blur(x * y, window) - mean_x * mean_y
+    product = mean_x * mean_y
+    covariance = _blur(x * y, window) - product
     c1, c2 = ((k * window.value_range) ** 2 for k in (0.01, 0.03))
-    luminance = (2 * mean_x * mean_y + c1) / (mean_x**2 + mean_y**2 + c1)
+    luminance = (2 * product + c1) / (mean_x**2 + mean_y**2 + c1)
     structure = (2 * factor * covariance + c2) / (factor * (var_x + var_y) + c2)
-    return (luminance * structure).mean((1, 2)).reshape(shape[:-2]).mean(-1).float()
+    return (luminance * structure).mean((-2, -1)).expand(shape[:-2]).mean(-1).float()
 
 
 def _blur(rows: Tensor, window: Window) -> Tensor:
     """Return the window's weighted mean at each valid position.
 
-    [R, H, W] -> [R, H - P + 1, W - P + 1].
+    [*, H, W] -> [*, H - P + 1, W - P + 1].
     """
     height, width = rows.shape[-2:]
     return _band(height, window, rows).T @ (rows @ _band(width, window, rows))

@@ -192,7 +192,7 @@ def _difference(
         if not all(metric in clip.scores for clip in clips):
             return None
         values.append([clip.scores[metric] for clip in clips])
-    found = mean_interval(np.subtract(*values), list(episodes))
+    found = mean_interval(np.subtract(values[0], values[1]), list(episodes))
     digits = max(4, known_metric(metric).digits + 1)
     low, high = (None if v is None else round(v, digits) for v in (found.low, found.high))
     return Difference(round(found.mean, digits), low, high, one.name, other.name, metric)
