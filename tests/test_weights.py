@@ -295,7 +295,7 @@ def test_a_protocol_takes_the_network_that_it_means(files: list[Path]) -> None:
 def test_an_evaluation_with_weights_has_lpips_and_fvd(
     run: Path, store: ClipStore, tmp_path: Path, files: list[Path]
 ) -> None:
-    """FVD of context and predicted frames of six is too short; it says so and the rest is scored."""
+    """Four predicted frames are too few for FVD; it says so and the rest is scored."""
     torch.save(i3d(), tmp_path / "i3d.pt")
     weights = (*map(str, files), str(tmp_path / "i3d.pt"))
     out = tmp_path / "e.json"

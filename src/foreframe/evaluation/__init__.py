@@ -1,4 +1,4 @@
-"""Evaluation: score a run or predictions under a named protocol, beside baselines, with intervals."""
+"""Evaluation: score a run or predictions under named protocols, beside baselines."""
 
 from .clip_lists import export_clips, list_clips
 from .evaluating import evaluate

@@ -75,7 +75,8 @@ def evaluate(
             beside it.
         submission: where to write predictions as the pose coursework wants them (CSV), for withheld
             sequences too.
-        weights: files of the weights that LPIPS and FVD need: state dicts (.pt, .pth, .safetensors).
+        weights: files of the weights that LPIPS and FVD need: state dicts (.pt, .pth or
+            .safetensors).
 
     Returns:
         The scores under the first protocol, which `eval.json` holds too; those under the others are

@@ -81,12 +81,12 @@ class Protocol:
         return self.metrics[0]
 
     def all_metrics(self) -> list[Metric]:
-        """Return the protocol's own metrics, then every other that is found and needs no weights."""
+        """Return the protocol's own metrics, then every other that needs no weights."""
         own = {metric.name for metric in self.metrics}
         return [*self.metrics, *(metric for metric in metrics() if metric.name not in own)]
 
     def all_demanding(self) -> list[Metric | SetMetric]:
-        """Return the metrics of sets and those that need weights: the protocol's own, then others."""
+        """Return metrics of sets and metrics that need weights: the protocol's own, then others."""
         own = {metric.name for metric in (*self.demanding, *self.metrics)}
         return [*self.demanding, *(m for m in demanding_metrics() if m.name not in own)]
 

@@ -132,8 +132,10 @@ class _Figures:
     def best_of(
         self, scored: str, metrics: Sequence[Metric], count: int, by: Metric | None = None
     ) -> dict[str, Figure]:
-        """The figures of the best of the first `count` samples, as a metric tells it; by each metric
-        itself, if it can tell, where none is given."""
+        """The figures of the best of the first `count` samples.
+
+        The metric `by` chooses it; each metric that can tell by itself where there is none.
+        """
         found = {}
         for metric in metrics:
             if metric.ranks and self.tally.has(scored, metric.name):

@@ -43,6 +43,7 @@ def _found(name: str) -> Metric | SetMetric:
     found = getattr(module, "METRIC", None)
     if not isinstance(found, (Metric, SetMetric)) or found.name != name:
         raise ForeframeError(
-            f"{module.__name__} has no metric {name!r}; expected METRIC = Metric({name!r}, ...) in it"
+            f"{module.__name__} has no metric {name!r}; "
+            f"expected METRIC = Metric({name!r}, ...) in it"
         )
     return found

@@ -24,7 +24,8 @@ class SetMetric:
         title: its name in tables.
         digits: decimals that are shown.
         features: videos [V, T, C, H, W] in [0, 1] to [V, D].
-        distance: features [V, D] of two sets of as many videos to their distance, as it is published.
+        distance: features [V, D] of two sets of as many videos to their distance, as it is
+            published.
         unbiased: the same, as it would be with infinitely many videos.
         with_context: whether the context frames belong to the videos.
         least_frames: T below which there are no features.

@@ -17,7 +17,8 @@ PROTOCOL = Protocol(
     every=0,
     samples=100,
     metrics=(psnr.PER_CHANNEL, ssim.METRIC),
-    about="2 > 28 frames from the first, best of 100 samples by each metric; PSNR of each channel, Gaussian SSIM",
+    about="2 > 28 frames from the first, best of 100 samples by each metric; PSNR of each channel, "
+    "Gaussian SSIM",
     aggregation=Aggregation.BEST_OF_EACH,
     demanding=(lpips.METRIC, fvd.WITH_CONTEXT),
     source="github.com/edouardelasalles/srvp: test.py, metrics/ssim.py",
