@@ -319,7 +319,9 @@ def test_sets_of_videos_have_a_distance_with_its_floor(tmp_path: Path) -> None:
     splits = ["train"] * 4 + ["test"] * (source.count - 4)
     store = build(source, tmp_path / "bars", {"world": "bars"}, (16, 16, 3), splits, 1, "bars")
     windows = Windows(store, "test", CONTEXT + HORIZON, (), stride=CONTEXT + HORIZON)
-    metric = dataclasses.replace(fvd.METRIC, features=cheap, least_frames=1, needs=(), load=None)
+    metric = dataclasses.replace(
+        fvd.METRIC, features=cheap, least_frames=1, digits=6, needs=(), load=None
+    )
     protocol = dataclasses.replace(find_protocol("foreframe"), controls=False, demanding=(metric,))
     equipped = equip(protocol, read_weights(()))
     assert equipped.sets == (metric,)
