@@ -19,7 +19,12 @@ from torch import Tensor
 import foreframe
 from foreframe.data.store import ClipStore
 from foreframe.errors import InputError
-from foreframe.evaluation import Evaluation, evaluate_predictions, read_evaluation, scores
+from foreframe.evaluation import (
+    Evaluation,
+    evaluate_predictions,
+    evaluating,
+    read_evaluation,
+)
 from foreframe.evaluation.protocol import Aggregation, find_protocol, find_protocols
 from foreframe.metrics import Metric, counting_context, psnr, ssim
 from foreframe.plugins import PROTOCOLS
@@ -285,14 +290,12 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     """The shapes of what models were asked for."""
     found = []
-    sample = scores.sample_futures
+    sample = evaluating.sample_futures
 
     def watched(*arguments: object) -> Tensor:
         futures = sample(*arguments)  # type: ignore[arg-type]
         found.append(tuple(futures.shape))
         return futures
-
-    from foreframe.evaluation import evaluating
 
     monkeypatch.setattr(evaluating, "sample_futures", watched)
     return found
