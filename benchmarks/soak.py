@@ -35,14 +35,16 @@ COUNTS: dict[str, int | None] = {
     "rude_messages": 10_000,
     "crowded_server": 30,
     "fuzz": 10_000,
+    "unusual": 10_000,
 }
 
 
 def endured(name: str, count: int | None) -> dict[str, Any]:
     """One hardship in a process of its own, with one thread."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    script = ROOT / "tests" / ("fuzzing.py" if name == "fuzz" else "hardships.py")
-    words = [sys.executable, str(script), *([] if name == "fuzz" else [name])]
+    fuzzes = {"fuzz": [], "unusual": ["--unusual"]}
+    script = ROOT / "tests" / ("fuzzing.py" if name in fuzzes else "hardships.py")
+    words = [sys.executable, str(script), *fuzzes.get(name, [name])]
     words += [] if count is None else ["--count", str(count)]
     done = subprocess.run(words, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:

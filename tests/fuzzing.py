@@ -249,6 +249,30 @@ def fuzzed(count: int, seed: int = 1) -> dict[str, Any]:
     return figures
 
 
+def unusual(count: int, seed: int = 1) -> dict[str, Any]:
+    """Figures over recordings that are valid but unusual, as many of each kind."""
+    import contextlib
+    import io
+
+    from unusual import KINDS, outcome
+
+    figures: dict[str, Any] = {"cases": 0, "findings": []}
+    for name in KINDS:
+        kinds = []
+        for number in range(count // len(KINDS) + 1):
+            try:
+                with contextlib.redirect_stderr(io.StringIO()):
+                    kind, said = outcome(name, seed * 1_000_000 + number)
+            except Exception:
+                kind, said = "traceback", traceback.format_exc()
+            kinds.append(kind)
+            if kind not in ("ok", "refused"):
+                figures["findings"].append(f"{name}, case {number}: {kind}: {said}")
+        figures["cases"] += len(kinds)
+        figures[name] = json.dumps({kind: kinds.count(kind) for kind in sorted(set(kinds))})
+    return figures
+
+
 def importing(name: str) -> Callable[[Path, Path], str]:
     import foreframe
 
@@ -274,4 +298,6 @@ if __name__ == "__main__":
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=500)
-    print(json.dumps(fuzzed(parser.parse_args().count)))
+    parser.add_argument("--unusual", action="store_true", help="valid recordings, not damaged ones")
+    given = parser.parse_args()
+    print(json.dumps((unusual if given.unusual else fuzzed)(given.count)))

@@ -4,27 +4,34 @@ misread.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import foreframe
 from conftest import Squares
 from foreframe.cli.entry import main
+from foreframe.data import building
 from foreframe.data.angles import continuous, quaternions_of, turns_of
 from foreframe.data.building import build
+from foreframe.data.formats.npz import Archives
 from foreframe.data.making import import_recordings
 from foreframe.data.offsets import suggest
+from foreframe.data.sharing import shared_out
 from foreframe.data.sources.findings import Findings
 from foreframe.data.sources.folders import files_under, natural_order, split_of
 from foreframe.data.sources.pixels import PixelSample, channel_layout, pixel_scale
 from foreframe.data.sources.recording import Column, Recording, Recordings
 from foreframe.data.sources.resampled import ResampledSource, Resampling
 from foreframe.data.sources.times import match_by_time, seconds_of
-from foreframe.data.splitting import SplitOptions, shared_out
+from foreframe.data.splitting import SplitOptions
 from foreframe.data.store import ClipStore
+from foreframe.data.writing import StoreWriter
 from foreframe.errors import InputError
 from small_recordings import WRITERS, frames_of
 
@@ -77,6 +84,104 @@ def test_a_source_that_changed_is_noticed_and_updated(
     assert updated.content != first.content
     assert all(splits[e.name] == e.split for e in first.episodes)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["src", "store"]
+
+
+@pytest.fixture
+def read_through(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The archives whose pictures were read to the end, in order."""
+    found: list[str] = []
+    original = Archives._frames
+
+    def counted(self: Archives, file: Path, first: int, last: int) -> Iterator[np.ndarray]:
+        yield from original(self, file, first, last)
+        found.append(file.name)
+
+    monkeypatch.setattr(Archives, "_frames", counted)
+    return found
+
+
+def test_an_update_reads_what_is_new_and_changed_alone(
+    tmp_path: Path, read_through: list[str]
+) -> None:
+    src, out = tmp_path / "src", tmp_path / "store"
+    for i in range(6):
+        _archive(src, f"e{i}.npz", i, frames=20)
+    first = import_recordings(src, out, workers=1)
+    read_through.clear()
+    _archive(src, "e1.npz", 99, frames=20)
+    _archive(src, "e6.npz", 6, frames=20)
+    updated = import_recordings(src, out, workers=1, update=True)
+    assert sorted(read_through) == ["e1.npz", "e6.npz"]
+    whole = import_recordings(src, tmp_path / "fresh", workers=1)
+    digests = {e.name: e.digests for e in whole.episodes}
+    assert {e.name: e.digests for e in updated.episodes} == digests
+    splits = {e.name: e.split for e in updated.episodes}
+    assert all(splits[e.name] == e.split for e in first.episodes)
+    assert any("5 recordings are as they were" in line for line in _said(updated))
+
+
+def _said(store: ClipStore) -> list[str]:
+    return Findings.from_json(store.manifest["notes"]["findings"]).lines()
+
+
+def test_a_recording_cut_by_time_is_taken_over_whole(
+    tmp_path: Path, read_through: list[str]
+) -> None:
+    src, out = tmp_path / "src", tmp_path / "store"
+    _archive(src, "a.npz", 0, frames=100)
+    first = import_recordings(src, out, workers=1)
+    read_through.clear()
+    _archive(src, "b.npz", 1, frames=100)
+    updated = import_recordings(src, out, workers=1, update=True)
+    assert set(read_through) == {"b.npz"}
+    before = {e.name: (e.split, e.digests) for e in first.episodes}
+    after = {e.name: (e.split, e.digests) for e in updated.episodes}
+    assert before.items() <= after.items()
+
+
+def test_an_update_by_other_decisions_reads_everything(
+    tmp_path: Path, read_through: list[str]
+) -> None:
+    src, out = tmp_path / "src", tmp_path / "store"
+    for i in range(3):
+        _archive(src, f"e{i}.npz", i, frames=20)
+    import_recordings(src, out, workers=1)
+    read_through.clear()
+    _archive(src, "e3.npz", 3, frames=20)
+    import_recordings(src, out, workers=1, update=True, lag=0)
+    assert sorted(read_through) == [f"e{i}.npz" for i in range(4)]
+
+
+def test_an_interrupted_update_leaves_nothing_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    src, out = tmp_path / "src", tmp_path / "store"
+    for i in range(4):
+        _archive(src, f"e{i}.npz", i)
+    import_recordings(src, out, workers=1)
+    _archive(src, "e4.npz", 4)
+    with monkeypatch.context() as patched:
+        patched.setattr(StoreWriter, "finish", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            import_recordings(src, out, workers=1, update=True)
+    assert (tmp_path / "store.update.partial").exists()
+    _archive(src, "e5.npz", 5)
+    assert len(import_recordings(src, out, workers=1, update=True).episodes) == 6
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["src", "store"]
+    (tmp_path / "store").rename(tmp_path / "store.before")  # stopped between two renamings
+    assert not import_recordings(src, out, workers=1).written_now
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["src", "store"]
+
+
+def _interrupt(*given: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_other_options_are_another_store(tmp_path: Path) -> None:
+    src = WRITERS["images"](tmp_path / "src")
+    import_recordings(src, tmp_path / "store", actions=("action_x",), workers=1)
+    with pytest.raises(InputError, match="different: options"):
+        import_recordings(src, tmp_path / "store", actions=("action_y",), workers=1)
 
 
 def test_one_recording_is_cut_by_time_and_loses_no_frame(tmp_path: Path) -> None:
@@ -248,6 +353,44 @@ def test_tables_near_a_source_without_actions_stop_the_import(tmp_path: Path) ->
     assert "action" not in store.columns
 
 
+def _pieces(sessions: dict[str, int], frames: int) -> Recordings:
+    pictures = [np.zeros((8, 8, 3), np.uint8)] * frames
+    values = {"action": np.zeros((frames, 1))}
+    pieces = [
+        Recording(f"{s}/{i}", pictures, values, session=s)
+        for s, n in sessions.items()
+        for i in range(n)
+    ]
+    return Recordings({"action": Column("action", "float32", (1,), ("a",))}, None, pieces)
+
+
+def test_the_pieces_of_few_sessions_are_shared_out_along_their_time() -> None:
+    source, splits = shared_out(_pieces({"a": 10, "b": 5}, 10), SplitOptions())
+    assert splits[:10] == [*["train"] * 8, "validate", "test"]
+    order = {"train": 0, "validate": 1, "test": 2}
+    of_b = [order[source.read(i).split or ""] for i in range(10, len(source))]
+    assert of_b == sorted(of_b)
+    assert set(of_b) == {0, 1, 2}
+    assert sum(len(list(source.read(i).frames)) for i in range(len(source))) == 150
+    assert "cut by time" in " ".join(source.findings.lines())
+
+
+def test_pieces_too_short_to_be_cut_stay_together() -> None:
+    source, splits = shared_out(_pieces({"a": 2}, 5), SplitOptions())
+    assert splits == ["train", "train"]
+    assert any("fewer than 12 frames" in warning for warning in source.findings.warnings)
+
+
+def test_a_chosen_rule_goes_before_the_splits_of_the_source() -> None:
+    source = _pieces({f"s{i}": 1 for i in range(10)}, 6)
+    for recording in source.episodes:
+        recording.split = "test"
+    kept, _ = shared_out(source, SplitOptions())
+    assert {kept.read(i).split for i in range(10)} == {"test"}
+    drawn, _ = shared_out(source, SplitOptions(by="episode"))
+    assert {drawn.read(i).split for i in range(10)} == {"train", "validate", "test"}
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_what_comes_in_is_what_was_written_or_it_is_refused(tmp_path: Path, seed: int) -> None:
     """Random archives: how many, how long, which type, order of axes and names."""
@@ -273,18 +416,21 @@ def test_what_comes_in_is_what_was_written_or_it_is_refused(tmp_path: Path, seed
         assert np.allclose(store.column("action")[rows], actions, rtol=1e-6)
 
 
-@pytest.mark.filterwarnings(
-    "ignore:Initializing zero-element tensors"
-)  # a model without conditions
-@pytest.mark.parametrize("name", sorted(set(WRITERS) - {"dance"}))
+@pytest.mark.parametrize("name", sorted(WRITERS))
 def test_the_advised_next_step_works(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    src = WRITERS[name](tmp_path / "src")
-    main(["data", "import", str(src), str(tmp_path / "store"), "--workers", "1"])
-    lines = capsys.readouterr().out.splitlines()
-    advised = next(line for line in lines if "next: foreframe train" in line).split("foreframe ")[1]
-    main([*advised.split(), "--dry-run"])
+    src, more = WRITERS[name](tmp_path / "src"), ["--workers", "1"]
+    main(["data", "import", str(src), str(tmp_path / "store"), *more])
+    said = capsys.readouterr().out
+    if "no episode trains" in said:
+        assert "next: foreframe train" not in said
+        assert "--split-by episode" in said
+        main(["data", "import", str(src), str(tmp_path / "b"), "--split-by", "episode", *more])
+        said = capsys.readouterr().out
+    for line in (line for line in said.splitlines() if "foreframe " in line.partition(":")[2]):
+        words = line.partition("foreframe ")[2].split()
+        main([*words, *(["--dry-run"] if words[0] == "train" else [])])
     assert "a dry run, nothing was written" in capsys.readouterr().out
 
 
@@ -296,3 +442,196 @@ def test_a_number_too_large_for_its_column_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match=r"action is 1e\+300 in row 1, more than float32 holds"):
         build(source, tmp_path / "store", {}, (16, 16, 3), ["train"], 1, "building")
+
+
+def test_what_was_done_to_pictures_is_counted_over_all_of_them(tmp_path: Path) -> None:
+    for e in range(40):
+        (tmp_path / "src" / f"e{e:02d}").mkdir(parents=True)
+        for t in range(4):
+            image = Image.fromarray(np.full((12, 12, 3), 9 * t, np.uint8))
+            exif = Image.Exif()
+            exif[0x0112] = 6 if (e, t) in ((7, 1), (31, 2)) else 1
+            image.save(tmp_path / "src" / f"e{e:02d}" / f"{t}.jpg", exif=exif)
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=2)
+    said = [line for line in _said(store) if line.startswith("orientation")]
+    assert said == ["orientation: 2 pictures turned as a viewer shows them, by EXIF"]
+    assert not any(line.startswith(("transparency", "channels")) for line in _said(store))
+
+
+def test_every_column_taken_has_its_span_and_its_unit_if_it_says_one(tmp_path: Path) -> None:
+    (tmp_path / "src" / "a").mkdir(parents=True)
+    for t in range(20):
+        frame = np.full((12, 12, 3), 9 * t, np.uint8)
+        Image.fromarray(frame).save(tmp_path / "src" / "a" / f"{t}.png")
+    rows = "".join(f"{t / 4},{5_300_000 + t / 8}\n" for t in range(20))
+    (tmp_path / "src" / "a" / "log.csv").write_text("action_speed [m/s],action_north\n" + rows)
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=1)
+    said = _said(store)
+    assert "action from action_speed [m/s], real, 0 to 4.75, m/s" in said
+    assert "action from action_north, real, 5300000 to 5300002, unit not given" in said
+
+
+def test_alpha_has_one_scale_whatever_a_block_of_pictures_holds() -> None:
+    layout = channel_layout((2, 12, 12, 4), "a.npz")
+    faint = np.full((2, 12, 12, 4), 200.0)
+    faint[..., 3] = 1.0  # of 255: all but clear
+    assert layout.to_rgb(faint, white=255.0).max() == pytest.approx(200 / 255, abs=1e-3)
+
+
+def _of_size(folder: Path, height: int, width: int) -> Path:
+    for e in range(3):
+        folder.mkdir(exist_ok=True)
+        np.savez(
+            folder / f"e{e}.npz",
+            image=np.full((12, height, width, 3), 40 * e, np.uint8),
+            action=np.random.default_rng(e).normal(size=(12, 2)),
+        )
+    return folder
+
+
+def test_large_pictures_are_warned_of_with_numbers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    src, store = _of_size(tmp_path / "src", 192, 256), str(tmp_path / "store")
+    main(["data", "import", str(src), store, "--workers", "1"])
+    imported = capsys.readouterr().out
+    main(["train", "push-tiny", "--data", store, "--out", str(tmp_path / "r"), "--dry-run"])
+    dry = capsys.readouterr().out
+    main(["data", "inspect", store])
+    for said in (imported, dry, capsys.readouterr().out):
+        note = next(line for line in said.splitlines() if "times the pixels" in line)
+        assert re.search(r"192x256 have 12 times .* [\d,]{7,} parameters", note)
+        assert re.search(r"about [\d.]+ s per step and [\d.]+ h for 2,200 steps", note)
+        assert "--size 64 64" in note
+    main(["data", "import", str(src), str(tmp_path / "b"), "--size", "64", "64", "--workers", "1"])
+    assert "times the pixels" not in capsys.readouterr().out
+
+
+def test_a_size_that_no_recipe_takes_is_said_at_import(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    src = _of_size(tmp_path / "src", 84, 84)
+    main(["data", "import", str(src), str(tmp_path / "store"), "--workers", "1"])
+    said = capsys.readouterr().out
+    assert "push-tiny cannot train on this store" in said
+    assert "import with --size 64 64" in said
+    assert "next: foreframe train" not in said
+
+
+def _shots(folder: Path, names: list[str]) -> None:
+    """Pictures whose shade is 9 times their place."""
+    folder.mkdir(parents=True)
+    for place, name in enumerate(names):
+        frame = np.full((12, 12, 3), 9 * place, np.uint8)
+        Image.fromarray(frame).save(folder / f"{name}.png")
+
+
+def _shades_and_actions(store: ClipStore) -> tuple[list[int], list[float]]:
+    frames, actions = store.column("frames"), store.column("action")
+    offset = np.asarray(store.columns["action"].offset or 0.0)
+    shades = (frames[:, 0, 0, 0].astype(int) // 9).tolist()
+    return shades, (actions.astype(float) + offset)[:, 0].tolist()
+
+
+@pytest.mark.parametrize("unit", ["ns", "s"])
+def test_pictures_whose_names_are_times_take_the_rows_of_their_times(
+    tmp_path: Path, unit: str
+) -> None:
+    """A camera at 10 Hz beside a log at 40 Hz that begins before it, as in EuRoC and TUM."""
+    first, step = 1_403_636_579_000_000_000, 100_000_000
+    stamps = [first + step * t for t in range(15)]
+    named = [str(s) if unit == "ns" else f"{s // 10**9}.{s % 10**9:09d}" for s in stamps]
+    _shots(tmp_path / "src" / "run", named)
+    rows = [first - 2 * step + k * step // 4 for k in range(80)]
+    lines = [f"{row},{k}\n" for k, row in enumerate(rows)]
+    (tmp_path / "src" / "run" / "log.csv").write_text("timestamp,steering\n" + "".join(lines))
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=1, split_by="episode")
+    assert _shades_and_actions(store) == (list(range(15)), [8.0 + 4 * t for t in range(15)])
+    assert any("65 of 80 rows have no partner in time" in line for line in _said(store))
+
+
+def test_names_that_are_times_need_a_table_of_the_same_clock(tmp_path: Path) -> None:
+    _shots(
+        tmp_path / "src" / "run", [str(1_403_636_579_000_000_000 + t * 10**8) for t in range(15)]
+    )
+    rows = "".join(f"{t / 10},{t}\n" for t in range(60))
+    (tmp_path / "src" / "run" / "log.csv").write_text("timestamp,steering\n" + rows)
+    with pytest.raises(InputError, match="expected times of one clock"):
+        import_recordings(tmp_path / "src", tmp_path / "store", workers=1)
+
+
+@pytest.mark.parametrize(("lag", "shades"), [(1, range(14)), (0, range(1, 15))])
+def test_states_of_all_pictures_but_one_need_a_word_which(
+    tmp_path: Path, lag: int, shades: range
+) -> None:
+    _shots(tmp_path / "src" / "run", [str(t) for t in range(15)])
+    rows = "".join(f"{t},{t}\n" for t in range(14))
+    (tmp_path / "src" / "run" / "log.csv").write_text("action,state\n" + rows)
+    with pytest.raises(InputError, match="--lag 1 or --lag 0; that picture is left out"):
+        import_recordings(tmp_path / "src", tmp_path / "store", workers=1)
+    store = import_recordings(
+        tmp_path / "src", tmp_path / "store", workers=1, lag=lag, split_by="episode"
+    )
+    assert _shades_and_actions(store) == (list(shades), [float(t) for t in range(14)])
+
+
+def test_what_a_source_says_of_some_splits_is_heeded() -> None:
+    source = _pieces({f"s{i}": 1 for i in range(10)}, 6)
+    for recording in source.episodes[3:6]:
+        recording.split = "validate"
+    shared, _ = shared_out(source, SplitOptions())
+    splits = [shared.read(i).split for i in range(10)]
+    assert splits[3:6] == ["validate"] * 3
+    assert set(splits) == {"train", "validate", "test"}
+
+
+def test_an_episode_too_long_to_be_sent_is_read_by_the_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for e in range(4):
+        _archive(tmp_path / "src", f"e{e}.npz", e, frames=20 + 40 * (e == 2))
+    monkeypatch.setattr(building, "_SENT_BYTES", 30 * 16 * 16 * 3)
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=2)
+    alone = import_recordings(tmp_path / "src", tmp_path / "alone", workers=1)
+    assert store.content == alone.content
+    assert [e.length for e in store.episodes] == [20, 20, 60, 20]
+
+
+def test_class_ids_and_constant_columns_are_said_at_import(tmp_path: Path) -> None:
+    for e in range(3):
+        (tmp_path / "src").mkdir(exist_ok=True)
+        ids = np.random.default_rng(e).integers(0, 5, (30, 1))
+        action = np.concatenate([ids, np.full((30, 1), 7)], 1)
+        np.savez(
+            tmp_path / "src" / f"e{e}.npz", image=np.zeros((30, 12, 12, 3), "u1"), action=action
+        )
+    said = _said(import_recordings(tmp_path / "src", tmp_path / "store", workers=1))
+    assert any(line.startswith("NOTE: action[0] of action look like class ids") for line in said)
+    assert any("--one-hot action[0]" in line for line in said)
+    store = import_recordings(tmp_path / "src", tmp_path / "b", workers=1, one_hot=("action[0]",))
+    assert not any("class ids" in line for line in _said(store))
+    frames = np.zeros((30, 12, 12, 3), "u1")
+    np.savez(tmp_path / "one.npz", image=frames, action=np.ones((30, 1)))
+    lone = import_recordings(tmp_path / "one.npz", tmp_path / "c", workers=1, format="npz")
+    assert "action from action, float64, always 1, unit not given" in _said(lone)
+
+
+def test_a_recording_cut_by_time_is_read_once(tmp_path: Path, read_through: list[str]) -> None:
+    _archive(tmp_path / "src", "a.npz", 0, frames=100)
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=1)
+    assert len(store.episodes) == 3
+    assert read_through == ["a.npz"]
+    several = import_recordings(tmp_path / "src", tmp_path / "b", workers=3)
+    assert several.content == store.content
+
+
+def test_pictures_lost_between_others_do_not_shift_the_rows(tmp_path: Path) -> None:
+    _shots(tmp_path / "src" / "run", [str(t) for t in range(16) if t != 4])
+    rows = "".join(f"{t},{t / 2}\n" for t in range(15))
+    log = tmp_path / "src" / "run" / "log.csv"
+    log.write_text("frame,steering\n" + rows)
+    with pytest.raises(InputError, match=r"no picture has \(4\).*does not have \(15\)"):
+        import_recordings(tmp_path / "src", tmp_path / "store", workers=1)
+    log.write_text("frame,steering\n" + rows + "15,7.5\n")
+    store = import_recordings(tmp_path / "src", tmp_path / "store", workers=1, split_by="episode")
+    assert store.column("action")[:, 0].tolist() == [t / 2 for t in range(16) if t != 4]

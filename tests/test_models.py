@@ -213,7 +213,6 @@ def test_a_size_it_does_not_take_is_an_error(name: str) -> None:
         small(name, spec(40, 64))
 
 
-@pytest.mark.filterwarnings("ignore:Initializing zero-element")
 @pytest.mark.parametrize("name", VECTOR_NAMES)
 def test_no_conditions_at_all(name: str) -> None:
     model = small(name, spec(conditions=0))

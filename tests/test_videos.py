@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import fractions
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from foreframe.data.formats._videos import _turned, look_at, pictures
+from foreframe.data.formats._videos import _matrix, _turned, look_at, pictures
 from foreframe.errors import InputError
 from small_recordings import write_video
 from test_tables import acts, imported
@@ -100,6 +102,28 @@ def test_deep_grey_needs_a_range(tmp_path: Path) -> None:
 )
 def test_turns_and_mirrors(matrix: tuple[int, int, int, int], expected: list[list[int]]) -> None:
     assert _turned(np.array([[1, 2], [3, 4]]), matrix).tolist() == expected
+
+
+@dataclass
+class _SideData:
+    """A display matrix as FFmpeg has it: nine numbers of 16 and 2 bits behind the point."""
+
+    values: tuple[float, ...]
+    type: str = "DISPLAYMATRIX"
+
+    def __bytes__(self) -> bytes:
+        a, b, c, d = self.values
+        return (np.array([a, b, 0, c, d, 0, 0, 0, 16384]) * 65536).astype(np.int32).tobytes()
+
+
+@pytest.mark.parametrize("degrees", [30, 45, 91])
+def test_a_turn_by_another_angle_is_refused(degrees: float) -> None:
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    frame = SimpleNamespace(side_data=[_SideData((cosine, sine, -sine, cosine))])
+    with pytest.raises(InputError, match=f"a.mp4: its display matrix turns .* by {degrees} deg"):
+        _matrix(frame, "a.mp4")
+    upright = SimpleNamespace(side_data=[_SideData((0, 1, -1, 0))])
+    assert _matrix(upright, "a.mp4") == (0, 1, -1, 0)
 
 
 def test_settings_beside_a_video_are_no_table(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,13 +25,13 @@ _LISTED_CLIPS = 20
 _TITLE, _SCORE, _METRICS_ABREAST, _WIDTH = 34, 18, 4, 96  # columns of a score table
 _MANY = 0.05  # share of black or repeated frames from which on a warning is printed
 _LARGE = 8  # times the pixels of 64x64
+_MULTIPLE = 16  # of pixels, that recipes take without being asked
 _SPLITS = ("train", "validate", "test")
 
 
 def made(store: Any, given: Arguments) -> None:
-    counts = ", ".join(
-        f"{sum(e.split == split for e in store.episodes)} {split}" for split in _SPLITS
-    )
+    of_split = {split: sum(e.split == split for e in store.episodes) for split in _SPLITS}
+    counts = ", ".join(f"{count} {split}" for split, count in of_split.items())
     height, width, _ = store.frame_shape
     frames = sum(episode.length for episode in store.episodes)
     what = "wrote" if store.written_now else "is there already, and still matches its source:"
@@ -43,15 +44,13 @@ def made(store: Any, given: Arguments) -> None:
         print(f"  {line}")
     _audit(notes)
     if skipped := notes.get("skipped"):
-        print(f"  LEFT OUT {len(skipped)} damaged episodes; the first: {skipped[0]}")
-    for line in _size_warning(height, width):
+        print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
+    roles = {column.role for column in store.columns.values()}
+    first = _FirstTraining.on(store.path, roles, store.longest_clip)
+    notes_of_size, training = first.advice((height, width)) if of_split["train"] else ([], [])
+    for line in (*_empty_splits(of_split), *notes_of_size):
         print(f"  NOTE: {line}")
-    _next(
-        f"foreframe data preview {store.path} {store.path}.png",
-        _first_training(
-            store.path, {column.role for column in store.columns.values()}, store.longest_clip
-        ),
-    )
+    _next(f"foreframe data preview {store.path} {store.path}.png", *training)
 
 
 def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
@@ -70,35 +69,70 @@ def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
     return [*lines, *(f"NOTE: {warning}" for warning in notes.get("warnings", ()))]
 
 
-def _size_warning(height: int, width: int) -> list[str]:
-    """Return a line about the cost of pictures much larger than those of the recipes."""
-    times = height * width / 64**2
-    if times < _LARGE:
-        return []
-    return [
-        f"pictures of {height}x{width} have {times:.0f} times the pixels of 64x64: a step takes "
-        "about that many times as long and as much memory; import with --size 64 64, "
-        "or look at `foreframe train ... --dry-run` first"
-    ]
+def _empty_splits(of_split: dict[str, int]) -> list[str]:
+    """What cannot be done for want of episodes, and what to do about it."""
+    lacking = {
+        "train": "no episode trains: train on another store",
+        "validate": "no episode validates: training keeps its last weights as the best",
+        "test": "no episode tests: evaluate with --split validate",
+    }
+    instead = "or import with --split-by episode, which shares the episodes out"
+    return [f"{said}, {instead}" for split, said in lacking.items() if not of_split[split]]
 
 
-def _first_training(store: str | Path, roles: set[str], longest: int | None = None) -> str:
-    """Return a command that trains on a store, with a horizon that fits into its episodes."""
-    recipe = "pose-dance" if "label" in roles else "push-tiny"
-    command = f"foreframe train {recipe} --data {store} --out runs/first"
-    if longest is None:
-        return command
-    import yaml
+@dataclass(frozen=True)
+class _FirstTraining:
+    """The command that trains on a store for the first time.
 
-    from ..plugins import RECIPES
+    Attributes:
+        store: its folder.
+        recipe: the recommended one.
+        changes: a horizon that its episodes have room for, conditions that it has.
+    """
 
-    clip = yaml.safe_load(RECIPES.text(recipe))["clip"]
-    if longest < clip["n_past"] + clip["horizon"]:
-        n_past = max(1, min(clip["n_past"], longest // 2))
-        command += f" --clip.n_past {n_past} --clip.horizon {max(1, longest - n_past)}"
-    if not roles & {"action", "state", "label"}:
-        command += " --clip.conditions []"
-    return command
+    store: str
+    recipe: str
+    changes: dict[str, Any]
+
+    @classmethod
+    def on(cls, store: str | Path, roles: set[str], longest: int) -> _FirstTraining:
+        import yaml
+
+        from ..plugins import RECIPES
+
+        recipe = "pose-dance" if "label" in roles else "push-tiny"
+        clip, changes = yaml.safe_load(RECIPES.text(recipe))["clip"], dict[str, Any]()
+        if longest < clip["n_past"] + clip["horizon"]:
+            n_past = max(1, min(clip["n_past"], longest // 2))
+            changes |= {"clip.n_past": n_past, "clip.horizon": max(1, longest - n_past)}
+        if not roles & {"action", "state", "label"}:
+            changes["clip.conditions"] = []
+        return cls(str(store), recipe, changes)
+
+    @property
+    def command(self) -> str:
+        changed = "".join(f" --{key} {value}" for key, value in self.changes.items())
+        return f"foreframe train {self.recipe} --data {self.store} --out runs/first{changed}"
+
+    def advice(self, size: tuple[int, int]) -> tuple[list[str], list[str]]:
+        """What to know of pictures of this size, and what to type next.
+
+        A model is built only for sizes that the recipes were not made for.
+        """
+        height, width = size
+        if not (height % _MULTIPLE or width % _MULTIPLE) and height * width < _LARGE * 64**2:
+            return [], [self.command]
+        from ..training import train
+
+        try:
+            summary = train(
+                self.recipe, self.store, ".", changes=self.changes, dry_run=True
+            ).summary
+        except InputError as error:
+            return [
+                f"{self.recipe} cannot train on this store ({error}): import with --size 64 64"
+            ], []
+        return list(summary.advice), [self.command]
 
 
 def exported(count: int, given: Arguments) -> None:
@@ -155,13 +189,12 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     _audit(found["notes"])
     for warning in _warnings(found):
         print(f"  NOTE       {warning}")
-    _next(
-        _first_training(
-            found["store"],
-            {condition["role"] for condition in found["conditions"].values()},
-            found["longest_clip"],
-        )
-    )
+    roles = {condition["role"] for condition in found["conditions"].values()}
+    first = _FirstTraining.on(found["store"], roles, found["longest_clip"])
+    notes, training = first.advice((frame["height"], frame["width"]))
+    for line in (*_empty_splits(found["episodes"]), *notes):
+        print(f"  NOTE       {line}")
+    _next(*(training if found["episodes"]["train"] else ()))
 
 
 def _source_in_words(source: dict[str, Any]) -> str:
@@ -260,6 +293,8 @@ def _planned(summary: TrainingSummary) -> None:
     import yaml
 
     print(yaml.safe_dump(summary.to_dict(), sort_keys=False), end="")
+    for line in summary.advice:
+        print(f"NOTE: {line}")
     print(
         f"a dry run, nothing was written: {summary.parameters:,} parameters, "
         f"frames {list(summary.frame)}, conditions {list(summary.condition)}"

@@ -10,9 +10,11 @@ import functools
 import json
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..runtime.progress import progress
@@ -23,6 +25,10 @@ from .sources.recording import Column, Recording, Source, findings_of
 from .splitting import SHARES, assign_splits
 from .store import MANIFEST, ClipStore
 from .writing import StoreWriter
+
+Array = NDArray[Any]
+
+_SENT_BYTES = 128 << 20  # of an episode's frames; several are held at once
 
 __all__ = ["SHARES", "assign_splits", "build", "finished_store", "parse_shard"]
 
@@ -69,6 +75,8 @@ def build(
                 try:
                     if isinstance(recording, InputError):
                         raise recording
+                    if recording is None:
+                        recording = source.read(index)
                     writer.append(recording, recording.split or splits[index])
                 except InputError as error:
                     if not skip_bad:
@@ -116,7 +124,9 @@ def finished_store(
             "say --update to read them "
             "again, or choose another OUT"
         )
+    later = {"options"} - store.source.keys()  # stores of before do not say them
     skipped = {"chosen"} if "files" in store.source else {"chosen", *wanted.keys() - store.source}
+    skipped |= later
     differ = sorted(
         k for k in {*store.source, *wanted} - skipped if store.source.get(k) != wanted.get(k)
     )
@@ -133,18 +143,33 @@ def _found(source: Source) -> dict[str, Any]:
     return {"findings": found.to_json()} if found != Findings() else {}
 
 
-def _attempt(source: Source, whole: bool, index: int) -> Recording | InputError:
-    """An episode, or what is wrong with it; `whole`.
+def _attempt(source: Source, whole: bool, index: int) -> Recording | InputError | None:
+    """An episode, or what is wrong with it.
 
-    With all its frames, to be sent to another process.
+    With `whole` it comes with all its frames, to be sent to another process; None if they are too
+    many for that, so that the other process reads it itself, a few frames at a time.
     """
     try:
         recording = source.read(index)
         if whole:
-            recording.frames = list(recording.frames)
+            frames = _at_most(recording.frames, _SENT_BYTES)
+            if frames is None:
+                return None
+            recording.frames = frames
         return recording
     except InputError as error:
         return error
+
+
+def _at_most(frames: Iterable[Array], limit: int) -> list[Array] | None:
+    """All frames, if they have no more bytes than that."""
+    found, held = [], 0
+    for frame in frames:
+        found.append(frame)
+        held += frame.nbytes
+        if held > limit:
+            return None
+    return found
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .angles import flips_of, quaternions_of, turns_of
+from .classes import is_class_id
 from .motion import changes_of, explained, pair
 from .store import SPLITS, ClipStore, Episode
 
@@ -20,7 +21,6 @@ _SAMPLED_CLIPS = 256
 _STEPS = (1, 5, 10)
 _EPISODES, _FRAMES_AN_EPISODE = 32, 300  # that are looked at frame by frame
 _SHORTEST = 4
-_MOST_CLASSES = 64
 _BLACK = 8  # of 255: a picture that is darker on average shows nothing
 
 
@@ -104,20 +104,8 @@ def _condition(store: ClipStore, name: str) -> dict[str, Any]:
         "offset": {n: o for n, o in zip(names, offsets) if o},
         "wrapping": {names[i]: round(turn, 4) for i, turn in turns.items()},
         "flipping": [list(names[q : q + 4]) for q in quaternions] if flips else [],
-        "class_ids": [n for i, n in enumerate(names) if n not in constant and _is_class(some, i)],
+        "class_ids": [n for i, n in enumerate(names) if is_class_id(np.concatenate(some)[:, i])],
     }
-
-
-def _is_class(episodes: Sequence[Array], number: int) -> bool:
-    """Whether a number looks like a class id.
-
-    Whole numbers from 0 on, more than two, few, and each more than once.
-    """
-    values = np.concatenate([rows[:, number] for rows in episodes])
-    found, counts = np.unique(values, return_counts=True)
-    whole = bool((found == np.round(found)).all() and found[0] == 0)
-    few = 2 < len(found) <= _MOST_CLASSES and found[-1] < _MOST_CLASSES
-    return whole and few and bool(np.median(counts) > 1) and found[-1] < 2 * len(found)
 
 
 def _same_columns(rows: Array, names: Sequence[str], constant: Sequence[str]) -> list[list[str]]:

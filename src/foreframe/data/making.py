@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,14 +15,19 @@ from ..plugins import WORLDS
 from . import worlds
 from .building import build, finished_store, parse_shard
 from .offsets import suggest
+from .pictures import PICTURE_CHANGES
+from .sharing import shared_out
+from .sources.behind import origins_of
+from .sources.findings import Findings
 from .sources.fingerprint import Fingerprint, content_of, fingerprints
 from .sources.leftover import files_of, stop_without_actions, with_leftovers
 from .sources.opening import Guarded, open_source, recognise
 from .sources.options import ChannelOrder, Flip, SourceOptions, SplitBy
-from .sources.recording import Fork
+from .sources.recording import Fork, findings_of
 from .sources.resampled import ResampledSource, Resampling
-from .splitting import SHARES, SplitOptions, assign_splits, read_split_list, shared_out
+from .splitting import SHARES, SplitOptions, assign_splits, read_split_list
 from .store import MANIFEST, ClipStore
+from .updating import STRETCH, Traced, place_of, put_in_place, recover, reusing
 
 Array = NDArray[Any]
 
@@ -219,6 +223,7 @@ def import_recordings(
             Nothing is left then.
     """
     src, out = Path(src), Path(out)
+    recover(out)
     for option, value in (
         ("stride", stride),
         ("action-offset", action_offset),
@@ -275,7 +280,7 @@ def import_recordings(
     listed = read_split_list(Path(split_list)) if split_list else None
     splitting = SplitOptions(splits, listed, seed, split_by)
     job = _Import(
-        src, out, kind, opened, resampling, splitting, parse_shard(shard), workers, skip_bad
+        src, out, kind, opened, options, resampling, splitting, parse_shard(shard), workers
     )
     return job.again() if update and (out / MANIFEST).is_file() else job.run()
 
@@ -289,69 +294,81 @@ class _Import:
         out: the store's folder.
         kind: the format's name.
         opened: the recordings, opened.
+        options: what was chosen of them.
         resampling: how they are changed.
         splitting: how they are shared out.
         part: the share of a shard, (k, n).
         workers: processes.
-        skip_bad: leave out what is broken.
+        before: the store that this import brings up to date.
     """
 
     src: Path
     out: Path
     kind: str
     opened: Guarded
+    options: SourceOptions
     resampling: Resampling
     splitting: SplitOptions
     part: tuple[int, int]
     workers: int | None
-    skip_bad: bool
+    before: ClipStore | None = None
 
-    def run(self, files: dict[str, Fingerprint] | None = None) -> ClipStore:
+    def run(self) -> ClipStore:
         """Write the store, unless it is there already."""
-        if files is None:
-            files = self._fingerprints()
-        taken = ResampledSource(
-            self.opened, self.resampling, self.splitting.listed, self.splitting.kept
-        )
+        files = self._fingerprints()
+        taken = self._taken()
         identity = self._identity(len(taken), files)
         finished = finished_store(self.out, identity, files)
-        if finished is not None:
-            return finished
+        return finished if finished is not None else self._write(taken, self.out, identity, files)
+
+    def again(self) -> ClipStore:
+        """Replace the store by one of what the source holds now.
+
+        Recordings whose files are as they were are not read again; episodes keep their splits.
+        """
+        files = self._fingerprints()
+        before = ClipStore(self.out)
+        if {name: tuple(f) for name, f in before.source_files().items()} == files:
+            return self.run()
+        kept = {episode.name: episode.split for episode in before.episodes}
+        job = replace(self, before=before, splitting=replace(self.splitting, kept=kept))
+        taken = job._taken()
+        identity = job._identity(len(taken), files)
+        fresh = place_of(self.out, identity)
+        if finished_store(fresh, identity, files) is None:
+            job._write(taken, fresh, identity, files)
+        put_in_place(fresh, self.out)
+        store = ClipStore(self.out)
+        store.written_now = True
+        return store
+
+    def _taken(self) -> ResampledSource:
+        return ResampledSource(self.opened, self.resampling, self.splitting.listed)
+
+    def _write(
+        self,
+        taken: ResampledSource,
+        out: Path,
+        identity: Mapping[str, Any],
+        files: Mapping[str, Fingerprint],
+    ) -> ClipStore:
+        traced = Traced(taken, origins_of(taken, self.src, files))
         shape = taken.frame_shape
-        source, splits = shared_out(taken, self.splitting)
+        known = reusing(traced, self.before, identity, shape) if self.before else traced
+        source, splits = shared_out(known, self.splitting)
         return build(
             source,
-            self.out,
+            out,
             identity,
             shape,
             splits,
             self.workers,
             f"importing {self.kind}",
-            skip_bad=self.skip_bad,
+            skip_bad=self.options.skip_bad,
             shard=self.part,
             files=files,
+            notes=lambda episodes: {"findings": _counted(findings_of(source), episodes).to_json()},
         )
-
-    def again(self) -> ClipStore:
-        """Replace the store by one of what the source holds now.
-
-        Episodes that it had keep their split.
-        """
-        files = self._fingerprints()
-        before = ClipStore(self.out)
-        if before.source.get("files", {}).get("content") == content_of(files):
-            return self.run(files)
-        fresh = self.out.with_name(f"{self.out.name}.update")
-        splits = {episode.name: episode.split for episode in before.episodes}
-        drawn = replace(self.splitting, kept=splits)
-        store = replace(self, out=fresh, splitting=drawn).run(files)
-        old = self.out.with_name(f"{self.out.name}.before")
-        os.replace(self.out, old)
-        os.replace(fresh, self.out)
-        shutil.rmtree(old)
-        store = ClipStore(self.out)
-        store.written_now = True
-        return store
 
     def _fingerprints(self) -> dict[str, Fingerprint]:
         known = ClipStore(self.out).source_files() if (self.out / MANIFEST).is_file() else None
@@ -383,5 +400,19 @@ class _Import:
             "seed": split.seed,
             "shard": list(self.part),
             "files": {"count": len(files), "content": content_of(files)},
+            "options": self.options.chosen(),
             **{key: value for key, value in later.items() if value},
         }
+
+
+def _counted(findings: Findings, episodes: Iterable[Mapping[str, Any]]) -> Findings:
+    """Return the findings with what was done to pictures, counted while they were read."""
+    counts: Counter[str] = Counter()
+    for facts in (episode["facts"] for episode in episodes):
+        _, end, length = facts.get(STRETCH, (0, 0, 0))
+        if end == length:  # the last stretch of a recording reads all of its pictures
+            counts.update(facts.get("pictures", {}))
+    for what, (subject, done, reason) in PICTURE_CHANGES.items():
+        if counts[what]:
+            findings = findings.decided(subject, f"{counts[what]} pictures {done}", reason)
+    return findings

@@ -35,15 +35,11 @@ class PictureHeader:
         width: in pixels, as stored.
         height: in pixels, as stored.
         mode: Pillow's name of the kind of pixels.
-        turned: whether a viewer turns or mirrors it (EXIF).
-        clear: whether pixels may be transparent.
     """
 
     width: int
     height: int
     mode: str
-    turned: bool
-    clear: bool
 
     @property
     def deep(self) -> bool:
@@ -55,25 +51,35 @@ def look_at(file: Path) -> PictureHeader:
     """Return the header of a picture file, if its picture is one and of a sane size."""
     try:
         with _opened(file, str(file)) as image:
-            turned = image.getexif().get(_ORIENTATION, 1) not in (0, 1)
-            clear = "A" in image.getbands() or "transparency" in image.info
-            return PictureHeader(image.width, image.height, image.mode, turned, clear)
+            return PictureHeader(image.width, image.height, image.mode)
     except InputError:
         raise
     except Exception as error:  # Pillow's decoders raise anything; this is the one door
         raise _unreadable(file, error) from None
 
 
-def read_picture(file: Path, scale: PixelScale | None = None) -> Array:
+PICTURE_CHANGES = {
+    "turned": ("orientation", "turned as a viewer shows them", "EXIF"),
+    "transparent": ("transparency", "laid on black where they are clear", "an alpha channel"),
+    "grey": ("channels", "grey, repeated to 3", "the pictures' mode"),
+}
+
+
+def read_picture(
+    file: Path, scale: PixelScale | None = None, counts: dict[str, int] | None = None
+) -> Array:
     """Return a picture file as a viewer shows it, uint8 RGB [H, W, 3]; a PNG's checksums are
     verified first.
 
     Grey is repeated, transparent pixels lie on black. Grey of more than 8 bits needs a `scale`.
+    What was done to it is added to `counts`, by the keys of `PICTURE_CHANGES`.
     """
     try:
         with _opened(file, str(file)) as image:
             image.verify()
         with _opened(file, str(file)) as image:
+            if counts is not None:
+                _count(image, counts)
             return _shown(image, str(file), scale)
     except InputError:
         raise
@@ -92,6 +98,17 @@ def decode_picture(content: bytes, where: str, scale: PixelScale | None = None) 
         raise InputError(
             f"{where} is no whole picture ({error}): fetch it again, or say --skip-bad"
         ) from None
+
+
+def _count(image: Any, counts: dict[str, int]) -> None:
+    found = {
+        "turned": image.getexif().get(_ORIENTATION, 1) not in (0, 1),
+        "transparent": "A" in image.getbands() or "transparency" in image.info,
+        "grey": image.mode in ("L", "1", "LA"),
+    }
+    for what, is_so in found.items():
+        if is_so:
+            counts[what] = counts.get(what, 0) + 1
 
 
 def stored_pixels(content: bytes, where: str) -> Array:
@@ -184,7 +201,7 @@ def as_pictures(frames: Array, where: str, scale: PixelScale | None = None) -> A
     The `scale` is that of the source; without one it is found from these pictures alone.
     """
     layout = channel_layout(frames.shape, where)
-    pictures = layout.to_rgb(frames)
+    pictures = layout.to_rgb(frames, scale.high if scale else None)
     if frames.dtype == np.uint8 and scale is None:
         return pictures
     return (scale or pixel_scale([PixelSample.of(frames)], where)).to_bytes(pictures, where)

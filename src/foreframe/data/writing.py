@@ -28,6 +28,7 @@ from ..errors import InputError
 from ..runtime.digests import digest, digest_file, write_json_with_digest
 from ..runtime.files import read_json, sync, write_json
 from .futures import FutureColumns, FuturesWriter
+from .sources.findings import Findings
 from .sources.recording import Column, Fork, Recording
 from .store import MANIFEST, MEAN, SCHEMA, SOURCE_FILES, ClipStore
 
@@ -139,7 +140,7 @@ class StoreWriter:
             "start": start,
             "length": length,
             "digests": digests,
-            "facts": dict(recording.facts)
+            "facts": {key: fact for key, fact in recording.facts.items() if fact != {}}
             | ({"session": recording.session} if recording.session else {}),
             "withheld": recording.withheld,
         }
@@ -207,7 +208,7 @@ class StoreWriter:
         manifest = {
             "schema": SCHEMA,
             "source": self.source,
-            "notes": dict(notes)
+            "notes": self._with_spans(notes)
             | ({"skipped": self.skipped} if self.skipped else {})
             | ({"warnings": self.warnings} if self.warnings else {}),
             "versions": _versions(),
@@ -245,6 +246,21 @@ class StoreWriter:
         store = ClipStore(self.out)
         store.written_now = True
         return store
+
+    def _with_spans(self, notes: Mapping[str, Any]) -> dict[str, Any]:
+        """The notes, with the span of every column among what was found."""
+        if "findings" not in notes:
+            return dict(notes)
+        spans: dict[str, list[tuple[float, float]]] = {}
+        for name, column in self.columns.items():
+            if column.role in ("action", "state"):
+                rows = np.memmap(self._path(name), column.dtype, "r").reshape(-1, *column.shape)
+                offset = np.asarray(column.offset or 0.0)
+                ends = (rows.min(0) + offset, rows.max(0) + offset)
+                spans.setdefault(column.role, []).extend(zip(*(e.tolist() for e in ends)))
+        measured = Findings.from_json(notes["findings"]).measured(spans)
+        taken = [asdict(column) for column in measured.taken]
+        return {**notes, "findings": {**notes["findings"], "taken": taken}}
 
     def close(self) -> None:
         """Make sure of what is written and let go of the files."""

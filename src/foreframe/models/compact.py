@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from ..clips import ClipSpec
 from ..model import Features, LatentFeedback, Model, Step
+from ..nn.affine import Affine
 from ..nn.folding import fold, unfold
 from ..nn.latent_lstms import LatentLstms, LstmStates
 from ..nn.recurrent import GaussianLstm, LstmStack
@@ -80,7 +81,7 @@ class Compact(LatentLstms, Model):
         self.latent_shapes = ((latent,),)
         self.embedding = nn.Sequential(
             Standardise(spec),
-            nn.Linear(spec.condition[0], condition),
+            Affine(spec.condition[0], condition),
             nn.SiLU(),
             nn.Linear(condition, condition),
         )

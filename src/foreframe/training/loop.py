@@ -70,6 +70,8 @@ def fit(plan: TrainingPlan, summary: TrainingSummary, run: Path) -> TrainingResu
     model.to(memory_format=hardware.layout(loop.layout))  # type: ignore[call-overload]
     optimiser = optimiser_of(model, config, loop.sharded and fabric.world_size > 1)
     fabric.print(describe_computing(fabric, loop))
+    for line in summary.advice:
+        fabric.print(f"NOTE: {line}")
     if loop.compile:
         hardware.compile_parts(model)
     objective = config.objective

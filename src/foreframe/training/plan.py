@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..objective import sigma_of_beta
 from ..runtime import hardware
 from .config import Config
+from .cost import cost_of, size_advice
 from .step import weights_at
 
 _CHECKED_STEPS = 1000  # of a run, evenly spread: schedules change slowly
@@ -82,6 +83,9 @@ class TrainingSummary:
         training_clips: number of clips to train on.
         equivalent_sigma: the pixel standard deviation that beta stands for at the last step.
         precision: the precision that is computed in.
+        seconds_per_step: about so many on two cores; None for a model that was never measured.
+        hours: about so many for all steps.
+        advice: what to know of pictures far larger than those of the recipes.
     """
 
     config: Config
@@ -93,10 +97,14 @@ class TrainingSummary:
     training_clips: int
     equivalent_sigma: float
     precision: str
+    seconds_per_step: float | None = None
+    hours: float | None = None
+    advice: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON or YAML values."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        del values["advice"]  # words for a person
         values["config"] = self.config.to_dict()
         return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
 
@@ -156,10 +164,12 @@ def summarise(plan: TrainingPlan) -> TrainingSummary:
     config, spec = plan.config, plan.spec
     with torch.device("meta"):  # its shape without its weights
         model = models.build(config.model, spec, config.model_options)
+    parameters = sum(p.numel() for p in model.parameters())
+    cost = cost_of(config, spec.frame)
     last_beta = config.objective.beta(config.training.steps)
     return TrainingSummary(
         config=config,
-        parameters=sum(p.numel() for p in model.parameters()),
+        parameters=parameters,
         frame=spec.frame,
         condition=spec.condition,
         condition_columns=spec.columns,
@@ -167,6 +177,9 @@ def summarise(plan: TrainingPlan) -> TrainingSummary:
         training_clips=len(plan.clips),
         equivalent_sigma=round(sigma_of_beta(last_beta, spec.pixels), 4),
         precision=hardware.precision(config.training.precision),
+        seconds_per_step=round(cost.seconds_per_step, 3) if cost else None,
+        hours=round(cost.hours, 2) if cost else None,
+        advice=tuple(size_advice(config, parameters, spec.frame)),
     )
 
 

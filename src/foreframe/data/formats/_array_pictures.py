@@ -47,7 +47,7 @@ class ArrayPictures:
 
     def to_rgb(self, frames: Array, where: str) -> Array:
         """Return uint8 [T, H, W, 3]."""
-        return self.scale.to_bytes(self.layout.to_rgb(frames), where)
+        return self.scale.to_bytes(self.layout.to_rgb(frames, self.scale.high), where)
 
     def add_to(self, found: Findings) -> Findings:
         """Add what was decided to what was found."""

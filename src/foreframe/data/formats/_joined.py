@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InputError
+from ..sources.behind import files_behind
 from ..sources.findings import Findings
 from ..sources.recording import Column, Recording, Source, findings_of
 
@@ -62,11 +63,19 @@ class Joined:
     def __len__(self) -> int:
         return sum(len(source) for source in self.sources.values())
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        for source in self.sources.values():
+            if index < len(source):
+                return files_behind(source, index)
+            index -= len(source)
+        raise IndexError(index)
+
     def read(self, index: int) -> Recording:
         for name, source in self.sources.items():
             if index < len(source):
                 episode = source.read(index)
-                return dataclasses.replace(episode, name=f"{name}/{episode.name}")
+                session = f"{name}/{episode.session}" if episode.session else None
+                return dataclasses.replace(episode, name=f"{name}/{episode.name}", session=session)
             index -= len(source)
         raise IndexError(index)
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..sources.findings import AmbiguousSource
 from ..sources.options import SourceOptions
-from ..sources.times import match_by_time
+from ..sources.times import match_by_time, unix_seconds
 from ._table_roles import base_name, file_columns, frame_column, seconds_from, times_of
 from ._tables import Table
 
@@ -66,21 +66,112 @@ def pair(
             len(counted) != len(names) and {*counted} >= {*numbers}
         ):
             return _by_number(numbers, counted, counter, table)
-    return one_by_one(len(names), table, where, has_states)
+        _refuse_lost_pictures(numbers, counted, f"{table.file}: {counter}")
+    stamps = stamps_of(names)
+    if stamps is not None and times_of(table) is not None:
+        return _by_stamps(stamps, table, where)
+    return one_by_one(len(names), table, where, has_states, options.lag)
 
 
-def one_by_one(count: int, table: Table, where: Path, has_states: bool) -> Pairing:
-    """Return the pairing of picture k with row k; T - 1 rows lead from picture to picture."""
+def one_by_one(
+    count: int, table: Table, where: Path, has_states: bool, lag: int | None = None
+) -> Pairing:
+    """Return the pairing of picture k with row k; T - 1 rows lead from picture to picture.
+
+    Raises:
+        AmbiguousSource: T - 1 rows with states, which one picture lacks: `lag` says which.
+    """
     rows = table.length
     if rows == count:
         return Pairing(tuple(range(count)), tuple(range(count)), "as many rows as pictures")
     if rows == count - 1 and not has_states:
         reason = f"{rows} rows for {count} pictures: each leads on to the next picture"
         return Pairing(tuple(range(count)), (*range(rows), -1), reason)
+    if rows == count - 1:
+        return _without_one(count, table, where, lag)
     raise InputError(
         f"{table.file} has {rows} rows; expected {count}, one per picture of {where}"
         + ("" if has_states else f" (or {count - 1} actions that lead from picture to picture)")
     )
+
+
+def _refuse_lost_pictures(numbers: Sequence[int], counted: Sequence[int], where: str) -> None:
+    """Raise an error if pictures are missing between others and the rows count on without them."""
+    steps = {b - a for a, b in zip(sorted(numbers), sorted(numbers)[1:], strict=False)}
+    shifts = {a - b for a, b in zip(sorted(numbers), sorted(counted), strict=False)}
+    if len(steps) > 1 and len(shifts) > 1:
+        rows = sorted({*counted} - {*numbers})[:_SHOWN]
+        pictures = sorted({*numbers} - {*counted})[:_SHOWN]
+        raise InputError(
+            f"{where} has numbers that no picture has ({', '.join(map(str, rows))}), and there are "
+            f"pictures that it does not have ({', '.join(map(str, pictures))}); expected the same "
+            "numbers: restore the pictures, or take out the rows of those that are lost"
+        )
+
+
+def _without_one(count: int, table: Table, where: Path, lag: int | None) -> Pairing:
+    """The pairing of T - 1 rows with states: the picture that has none is left out."""
+    if lag is None:
+        readings = (
+            "row k is what was at picture k, the last picture has none",
+            "row k led to picture k + 1, the first picture has none",
+        )
+        both = f"{table.file}: {count - 1} rows with states for {count} pictures of {where}"
+        raise AmbiguousSource(both, readings, "--lag 1 or --lag 0; that picture is left out")
+    gone, kept = ("last", range(count - 1)) if lag else ("first", range(1, count))
+    reason = f"{count - 1} rows for {count} pictures, by --lag {lag}"
+    return Pairing(
+        tuple(kept), tuple(range(count - 1)), reason, f"the {gone} picture has no row, left out"
+    )
+
+
+def stamps_of(names: Sequence[str]) -> Array | None:
+    """Return the Unix times that all names are, in seconds from 1970, float64; None if they are
+    not.
+
+    >>> stamps_of(["1403636579763555584.png", "1403636579813555456.png"])
+    array([1.40363658e+09, 1.40363658e+09])
+    >>> stamps_of(["1.png", "2.png"]) is None
+    True
+    """
+    stems = [name[: name.rindex(".")] if "." in name else name for name in names]
+    if not all(re.fullmatch(r"\d{9,19}|\d{9,10}\.\d+", stem) for stem in stems):
+        return None
+    found = unix_seconds(np.asarray([np.longdouble(stem) for stem in stems]))
+    grows = found is not None and len(found) > 1 and bool((np.diff(found) > 0).all())
+    return found if grows else None
+
+
+def _by_stamps(stamps: Array, table: Table, where: Path) -> Pairing:
+    """The pairing of pictures whose names are times with rows that tell the time of one clock."""
+    clock = times_of(table)
+    assert clock is not None
+    name, raw = clock
+    rows = unix_seconds(raw)
+    told = f"{table.file}: {name}"
+    if rows is None:
+        raise InputError(
+            f"{told} begins with {raw[0]:g}, but the names of {where} are Unix times; expected "
+            "times of one clock"
+        )
+    count, origin = len(stamps), min(float(rows[0]), float(stamps[0]))
+    picture_s, row_s = stamps - origin, rows - origin
+    sparse = len(rows) < count - 1
+    match = match_by_time(*((row_s, picture_s) if sparse else (picture_s, row_s)), told)
+    found = [(i, int(j)) for i, j in enumerate(match.rows) if j >= 0]
+    kept = [(j, i) for i, j in found] if sparse else found
+    at = f"the times in {name} and in the names, at most {match.largest_s:.3f} s apart"
+    places, taken = tuple(p for p, _ in kept), tuple(r for _, r in kept)
+    if len(rows) == count - 1 and taken == tuple(range(count - 1)) == places:
+        return Pairing(tuple(range(count)), (*taken, -1), at)
+    breaks = (
+        () if sparse else tuple(i for i in range(1, len(places)) if places[i] > places[i - 1] + 1)
+    )
+    gone = (count - len(places), len(rows) - len(set(taken)))
+    said = (
+        f"{gone[0]} of {count} pictures and {gone[1]} of {len(rows)} rows have no partner in time"
+    )
+    return Pairing(places, taken, at, f"{said} and were left out" if any(gone) else "", breaks)
 
 
 def last_number(name: str) -> int:
@@ -161,17 +252,30 @@ def _by_file_names(names: Sequence[str], table: Table, options: SourceOptions) -
             f"{len(told)} rows), which are not "
             "there; expected every picture: restore them, or say --skip-bad to leave those rows out"
         )
-    kept = sorted((places[name], row) for row, name in enumerate(told) if name in places)
+    found_rows = [(places[name], row) for row, name in enumerate(told) if name in places]
+    kept, order = _ordered(found_rows, names, table)
     gone = len(names) - len(kept)
     said = [f"{gone} of {len(names)} pictures are in no row of {table.file.name}"] if gone else []
     said += [f"{len(missing)} rows name pictures that are not there"] if missing else []
     return Pairing(
         tuple(place for place, _ in kept),
         tuple(row for _, row in kept),
-        f"the names of files in {column}",
+        f"the names of files in {column}, {order}",
         "; ".join(said),
         _breaks_by_rows([row for _, row in kept], told, missing),
     )
+
+
+def _ordered(
+    found: Sequence[tuple[int, int]], names: Sequence[str], table: Table
+) -> tuple[list[tuple[int, int]], str]:
+    """Pictures and rows in order: by the table's clock, by numbers in the names, or by rows."""
+    clock = times_of(table)
+    if clock is not None:
+        return sorted(found, key=lambda pair: clock[1][pair[1]]), f"in the order of {clock[0]}"
+    if len({re.sub(r"\d+", "0", names[place]) for place, _ in found}) == 1:
+        return sorted(found), "in the order of their numbers"
+    return list(found), "in the order of the rows, since the names have no common number"
 
 
 def _breaks_by_rows(

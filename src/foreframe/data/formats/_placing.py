@@ -35,7 +35,16 @@ _ROLES = (
 _LOOSE = (".json", ".txt", ".npz", ".npy")  # files that may hold anything else as well
 _CACHED = 512
 
-read = functools.lru_cache(maxsize=_CACHED)(read_table)
+
+def read(file: Path) -> Table:
+    """Return a table; that of a file which has not changed since is kept."""
+    status = file.stat()
+    return _kept(file, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=_CACHED)
+def _kept(file: Path, changed_ns: int, size: int) -> Table:
+    return read_table(file)
 
 
 def table_of(

@@ -158,7 +158,8 @@ def said_columns(table: Table, found: Roles) -> Findings:
     findings = Findings()
     for role, names in found.keys.items():
         for name in names:
-            findings = findings.takes(name, role, found.kinds[name], found.widths[name])
+            kind, width = found.kinds[name], found.widths[name]
+            findings = findings.takes(name, role, kind, width, unit_in(name))
     used = {n for names in found.keys.values() for n in names}
     for name, values in table.numbers.items():
         if name in used:
@@ -183,6 +184,16 @@ def said_columns(table: Table, found: Roles) -> Findings:
         if name not in used:
             findings = findings.leaves_out(name, wrong)
     return findings
+
+
+def unit_in(name: str) -> str:
+    """Return the unit that a column's name says in brackets; empty if it says none.
+
+    >>> unit_in("speed [m/s]"), unit_in("yaw (deg)"), unit_in("action[0]"), unit_in("gap_m")
+    ('m/s', 'deg', '', '')
+    """
+    found = re.search(r"[\[(]\s*([^\W\d_%°][^\])]*|%|°)\s*[\])]$", name.strip())
+    return found[1].strip() if found else ""
 
 
 def times_of(table: Table) -> tuple[str, Array] | None:
@@ -264,7 +275,8 @@ def _is_time(name: str, table: Table) -> bool:
     if name.casefold() in COUNTERS or values.shape[1] != 1:
         return False
     strong = re.fullmatch(
-        r"(unix_?)?time(stamps?)?([ _.\[(]*\w{1,12}[\])]?)?|t|t_\w{1,2}", name.casefold()
+        r"((unix|header)[ _.]?)?(time(stamps?)?|stamps?)([ _.\[(]*\w{1,12}[\])]?)?|t|t_\w{1,2}",
+        name.casefold(),
     )
     return tells_time(name, values) or bool(strong and is_time(name))
 

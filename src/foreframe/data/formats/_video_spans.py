@@ -50,7 +50,7 @@ def spans_of(
     cuts = 0
     for file, header in looked.items():
         try:
-            paired, seconds = _paired(file, header, tables[file], found)
+            paired, seconds = _paired(file, header, tables[file], found, options.lag)
         except InputError as error:
             if not options.skip_bad:
                 raise
@@ -87,7 +87,7 @@ def spans_of(
 
 
 def _paired(
-    file: Path, header: VideoHeader, table: Table | None, found: Roles
+    file: Path, header: VideoHeader, table: Table | None, found: Roles, lag: int | None
 ) -> tuple[Pairing, Array]:
     """Pictures with rows, and the time of each picture.
 
@@ -98,7 +98,7 @@ def _paired(
         return Pairing(tuple(range(count)), (-1,) * count, "pictures alone"), header.times_s
     clock = times_of(table)
     if table.length in (count, count - 1) or clock is None:
-        paired = one_by_one(count, table, file, bool(found.keys.get("state")))
+        paired = one_by_one(count, table, file, bool(found.keys.get("state")), lag)
         if clock is None or -1 in paired.rows:
             return paired, header.times_s
         return paired, seconds_from(*clock)

@@ -70,7 +70,7 @@ def look_at(file: Path) -> VideoHeader:
             container.seek(0)
             frame = next(container.decode(stream))
             aspect = _aspect(stream)
-            matrix = _matrix(frame)
+            matrix = _matrix(frame, str(file))
             turned = "" if matrix == (1, 0, 0, 1) else _turn_in_words(matrix)
             steps = np.diff(times)
             usual = float(np.median(steps)) if len(steps) else 0.0
@@ -165,7 +165,7 @@ def _shown(frame: Any, aspect: float, where: str, scale: PixelScale | None) -> A
         wide = (height, max(1, round(width * aspect)))
         tall = (max(1, round(height / aspect)), width)
         picture = resized(picture, wide if aspect > 1 else tall, crop=False)
-    return _turned(picture, _matrix(frame))
+    return _turned(picture, _matrix(frame, where))
 
 
 def _turned(picture: Array, matrix: tuple[int, int, int, int]) -> Array:
@@ -177,17 +177,26 @@ def _turned(picture: Array, matrix: tuple[int, int, int, int]) -> Array:
     return np.ascontiguousarray(turned[:: 1 if b > 0 else -1, :: 1 if c > 0 else -1])
 
 
-def _matrix(frame: Any) -> tuple[int, int, int, int]:
+def _matrix(frame: Any, where: str) -> tuple[int, int, int, int]:
     """The display matrix (a, b, c, d) of a frame, in quarter turns and mirrors.
 
-    A turn by other angles is left as it is.
+    Raises:
+        InputError: a turn by another angle, or a picture that is stretched.
     """
     for data in frame.side_data:
         if "DISPLAYMATRIX" in str(data.type):
-            raw = np.frombuffer(bytes(data), np.int32)[:5] / 65536
-            a, b, c, d = (round(float(raw[i])) for i in (0, 1, 3, 4))
-            if (abs(a), abs(b), abs(c), abs(d)) in ((1, 0, 0, 1), (0, 1, 1, 0)):
+            said = np.frombuffer(bytes(data), np.int32)[[0, 1, 3, 4]] / 65536
+            whole = np.round(said)
+            a, b, c, d = (int(v) for v in whole)
+            quarter = (abs(a), abs(b), abs(c), abs(d)) in ((1, 0, 0, 1), (0, 1, 1, 0))
+            if quarter and np.abs(said - whole).max() < _STRAIGHT:
                 return a, b, c, d
+            angle = np.degrees(np.arctan2(said[1], said[0]))
+            raise InputError(
+                f"{where}: its display matrix turns the picture by {angle:.0f} degrees "
+                f"({said.round(2).tolist()}); expected quarter turns and mirrors: "
+                "write the video anew as it is to be seen"
+            )
     return 1, 0, 0, 1
 
 

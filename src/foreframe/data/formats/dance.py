@@ -116,6 +116,10 @@ class Dance:
     def __len__(self) -> int:
         return len(self.sequences)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        take = self.sequences[index]
+        return (*take.pictures, *take.labels)
+
     def read(self, index: int) -> Recording:
         found = self.sequences[index]
         labels = np.stack([_of_shape(file, self.columns["pose"].shape) for file in found.labels])

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputError
-from ..pictures import read_picture
+from ..pictures import PICTURES, read_picture
 from ..sources.findings import Findings
 from ..sources.folders import is_leftover, natural_key, split_of_path
 from ..sources.options import SourceOptions
@@ -140,11 +140,22 @@ class Tubs:
             found["state"] = side_by_side("state", dict.fromkeys(self.states, 1))
         return found
 
+    @cached_property
+    def _lists(self) -> dict[Path, list[Path]]:
+        """What lists the records of each tub, pictures aside."""
+        lists = [f for f in self.findings.files if f.suffix.lower() not in PICTURES]
+        tubs = {run.tub for run in self.episodes}
+        return {tub: [f for f in lists if f.is_relative_to(tub)] for tub in tubs}
+
     def __len__(self) -> int:
         return len(self.episodes)
 
-    def read(self, index: int) -> Recording:
+    def files_read(self, index: int) -> tuple[Path, ...]:
         run = self.episodes[index]
+        return (*self._lists[run.tub], *(self._picture(run, record) for record in run.records))
+
+    def read(self, index: int) -> Recording:
+        run, counts = self.episodes[index], dict[str, int]()
         records = run.records
         first = records[0]["_index"]
         files = [self._picture(run, record) for record in records]
@@ -158,10 +169,10 @@ class Tubs:
         seconds = _seconds(records)
         return Recording(
             f"{tub}/{first}",
-            (read_picture(file) for file in files),
+            (read_picture(file, counts=counts) for file in files),
             values,
             split_of_path(self.root, run.tub) if run.tub != self.root else None,
-            facts={"session": str(records[0].get("_session_id"))},
+            facts={"session": str(records[0].get("_session_id")), "pictures": counts},
             times_s=seconds if len(seconds) else None,
             session=session,
         )

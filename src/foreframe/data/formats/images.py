@@ -10,6 +10,7 @@ A folder called train, val or test says the split.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,7 +72,18 @@ def open_recordings(path: Path, options: SourceOptions) -> Folders:
     for folder in pictures:
         for above in (p for p in folder.parents if p.is_relative_to(path)):
             inside.setdefault(above, []).append(folder)
-    planned = [_planned(path, stream, pictures, shared, inside, options) for stream in streams]
+    own = [_own_table(path, stream, pictures, inside, options) for stream in streams]
+    owners = Counter(table.file for table in own if table is not None)
+    planned = [
+        _planned(
+            stream,
+            table,
+            [t for t in shared if t is table or owners[t.file] != 1],
+            len(pictures) == 1,
+            options,
+        )
+        for stream, table in zip(streams, own, strict=True)
+    ]
     found, findings = _roles(path, planned, options, findings, every)
     spans, seconds, findings = spans_of(path, planned, found, options, findings)
     lag = 1 if options.lag is None else options.lag
@@ -109,6 +121,10 @@ class Folders:
     def __len__(self) -> int:
         return len(self.spans)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        span = self.spans[index]
+        return (*span.pictures, *span.labels, *([span.table.file] if span.table else []))
+
     def read(self, index: int) -> Recording:
         span = self.spans[index]
         values: dict[str, Array] = {}
@@ -126,24 +142,30 @@ class Folders:
             values = self.found.values(span.table, rows)
         if self.labels:
             values["label"] = np.stack([read_picture(file) for file in span.labels])
-        frames = (read_picture(file, self.scale) for file in span.pictures)
+        counts: dict[str, int] = {}
+        frames = (read_picture(file, self.scale, counts) for file in span.pictures)
         return Recording(
-            span.name, frames, values, span.split, times_s=span.seconds, session=span.session
+            span.name,
+            frames,
+            values,
+            span.split,
+            {"pictures": counts},
+            times_s=span.seconds,
+            session=span.session,
         )
 
 
 def _pixels(
     root: Path, streams: Sequence[Stream], options: SourceOptions, findings: Findings
 ) -> tuple[PixelScale | None, Findings]:
-    """The scale of deep pictures, None if all are bytes; what the headers of some pictures say."""
+    """The scale of deep pictures, None if all are bytes, by the headers of some."""
     every = [s.files[i] for s in streams for i in (0, len(s.files) // 2, len(s.files) - 1)]
-    looked, deep = [], []
+    deep = []
     for file in every[:: max(1, len(every) // _SAMPLED)]:
         try:
             header = look_at(file)
         except InputError:
             continue  # reading it says what is wrong
-        looked.append(header)
         deep += [file] if header.deep else []
     scale = None
     if deep:
@@ -167,31 +189,41 @@ def _pixels(
         )
     else:
         findings = findings.decided("pixel range", "0 to 255", "bytes")
-    if any(h.turned for h in looked):
-        findings = findings.decided("orientation", "turned as a viewer shows them", "EXIF")
-    if any(h.clear for h in looked):
-        findings = findings.decided("transparency", "laid on black", "an alpha channel")
-    if any(h.mode in ("L", "1", "LA") for h in looked):
-        findings = findings.decided("channels", "grey, repeated to 3", "the pictures' mode")
     return scale, findings
 
 
-def _planned(
+def _own_table(
     root: Path,
     stream: Stream,
     pictures: Mapping[Path, list[Path]],
-    shared: Sequence[Table],
     inside: Mapping[Path, Sequence[Path]],
     options: SourceOptions,
-) -> tuple[Stream, Table | None]:
-    """A stream with its table; `inside` are the folders of pictures below each folder."""
+) -> Table | None:
+    """The table at a stream's place; `inside` are the folders of pictures below each folder."""
     if options.no_actions and not options.states:
-        return stream, None
+        return None
     folder, count = stream.folder, len(stream.files)
     alone = folder != root and _is_alone(root, folder, pictures, inside)
     table = table_of(root, folder, (count, count - 1), options, alone)
     if table is None and stream.episode:
         table = table_of(root, folder / stream.episode, (count, count - 1), options, False)
+    return table
+
+
+def _planned(
+    stream: Stream,
+    table: Table | None,
+    shared: Sequence[Table],
+    only: bool,
+    options: SourceOptions,
+) -> tuple[Stream, Table | None]:
+    """A stream with its rows: of the table at its place, or of one that tells of several episodes.
+
+    `only` says that there is one folder of pictures.
+    """
+    if options.no_actions and not options.states:
+        return stream, None
+    folder = stream.folder
     if table is not None and table not in shared:
         own = (
             shared_rows(table, folder / stream.episode, [f.name for f in stream.files])
@@ -201,7 +233,8 @@ def _planned(
         return stream, own or table
     names = [f.name for f in stream.files]
     place = folder / stream.episode if stream.episode else folder
-    for several in shared:
+    nearest_first = sorted(shared, key=lambda several: several is not table)
+    for several in nearest_first:
         if options.actions_file and options.actions_file not in (
             several.file.name,
             several.file.stem,
@@ -210,7 +243,7 @@ def _planned(
         rows = shared_rows(several, place, names) or shared_rows(several, folder.parent, names)
         if rows is not None:
             return stream, rows
-        if len(pictures) == 1:
+        if only:
             return stream, several
     return stream, table
 

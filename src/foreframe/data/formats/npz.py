@@ -129,6 +129,9 @@ class Archives:
     def __len__(self) -> int:
         return len(self.spans)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return (self.spans[index][0],)
+
     def read(self, index: int) -> Recording:
         file, first, last = self.spans[index]
         values = {}
@@ -166,7 +169,7 @@ class Archives:
             shape = archive.member(self.frames_key).shape
             layout = channel_layout(shape, where)
             for block in archive.blocks(self.frames_key):
-                shown = self.scale.to_bytes(layout.to_rgb(block), where)
+                shown = self.scale.to_bytes(layout.to_rgb(block, self.scale.high), where)
                 yield from shown[max(first - at, 0) : max(last - at, 0)]
                 at += len(block)
 

@@ -21,7 +21,7 @@ from ...errors import InputError
 from ...runtime.files import atomic_folder, new_folder
 from ..pictures import number_of, read_picture
 from ..sources.findings import Findings
-from ..sources.folders import is_leftover, natural_key, split_of
+from ..sources.folders import files_under, is_leftover, natural_key, split_of
 from ..sources.options import SourceOptions
 from ..sources.recording import Column, Recording, finite, names_of
 from ..store import SPLITS, ClipStore
@@ -83,6 +83,9 @@ class Pushing:
 
     def __len__(self) -> int:
         return len(self.episodes)
+
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return tuple(files_under(self.episodes[index][1]))
 
     def read(self, index: int) -> Recording:
         split, folder = self.episodes[index]

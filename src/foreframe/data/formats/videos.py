@@ -109,6 +109,11 @@ class Videos:
     def __len__(self) -> int:
         return len(self.spans)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        span = self.spans[index]
+        table = [span.table.file] if span.table else []
+        return (span.file, *table, *([self._labels(span.file)] if self.labels else []))
+
     def read(self, index: int) -> Recording:
         span = self.spans[index]
         values: dict[str, Array] = {}

@@ -7,6 +7,7 @@ that are left over), prints it, and keeps it in the store's manifest.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,8 @@ class TakenColumn:
         dtype: as it is in the source: float32, bool, int64, ...
         width: how many numbers it has.
         unit: its unit, if the source says so.
+        low: the smallest of its numbers in the store.
+        high: the largest.
     """
 
     key: str
@@ -72,6 +75,18 @@ class TakenColumn:
     dtype: str = ""
     width: int = 1
     unit: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        parts = [f"{self.role} from {self.key}", self.dtype]
+        if self.role == "label":
+            return ", ".join(part for part in parts if part)
+        parts += [f"{self.width} numbers"] if self.width > 1 else []
+        if self.low is not None:
+            span = f"{self.low:.7g} to {self.high:.7g}"
+            parts += [f"always {self.low:.7g}" if self.low == self.high else span]
+        return ", ".join(part for part in (*parts, self.unit or "unit not given") if part)
 
 
 @dataclass(frozen=True)
@@ -174,6 +189,23 @@ class Findings:
         """Add what is worth saying."""
         return dataclasses.replace(self, remarks=(*self.remarks, *sentences))
 
+    def measured(self, spans: Mapping[str, Sequence[tuple[float, float]]]) -> Findings:
+        """Add the span of each number of a role to the columns that it comes from.
+
+        Columns whose numbers are not those of the store, such as one-hot classes, get none.
+        """
+        taken = list(self.taken)
+        for role, numbers in spans.items():
+            places = [i for i, column in enumerate(taken) if column.role == role]
+            ends = list(itertools.accumulate(taken[i].width for i in places))
+            if not ends or ends[-1] != len(numbers):
+                continue
+            for i, end in zip(places, ends, strict=True):
+                part = numbers[end - taken[i].width : end]
+                low, high = min(low for low, _ in part), max(high for _, high in part)
+                taken[i] = dataclasses.replace(taken[i], low=low, high=high)
+        return dataclasses.replace(self, taken=tuple(taken))
+
     def __add__(self, other: Findings) -> Findings:
         """Return both, each thing once."""
         return Findings(
@@ -212,15 +244,7 @@ class Findings:
         """Return the findings in words, a line each."""
         return [
             *(_sentence(f"not read: {u.path}: {u.reason}", u.instead) for u in self.unused),
-            *(
-                f"{c.role} from {c.key}"
-                + "".join(
-                    f", {part}"
-                    for part in (c.dtype, f"{c.width} numbers" if c.width > 1 else "", c.unit)
-                    if part
-                )
-                for c in self.taken
-            ),
+            *map(str, self.taken),
             *(_sentence(f"left out: {c.key}: {c.reason}", c.option) for c in self.left_out),
             *(
                 f"{d.subject}: {d.value}, by {d.reason}"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import ForeframeError, InputError
 from ...plugins import FORMATS
+from .behind import files_behind
 from .findings import Findings
 from .options import SourceOptions
 from .recording import Column, Recording, Source, findings_of
@@ -94,6 +95,10 @@ class Guarded:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        with _door(self.name, self.path, index):
+            return files_behind(self.source, index)
 
     def read(self, index: int) -> Recording:
         with _door(self.name, self.path, index):

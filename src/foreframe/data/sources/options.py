@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ...errors import InputError, unknown
 
@@ -75,6 +75,16 @@ class SourceOptions:
             if getattr(self, name):
                 option = name.replace("_", "-")
                 raise InputError(f"--{option} {getattr(self, name)}: {why}; leave --{option} out")
+
+    def chosen(self) -> dict[str, Any]:
+        """Return what was chosen that decides what is read, as JSON can hold it."""
+        unset = SourceOptions()
+        values = {name: getattr(self, name) for name in _OF_FORMATS}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value != getattr(unset, name)
+        }
 
     def layout_of(self, layouts: Sequence[str], where: Path) -> str | None:
         """The chosen layout, if it is one of a format's `layouts`."""

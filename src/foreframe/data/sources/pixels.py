@@ -41,10 +41,11 @@ class ChannelLayout:
     channels: int
     reason: str
 
-    def to_rgb(self, frames: Array) -> Array:
+    def to_rgb(self, frames: Array, white: float | None = None) -> Array:
         """Pictures of any dtype as [T, H, W, 3].
 
-        Grey is repeated, alpha composed on black (floats or ints alike).
+        Grey is repeated, alpha composed on black (floats or ints alike). `white` is the number that
+        is white in the whole source; for floats it is opaque too.
         """
         if self.axis is None:
             return np.repeat(frames[..., None], 3, axis=-1)
@@ -54,7 +55,7 @@ class ChannelLayout:
         if self.kind == "stacked":
             return last[..., -3:]
         if self.kind == "rgba":
-            return _composed(last)
+            return _composed(last, white)
         return last
 
 
@@ -130,14 +131,13 @@ def is_depth(key: str) -> bool:
     return any(word in key.casefold() for word in _DEPTH)
 
 
-def _composed(pictures: Array) -> Array:
-    """RGBA on black; the alpha's full value is that of the dtype, or 1 for floats up to 1."""
+def _composed(pictures: Array, white: float | None) -> Array:
+    """RGBA on black; the alpha's full value is that of the dtype, or what is white for floats."""
     alpha = pictures[..., 3:].astype(np.float64)
-    full = (
-        np.iinfo(pictures.dtype).max
-        if pictures.dtype.kind in "ui"
-        else max(1.0, 255.0 * (alpha.max(initial=0) > 1))
-    )
+    if pictures.dtype.kind in "ui":
+        full = float(np.iinfo(pictures.dtype).max)
+    else:
+        full = white or max(1.0, 255.0 * (alpha.max(initial=0) > 1))
     return (pictures[..., :3] * (alpha / full)).round(6).astype(pictures.dtype)
 
 

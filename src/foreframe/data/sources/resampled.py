@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from ...errors import InputError, unknown
 from ..angles import continuous, quaternions_of, turns_of
+from ..classes import is_class_id
 from ..pictures import resized
+from .behind import files_behind
 from .findings import Findings
 from .recording import Column, Recording, Source, names_of
 
@@ -60,7 +63,6 @@ class ResampledSource:
     source: Source
     resampling: Resampling = Resampling()
     splits: Mapping[str, str] | None = None
-    kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -156,6 +158,15 @@ class ResampledSource:
         offset = np.where(lost, np.round(np.median(joined, 0)), 0.0)
         return tuple(offset.tolist()) if lost.any() else ()
 
+    def _class_ids(self, name: str, column: Column) -> list[str]:
+        """The whole numbers that look like class ids, as far as three episodes tell."""
+        rows = self._sampled(name)
+        if not rows or len(column.names) != rows[0].shape[1] or name in self._classes:
+            return []
+        joined = np.concatenate(rows)
+        whole = (joined == np.round(joined)).all(0)
+        return [n for i, n in enumerate(column.names) if whole[i] and is_class_id(joined[:, i])]
+
     def _sampled(self, name: str) -> list[Array]:
         """The rows of a column in the first, the middle and the last episode that can be read."""
         return [np.asarray(values[name]) for values in self._some_values if name in values]
@@ -197,6 +208,12 @@ class ResampledSource:
                     f"{', '.join(moved)} subtracted from {name}",
                     "steps that float32 would lose",
                 )
+            ids = self._class_ids(name, column)
+            if ids:
+                found = found.warn(
+                    f"{', '.join(ids)} of {name} look like class ids, whose size means nothing: "
+                    f"--one-hot {' '.join(ids)} makes a number per class"
+                )
             if self.resampling.actions_as == "deltas" and name in self._round:
                 turns, quaternions = self._round[name]
                 around = [column.names[i] for i in (*turns, *quaternions)]
@@ -225,6 +242,9 @@ class ResampledSource:
 
     def __len__(self) -> int:
         return min(len(self.source), self.resampling.max_episodes or len(self.source))
+
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return files_behind(self.source, index)
 
     def read(self, index: int) -> Recording:
         """Episode `index`; its frames are read, resized and counted while they are taken."""
@@ -265,7 +285,7 @@ class ResampledSource:
 
     def _split(self, recording: Recording) -> str | None:
         if self.splits is None:
-            return recording.split or self.kept.get(recording.name)
+            return recording.split
         if recording.name not in self.splits:
             raise unknown("episode, not in the list of splits:", recording.name, self.splits)
         return self.splits[recording.name]

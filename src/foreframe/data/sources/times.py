@@ -100,6 +100,22 @@ def seconds_of(values: Array, name: str = "") -> Array:
     return spread(np.asarray(since, np.float64) * scale)
 
 
+def unix_seconds(values: Array) -> Array | None:
+    """Unix times of any unit in seconds from 1970, float64; None if they are too small for that.
+
+    Letters: T times.
+
+    >>> unix_seconds(np.array([1_700_000_000_000_000_000])), unix_seconds(np.array([12.5]))
+    (array([1.7e+09]), None)
+    """
+    flat = np.asarray(values).reshape(-1)
+    largest = float(flat.max(initial=0))
+    scale = next((found for least, found in _UNIX if largest > least), 1.0)
+    if largest * scale < _UNIX_S:
+        return None
+    return np.asarray(flat.astype(np.longdouble) * scale, np.float64)
+
+
 def spread(seconds: Array) -> Array:
     """Times that repeat, spread evenly up to the next: a clock of whole seconds beside several
     pictures a second.

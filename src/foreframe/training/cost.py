@@ -1,0 +1,73 @@
+"""What a run takes, by steps that were measured at the recipes' sizes.
+
+Letters: H height, W width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .config import Config
+
+# results/bench-cost.json, on two cores of a Xeon with AMX in bfloat16: seconds of a step are
+# `fixed` and `per_frame` of its batch, of pictures of so many pixels.
+_MEASURED = {
+    "compact": (0.100, 0.0047, 64 * 64),
+    "svg": (0.680, 0.0444, 64 * 64),
+    "pose": (0.031, 0.1134, 32 * 64),
+    "pose_compact": (0.042, 0.0119, 32 * 64),
+}
+_USUAL = 64 * 64  # pixels of the recipes' pictures
+_LARGE = 8  # times as many, from which on a run is warned of
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run takes on two cores, roughly: seconds grow with the pixels of a batch.
+
+    Attributes:
+        seconds_per_step: of an optimiser step.
+        hours: of all steps.
+    """
+
+    seconds_per_step: float
+    hours: float
+
+    def __str__(self) -> str:
+        whole = f"{self.hours:.1f} h" if self.hours >= 1 else f"{60 * self.hours:.0f} min"
+        return f"about {self.seconds_per_step:.2g} s per step and {whole}"
+
+
+def cost_of(config: Config, frame: Sequence[int]) -> Cost | None:
+    """Return what a run on frames (C, H, W) takes; None for a model that was never measured.
+
+    Example:
+        >>> from foreframe.training import resolve
+        >>> str(cost_of(resolve("push-tiny"), (3, 64, 64)))
+        'about 0.33 s per step and 12 min'
+    """
+    if config.model not in _MEASURED:
+        return None
+    fixed, per_frame, pixels = _MEASURED[config.model]
+    frames = config.training.batch * config.clip.length * frame[1] * frame[2] / pixels
+    seconds = fixed + per_frame * frames
+    return Cost(seconds, seconds * config.training.steps / 3600)
+
+
+def size_advice(config: Config, parameters: int, frame: Sequence[int]) -> list[str]:
+    """Return what to know before training on frames (C, H, W) far larger than the recipes'; nothing
+    for the rest.
+    """
+    _, height, width = frame
+    times = height * width / _USUAL
+    if times < _LARGE:
+        return []
+    large, usual = cost_of(config, frame), cost_of(config, (3, 64, 64))
+    takes = f", {large} for {config.training.steps:,} steps" if large else ""
+    instead = f" ({usual})" if usual else ""
+    return [
+        f"pictures of {height}x{width} have {times:.0f} times the pixels of 64x64: "
+        f"{config.model} has {parameters:,} parameters{takes} on two cores of a Xeon; "
+        f"import with --size 64 64{instead}, or train on a GPU"
+    ]
