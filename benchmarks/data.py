@@ -184,7 +184,8 @@ def main() -> None:
         parts.append(readers(root, options.quick))
     everything = {name: rates for part in parts for name, rates in part.items()}
     print(
-        f"{'clips of 12 frames of 64x64, clips a second':<46} {'median':>9} {'lowest':>9} {'highest':>9}"
+        f"{'clips of 12 frames of 64x64, clips per second':<46}"
+        f" {'median':>9} {'lowest':>9} {'highest':>9}"
     )
     for name, rates in everything.items():
         print(f"{name:<46} {statistics.median(rates):9,.0f} {min(rates):9,.0f} {max(rates):9,.0f}")
@@ -197,7 +198,8 @@ def main() -> None:
     }
     for name, found in ratios.items():
         print(
-            f"{name:<46} {found['median']:8.2f}x  ({found['lowest']:.2f} to {found['highest']:.2f} over rounds)"
+            f"{name:<46} {found['median']:8.2f}x  "
+            f"({found['lowest']:.2f} to {found['highest']:.2f} over rounds)"
         )
     if not options.quick:
         written = {

@@ -51,8 +51,8 @@ class PublishedPose(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.rgb = nn.Sequential(
-            Residual(3, 16), Depthwise(16, 16), Residual(16, 32), Depthwise(32, 32), Residual(32, 64), Depthwise(64, 64),
-            nn.Conv2d(64, 128, 3, padding=1),
+            Residual(3, 16), Depthwise(16, 16), Residual(16, 32), Depthwise(32, 32),
+            Residual(32, 64), Depthwise(64, 64), nn.Conv2d(64, 128, 3, padding=1),
         )  # fmt: skip
         self.label = nn.Sequential(
             nn.ReflectionPad2d(3), nn.Conv2d(3, 16, 7), nn.BatchNorm2d(16), Residual(16, 32)
@@ -66,12 +66,12 @@ class PublishedPose(nn.Module):
             nn.Conv2d(12, 24, 1),
         )
         self.fusion = nn.Sequential(
-            Depthwise(172, 172), Residual(172, 43), Depthwise(43, 86), Residual(86, 86), Depthwise(86, 96),
-            nn.Conv2d(96, 192, 1),
+            Depthwise(172, 172), Residual(172, 43), Depthwise(43, 86), Residual(86, 86),
+            Depthwise(86, 96), nn.Conv2d(96, 192, 1),
         )  # fmt: skip
         self.generator = nn.Sequential(
-            Depthwise(192, 192), Residual(192, 96), Depthwise(96, 96), Residual(96, 48), Depthwise(48, 48),
-            Residual(48, 24), Depthwise(24, 24), nn.Conv2d(24, 3, 1),
+            Depthwise(192, 192), Residual(192, 96), Depthwise(96, 96), Residual(96, 48),
+            Depthwise(48, 48), Residual(48, 24), Depthwise(24, 24), nn.Conv2d(24, 3, 1),
         )  # fmt: skip
 
     def optimisers(self) -> list[torch.optim.Optimizer]:

@@ -34,7 +34,7 @@ from foreframe import Noise, Session, models
 from foreframe.clips import ClipSpec
 from foreframe.nn.precision import cast_weights
 from foreframe.runtime import hardware
-from foreframe.training.step import ModelWithLoss
+from foreframe.training.step import ModelWithLoss, Weights
 
 ROOT = Path(__file__).resolve().parents[1]
 SVG = ClipSpec((3, 64, 64), (7,), names=tuple("abcdefg"), mean=(0.0,) * 7, std=(1.0,) * 7)
@@ -249,7 +249,7 @@ def _ours_step(
 
     def loss() -> Tensor:
         with _autocast(frames.device, half):
-            return bound(frames, conditions, seeds, 1e-4, forced).loss
+            return bound(frames, conditions, seeds, Weights(beta=1e-4), forced).loss
 
     return _step([optimiser], loss)
 
@@ -300,7 +300,7 @@ def measured(row: Row, setting: Setting, rounds: int) -> dict[str, Any]:
 
 
 def peak_memory(name: str, options: argparse.Namespace) -> dict[str, Any]:
-    """The most memory that a training step takes, yardstick and ours each in a process of its own."""
+    """Return the most memory that a training step takes, each measured in a separate process."""
     found = {}
     for number, who in enumerate(("yardstick_mb", "ours_mb")):
         words = [
@@ -369,7 +369,8 @@ def main() -> None:
     if options.peak:
         print(_peak(options.peak[0], int(options.peak[1]), setting))
         return
-    key = f"{options.device}, {options.threads} thread{'s' * (options.threads > 1)}{', quick' * options.quick}"
+    threads = f"{options.threads} thread{'s' * (options.threads > 1)}"
+    key = f"{options.device}, {threads}{', quick' * options.quick}"
     known = json.loads(options.out.read_text()) if options.out.exists() else {}
     table = known.setdefault(key, {})
     for name in options.only:
@@ -387,7 +388,8 @@ def main() -> None:
             )
             wanted = f"gate {found['gate']:g}, aim {found['aim']:g}" if found["gate"] else ""
             print(
-                f"{found['what']:<48}{found['yardstick']:<22}{found['ratio']:>6.2f}x  {spread:<16}{wanted}",
+                f"{found['what']:<48}{found['yardstick']:<22}"
+                f"{found['ratio']:>6.2f}x  {spread:<16}{wanted}",
                 flush=True,
             )
         options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,7 @@ def scores(members: Array, last_seen: Array) -> dict[str, Array]:
 
 
 def of_arm(members: Array, marks: Array) -> float:
-    """The share of the variance between members that lies in pixels which the arm covers in some."""
+    """Return the share of the variance between members in pixels that the arm covers in any."""
     variance = (members.astype(np.float32) / 255).var(axis=0).sum(-1)
     return float(variance[(marks == ARM).any(0)].sum() / variance.sum())
 

@@ -78,7 +78,8 @@ def main() -> None:
         clip.frames[simulator.n_past - 1].movedim(0, -1).numpy() / 255 - goal / 255
     ).mean()
     print(
-        f"mean squared distance to the goal picture: {away:.5f} at the start, after {horizon} imagined steps"
+        f"mean squared distance to the goal picture: {away:.5f} at the start, "
+        f"after {horizon} imagined steps"
     )
     for name, gain in zip(compared, gained, strict=False):
         print(f"  {name:<14} {away - gain:.5f}")

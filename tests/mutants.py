@@ -206,8 +206,8 @@ def mutate(source: Path, mutant: Mutant) -> None:
     for right, wrong in changes:
         if text.count(right) != 1:
             raise ValueError(
-                f"{mutant.name}: {mutant.file} has {right!r} {text.count(right)} times; expected once: "
-                "adapt the mutant to the source"
+                f"{mutant.name}: {mutant.file} has {right!r} {text.count(right)} times; "
+                "expected once: adapt the mutant to the source"
             )
         text = text.replace(right, wrong)
     file.write_text(text)

@@ -274,6 +274,62 @@ def robomimic(folder: Path) -> Path:
     return folder / "image.hdf5"
 
 
+def libero(folder: Path) -> Path:
+    """As LIBERO's create_dataset writes it: pictures bottom up, each after its action."""
+    import h5py
+
+    folder.mkdir(parents=True)
+    with h5py.File(folder / "push_it_demo.hdf5", "w") as file:
+        for i in range(EPISODES):
+            count = FRAMES + i
+            joints = np.cumsum(np.full((count + 1, 7), 0.01 * (i + 1)), 0)
+            demo = file.create_group(f"data/demo_{i}")
+            demo["actions"] = actions_of(i).astype(np.float64)
+            demo["dones"] = demo["rewards"] = np.zeros(count, np.uint8)
+            demo["robot_states"] = np.zeros((count, 9))
+            demo["states"] = np.concatenate(
+                [np.arange(count)[:, None], joints[:-1], np.zeros((count, 5))], 1
+            )
+            demo["obs/agentview_rgb"] = frames_of(i)[:, ::-1]
+            demo["obs/eye_in_hand_rgb"] = np.zeros((count, SIDE, SIDE, 3), np.uint8)
+            demo["obs/ee_pos"] = states_of(i).astype(np.float64)
+            demo["obs/joint_states"] = joints[1:]
+        data = file["data"]
+        data.attrs["macros_image_convention"] = "opengl"
+        data.attrs["problem_info"] = json.dumps({"language_instruction": '"push it"'})
+        data.attrs["env_args"] = json.dumps({"env_kwargs": {"control_freq": 20}})
+        data.attrs["bddl_file_name"], data.attrs["num_demos"] = "push_it.bddl", EPISODES
+    return folder
+
+
+def aloha(folder: Path, *, compress: bool = False, swapped: bool = False) -> Path:
+    """As ACT's record_episodes writes it; `swapped` as where OpenCV takes RGB for BGR."""
+    import h5py
+
+    folder.mkdir(parents=True)
+    for i in range(EPISODES):
+        with h5py.File(folder / f"episode_{i}.hdf5", "w") as file:
+            file.attrs["sim"], file.attrs["compress"] = False, compress
+            file["action"] = actions_of(i)
+            file["observations/qpos"] = states_of(i)
+            file["observations/qvel"] = np.zeros((FRAMES + i, 3))
+            frames = frames_of(i)[..., ::-1] if swapped else frames_of(i)
+            black = np.zeros_like(frames)
+            for name, pictures in (("cam_high", frames), ("cam_left_wrist", black)):
+                key = f"observations/images/{name}"
+                if not compress:
+                    file.create_dataset(key, data=pictures, chunks=(1, SIDE, SIDE, 3))
+                    continue
+                coded_rows = [np.frombuffer(coded(p, "JPEG"), np.uint8) for p in pictures]
+                padded = np.zeros((len(pictures), max(map(len, coded_rows)) + 7), np.uint8)
+                for row, content in zip(padded, coded_rows):
+                    row[: len(content)] = content
+                file.create_dataset(key, data=padded, chunks=(1, padded.shape[1]))
+            if compress:
+                file["compress_len"] = np.zeros((2, FRAMES + i), np.float32)
+    return folder
+
+
 def zarr(folder: Path) -> Path:
     import zarr as library
 
@@ -394,6 +450,7 @@ def dance(folder: Path) -> Path:
 
 
 WRITERS: dict[str, Callable[[Path], Path]] = {
+    "aloha": aloha,
     "bair": bair,
     "dance": dance,
     "donkeycar": donkeycar,
@@ -401,6 +458,7 @@ WRITERS: dict[str, Callable[[Path], Path]] = {
     "kth": kth,
     "lerobot": lerobot,
     "lerobot_v3": lerobot_v3,
+    "libero": libero,
     "npz": npz,
     "pushing": pushing,
     "rlds": rlds,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from conftest import TINY
 from foreframe.cli import main
+from foreframe.cli.commands import COMMANDS
 from foreframe.data.store import ClipStore
 
 OPTIONS = [f"--{name}={json.dumps(value)}" for name, value in TINY.items()]
@@ -34,63 +36,22 @@ def test_the_main_job_from_the_command_line(
     store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    assert (
-        command(
-            "train",
-            "push-tiny",
-            "--data",
-            store.path,
-            "--out",
-            run,
-            *OPTIONS,
-            "--training.steps",
-            6,
-            "--max-steps",
-            5,
-        )
-        == 0
-    )
+    training = ["train", "push-tiny", "--data", store.path, "--out", run, *OPTIONS]
+    training += ["--training.steps", 6]
+    assert command(*training, "--max-steps", 5) == 0
     assert f"next: foreframe eval {run} --data {store.path}" in capsys.readouterr().out
-    assert (
-        command(
-            "train",
-            "push-tiny",
-            "--data",
-            store.path,
-            "--out",
-            run,
-            *OPTIONS,
-            "--training.steps",
-            6,
-        )
-        == 0
-    )
-    assert (
-        command("eval", run, "--data", store.path, "--samples", 2, "--out", tmp_path / "e.json")
-        == 0
-    )
+    assert command(*training) == 0
+    scores, data = tmp_path / "e.json", ("--data", store.path)
+    assert command("eval", run, *data, "--samples", 2, "--out", scores) == 0
     printed = capsys.readouterr().out
     assert "protocol foreframe: prior samples" in printed
     assert "2 > 4 frames, clip starts every 6 frames" in printed
     assert "verdict" in printed
     assert "copy last frame" in printed
-    assert json.loads((tmp_path / "e.json").read_text())["samples"] == 2
-    assert (
-        command(
-            "sample",
-            run,
-            "--data",
-            store.path,
-            "--out",
-            tmp_path / "s",
-            "--clips",
-            "0,1",
-            "--samples",
-            2,
-        )
-        == 0
-    )
-    assert len(list((tmp_path / "s").glob("*.webp"))) == 2
+    assert json.loads(scores.read_text())["samples"] == 2
+    drawn = tmp_path / "s"
+    assert command("sample", run, *data, "--out", drawn, "--clips", "0,1", "--samples", 2) == 0
+    assert len(list(drawn.glob("*.webp"))) == 2
     assert command("plot", run, run, "--out", tmp_path / "plots") == 0
     assert command("report", run) == 0
     assert (run / "report.html").exists()
@@ -168,11 +129,17 @@ def test_arguments_from_a_yaml(store: ClipStore, tmp_path: Path, run: Path) -> N
         (["eval", "x", "--data"], "--data has no value"),
         (["eval", "x", "--data", "y", "--samples", "many"], "eval:.*samples"),
         (["eval", "x"], "eval:.*data"),
-        (["train", "push-tiny", "--data", "x", "--out", "y", "--training.steps"], "--training.steps has no value"),
+        (
+            ["train", "push-tiny", "--data", "x", "--out", "y", "--training.steps"],
+            "--training.steps has no value",
+        ),
         (["data", "import", "nowhere", "out"], "nowhere does not exist"),
         (["data", "make", "pusch", "out"], "unknown world 'pusch'; did you mean push"),
         (["sample", "x", "--data", "y", "--samples", "0"], "--samples is 0; expected at least 1"),
-        (["train", "push-tiny", "--data", "x", "--out", "y", "--devices", "0"], "--devices is 0; expected at least 1"),
+        (
+            ["train", "push-tiny", "--data", "x", "--out", "y", "--devices", "0"],
+            "--devices is 0; expected at least 1",
+        ),
         (["report", "nowhere"], "nowhere is not a run"),
     ],
 )  # fmt: skip
@@ -241,7 +208,10 @@ def test_the_help_of_train_documents_every_field(capsys: pytest.CaptureFixture[s
     [
         (["--save-every", "5"], {"training.save_every": 5}),
         (["--precision=32-true"], {"training.precision": "32-true"}),
-        (["--compile", "--layout", "contiguous"], {"training.compile": True, "training.layout": "contiguous"}),
+        (
+            ["--compile", "--layout", "contiguous"],
+            {"training.compile": True, "training.layout": "contiguous"},
+        ),
         (["--compile", "false"], {"training.compile": False}),
         (["--conditions", "action,state"], {"clip.conditions": ["action", "state"]}),
         (["--conditions", "action", "state"], {"clip.conditions": ["action", "state"]}),
@@ -263,3 +233,9 @@ def test_an_old_name_warns_in_one_line_and_works(
     lines = [line for line in capsys.readouterr().err.splitlines() if "shove" in line]
     assert lines == ["foreframe: world 'shove' is now 'push_keys'; the old name goes with 0.3"]
     assert ClipStore(tmp_path / "old").source["world"] == "push_keys"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_explains_every_option(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(*name.split(), "--help") == 0
+    assert not re.findall(r"(--\S+) (?:{.*?}|[A-Z_]+)\s+\(type: ", capsys.readouterr().out)

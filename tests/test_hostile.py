@@ -137,7 +137,9 @@ def test_forged_models_are_refused(
     "content",
     [
         b"",
-        b"\x80\x04\x95(\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x8c\x06system\x93\x8c\x08touch /t\x85R.",  # a pickle
+        # a pickle
+        b"\x80\x04\x95(\x00\x00\x00\x00\x00\x00\x00"
+        b"\x8c\x05posix\x8c\x06system\x93\x8c\x08touch /t\x85R.",
         struct.pack("<Q", 1 << 60) + b"{}",
         struct.pack("<Q", 8) + b"[[[[[[[[",
         struct.pack("<Q", 60)

@@ -30,6 +30,7 @@ FLOORS = [
         "decoding",
         "rollouts",
         "objective",
+        "futures_score",
         "session",
         "nn",
         "data",
@@ -375,7 +376,8 @@ def test_the_reader_sees_every_kind_of_loop() -> None:
         "for t in range(T):\n    state, made = self.step(state, None, c, None, z)",
         "while t < 5:\n    state, made = model.step(state, None, c, None, z)",
         "states = [self.step(s, p, c, x, z) for s, p in pairs]",
-        "def once(s):\n    return self.step(s, None, c, None, z)\nfor t in range(T):\n    s = once(s)",
+        "def once(s):\n    return self.step(s, None, c, None, z)\n"
+        "for t in range(T):\n    s = once(s)",
     ):
         whole = "def f(self, frames: Tensor, layers):\n" + textwrap.indent(text, "    ")
         assert loops_over_time("m", whole) == {"m.f"}, text

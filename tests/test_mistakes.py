@@ -91,15 +91,8 @@ def pictures_of_many_sizes(p: Place) -> list[str]:
     return ["data", "import", str(source), str(p.free / "out"), "--workers", "1"]
 
 
-def training(p: Place) -> list[str]:
-    return [
-        "train",
-        "push-tiny",
-        "--data",
-        str(p.store),
-        "--out",
-        str(p.free / "run"),
-    ]
+def training(p: Place, out: Path | None = None) -> list[str]:
+    return ["train", "push-tiny", "--data", str(p.store), "--out", str(out or p.free / "run")]
 
 
 def horizon_too_long(p: Place) -> list[str]:
@@ -129,16 +122,7 @@ def something_else_in_the_way(p: Place) -> list[str]:
 
 
 def another_run_in_the_way(p: Place) -> list[str]:
-    return [
-        "train",
-        "push-tiny",
-        "--data",
-        str(p.store),
-        "--out",
-        str(p.copy_of_run()),
-        "--training.seed",
-        "7",
-    ]
+    return [*training(p, p.copy_of_run()), "--training.seed", "7"]
 
 
 def another_models_weights(p: Place) -> list[str]:
@@ -235,7 +219,7 @@ MISTAKES: list[tuple[Callable[[Place], list[str]], int, str]] = [
     (a_damaged_model, 2, "is not what was written"),
     (no_permission, 1, "Permission denied"),
     (no_space, 1, "No space left on device; what was finished is kept"),
-    (too_little_memory, 1, r"too little memory; take a smaller batch \(--training.batch\)"),
+    (too_little_memory, 1, r"too little memory; use a smaller batch \(--training.batch\)"),
     (no_start_in_the_split, 2, "has no episodes in split 'test' .* choose another --split"),
     (a_clip_that_is_not_there, 2, "99999"),
     (a_verb_misspelt, 2, "unknown command 'trian'; did you mean train"),

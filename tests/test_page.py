@@ -24,15 +24,26 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH"),
 ]
 QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
 ]  # fmt: skip
-PIXELS = """id => { const c = document.getElementById(id);
-  return [c.height, c.width, [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]] }"""
+PIXELS = """id => {
+  const c = document.getElementById(id);
+  const image = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+  return [c.height, c.width, [...image.data]];
+}"""
 
 
-SET = "([id, value]) => { const s = document.getElementById(id); s.value = value; s.dispatchEvent(new Event('input')) }"
-CHOOSE = "m => { const s = document.getElementById('model'); s.value = m; s.dispatchEvent(new Event('change')) }"
+SET = """([id, value]) => {
+  const s = document.getElementById(id);
+  s.value = value;
+  s.dispatchEvent(new Event('input'));
+}"""
+CHOOSE = """m => {
+  const s = document.getElementById('model');
+  s.value = m;
+  s.dispatchEvent(new Event('change'));
+}"""
 
 
 @pytest.fixture(scope="module")

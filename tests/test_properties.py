@@ -73,9 +73,12 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 FIELDS = [
-    "model", "model.name", "model.code", "model.channels", "clip", "clip.n_past", "clip.conditions", "clip.context", "objective.beta",
-    "objective.beta.kind", "teacher_forcing.ratio", "optimiser.learning_rate", "optimiser.clip_norm", "training", "training.steps",
-    "training.batch", "training.first_clips", "training.seed", "nonsense", "a.b.c",
+    "model", "model.name", "model.code", "model.channels",
+    "clip", "clip.n_past", "clip.conditions", "clip.context",
+    "objective.beta", "objective.beta.kind", "teacher_forcing.ratio",
+    "optimiser.learning_rate", "optimiser.clip_norm",
+    "training", "training.steps", "training.batch", "training.first_clips", "training.seed",
+    "nonsense", "a.b.c",
 ]  # fmt: skip
 
 

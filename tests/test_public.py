@@ -28,7 +28,10 @@ def test_type_checkers_see_the_same_names() -> None:
 
 
 def test_importing_costs_nothing() -> None:
-    script = "import sys, foreframe.cli; foreframe.cli.main(['--help']); print(sorted({'torch', 'numpy', 'matplotlib'} & set(sys.modules)))"
+    script = (
+        "import sys, foreframe.cli; foreframe.cli.main(['--help']); "
+        "print(sorted({'torch', 'numpy', 'matplotlib'} & set(sys.modules)))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )

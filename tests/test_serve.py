@@ -1,4 +1,4 @@
-"""The server: who gets in, what may be said, and that honest clients are served whatever others do."""
+"""The server: who gets in, what may be said, and that hostile clients do not disturb the others."""
 
 from __future__ import annotations
 
@@ -148,11 +148,15 @@ def test_beyond_this_machine_a_token_is_asked_for(run: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "text",
     [
-        "", "{", "[]", "7", '{"do": 1}', '{"do": "fly"}', '{"do": "act"}', '{"do": "act", "seen": 0}', "[" * 30000,
-        '{"do": "act", "seen": -1, "row": 0}', '{"do": "act", "seen": 0, "action": [1e999]}', '{"do": "begin"}',
+        "", "{", "[]", "7", "[" * 30000,
+        '{"do": 1}', '{"do": "fly"}', '{"do": "begin"}', '{"do": "act"}',
+        '{"do": "act", "seen": 0}',
+        '{"do": "act", "seen": -1, "row": 0}', '{"do": "act", "seen": 0, "action": [1e999]}',
         '{"do": "act", "seen": 0, "action": [NaN]}', '{"do": "act", "seen": 0, "action": "x"}',
-        '{"do": "act", "seen": 0, "action": [true]}', '{"do": "act", "seen": 0, "row": 0, "action": []}',
-        '{"do": "act", "seen": 0, "joints": [[1]]}', '{"do": "begin", "simulator": "run", "samples": 1000000}',
+        '{"do": "act", "seen": 0, "action": [true]}',
+        '{"do": "act", "seen": 0, "row": 0, "action": []}',
+        '{"do": "act", "seen": 0, "joints": [[1]]}',
+        '{"do": "begin", "simulator": "run", "samples": 1000000}',
         '{"do": "begin", "simulator": "run", "x": 1}', '{"do": "chance", "temperature": 1e6}',
         '{"do": "undo", "steps": 1.5}', '{"do": "choose", "samples": 4, "sample": true}',
         '{"do": "act", "seen": 0, "action": [' + "0," * 5000 + "0]}",

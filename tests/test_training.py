@@ -1,4 +1,4 @@
-"""Training: resumes bit for bit, the same on one device or two, and never throws good weights away."""
+"""Training: resumes bit for bit, the same on one device or two, and never loses good weights."""
 
 from __future__ import annotations
 
@@ -434,7 +434,8 @@ def test_settings_that_do_not_exist_name_the_nearest(
 
 def test_a_file_of_changes_goes_over_the_recipe_and_the_command_over_both(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(
-        "training: {steps: 77, batch: 6}\nobjective: {beta: {kind: cyclical, value: 1.0e-4, cycles: 3}}\n"
+        "training: {steps: 77, batch: 6}\n"
+        "objective: {beta: {kind: cyclical, value: 1.0e-4, cycles: 3}}\n"
     )
     config = resolve(
         "push-tiny", tmp_path / "mine.yaml", {"training.batch": 8, "objective.beta.cycles": 5}
@@ -588,14 +589,15 @@ def test_a_clip_goes_on_from_the_models_own_frames() -> None:
     from foreframe.noise import Noise
     from foreframe.objective import elbo
     from foreframe.rollouts import rollout
-    from foreframe.training.step import ModelWithLoss
+    from foreframe.training.step import ModelWithLoss, Weights
     from small_models import label_spec, small
 
     model = small("pose", label_spec()).float().eval()
     spec = model.spec
     frames = to_uint8(torch.rand(2, 6, *spec.frame))
     conditions = torch.rand(2, 6, *spec.condition)
-    found = ModelWithLoss(model, 1, False)(frames, conditions, [1, 2], 1e-3, (), pushforward=3)
+    bound, weights = ModelWithLoss(model, 1, False), Weights(beta=1e-3)
+    found = bound(frames, conditions, [1, 2], weights, (), pushforward=3)
     noise, truth = Noise([1, 2]), frames.float() / 255
     with torch.no_grad():
         ahead = (
@@ -608,10 +610,8 @@ def test_a_clip_goes_on_from_the_models_own_frames() -> None:
         rollout(model, clip, conditions[:, 3:], 1, noise=noise, decode_from=1), clip, 1e-3
     )
     torch.testing.assert_close(found.loss, expected.loss)
-    assert not torch.equal(
-        found.loss,
-        ModelWithLoss(model, 1, False)(frames[:, 3:], conditions[:, 3:], [1, 2], 1e-3, ()).loss,
-    )
+    without = bound(frames[:, 3:], conditions[:, 3:], [1, 2], weights, ())
+    assert not torch.equal(found.loss, without.loss)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Videos and GIFs: as a viewer shows them, matched to their tables by time, cut where they pause."""
+"""Videos and GIFs: as viewers show them, matched to their tables by time, cut where they pause."""
 
 from __future__ import annotations
 

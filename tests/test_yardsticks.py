@@ -32,11 +32,16 @@ def svgs(**options: bool) -> tuple[Model, nn.Module]:
     theirs = PublishedSvg((3, 32, 32), 5, **SIZES, **options).double()  # type: ignore[arg-type]
     assert isinstance(ours, Svg)
     pairs = [
-        (ours.encoder, theirs.encoder), (ours.predictor, theirs.predictor), (ours.predictor_out, theirs.predictor_out),
-        (ours.posterior.lstm, theirs.posterior), (ours.posterior.mean, theirs.mean), (ours.posterior.logvar, theirs.logvar),
+        (ours.encoder, theirs.encoder),
+        (ours.predictor, theirs.predictor),
+        (ours.predictor_out, theirs.predictor_out),
+        (ours.posterior.lstm, theirs.posterior),
+        (ours.posterior.mean, theirs.mean),
+        (ours.posterior.logvar, theirs.logvar),
         (ours.decoder.first, theirs.decoder.up1[0]),
-        (ours.decoder.norm, theirs.decoder.up1[1]), (ours.decoder.last, theirs.decoder.last[0]),
-    ]  # fmt: skip
+        (ours.decoder.norm, theirs.decoder.up1[1]),
+        (ours.decoder.last, theirs.decoder.last[0]),
+    ]
     stages = [theirs.decoder.up2, theirs.decoder.up3, theirs.decoder.up4, theirs.decoder.up5]
     for join, stage, published in zip(ours.decoder.joins, ours.decoder.stages, stages, strict=True):
         pairs += [(join, published[0]), (stage, published[1:])]
@@ -51,9 +56,12 @@ def poses() -> tuple[Model, nn.Module]:
     )
     assert isinstance(ours, Pose)
     pairs = [
-        (ours.frame_encoder, theirs.rgb), (ours.label_encoder, theirs.label), (ours.posterior, theirs.gaussian),
-        (ours.fusion, theirs.fusion), (ours.generator, theirs.generator),
-    ]  # fmt: skip
+        (ours.frame_encoder, theirs.rgb),
+        (ours.label_encoder, theirs.label),
+        (ours.posterior, theirs.gaussian),
+        (ours.fusion, theirs.fusion),
+        (ours.generator, theirs.generator),
+    ]
     return ours, same_weights(theirs, pairs)
 
 

@@ -1,4 +1,4 @@
-"""The main job from nothing: make data, train, evaluate, draw, report."""
+"""The whole pipeline in one call: make data, train, evaluate, draw and report."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ _TRAJECTORIES = 280
 
 
 def demo(out: str | Path = "runs/demo") -> evaluation.Evaluation:
-    """Make a robot-pushing data set, train a small model on it, score it against baselines, and
-    write a page.
+    """Make robot-pushing data, train a small model, score it against baselines and write a page.
 
-    The same call resumes where it was stopped; data and training that are done are not done again.
+    The same call resumes where it was stopped: finished data and training are kept.
 
     Args:
         out: the run, with `data/` (the clip store), `eval.json` and `report.html` in it.

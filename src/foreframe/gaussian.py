@@ -51,7 +51,8 @@ class Gaussian:
     def kl(self, other: Gaussian) -> Tensor:
         """KL(self || other) in nats, summed over the latent: [B].
 
-        >>> Gaussian(torch.zeros(2, 3), torch.zeros(2, 3)).kl(Gaussian(torch.ones(2, 3), torch.zeros(2, 3)))
+        >>> standard = Gaussian(torch.zeros(2, 3), torch.zeros(2, 3))
+        >>> standard.kl(Gaussian(torch.ones(2, 3), torch.zeros(2, 3)))
         tensor([1.5000, 1.5000])
 
         Source: Kingma & Welling 2014, appendix B.

@@ -72,5 +72,5 @@ class JoinedNoise(Noise):
 
 
 def clip_seeds(seed: int, indices: Sequence[int]) -> list[int]:
-    """Return a noise seed for each clip, from the seed of the run and the number of the clip only."""
+    """Return a noise seed per clip, from the seed of the run and the number of the clip only."""
     return [((seed & 0xFFFFFFFF) << 32) + index for index in indices]

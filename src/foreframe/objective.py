@@ -67,7 +67,8 @@ def _rates(result: Rollout, like: Tensor) -> Tensor:
     ]:
         if posterior is None:
             raise ValueError(
-                "a scored step saw no target frame; expected a rollout over all of the clip's frames"
+                "a scored step saw no target frame; "
+                "expected a rollout over all of the clip's frames"
             )
         levels = [q.kl(p) for q, p in zip(posterior, prior, strict=True)]
         rates.append(torch.stack(levels).sum(0) if levels else torch.zeros_like(like[:, 0]))

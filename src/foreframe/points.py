@@ -96,7 +96,8 @@ def join(points: Sequence[Point]) -> Point:
         return first
     if len({point.batch_key for point in points}) != 1:
         raise ValueError(
-            f"{len(points)} points differ in samples or feedback; expected all with the same `batch_key`"
+            f"{len(points)} points differ in samples or feedback; "
+            "expected all with the same `batch_key`"
         )
     codes = [point.previous for point in points if point.previous is not None]
     return Point(

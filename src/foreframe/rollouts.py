@@ -235,13 +235,14 @@ def _check(
         )
     if steps < seen:
         raise ValueError(
-            f"conditions have {steps} steps but {seen} frames are seen; conditions[:, t] describes every frame of the clip, "
-            f"context included: expected [B, T, *A] with T >= {seen}, got {list(conditions.shape)}"
+            f"conditions have {steps} steps but {seen} frames are seen; "
+            "conditions[:, t] describes every frame of the clip, context included: "
+            f"expected [B, T, *A] with T >= {seen}, got {list(conditions.shape)}"
         )
     if not 1 <= decode_from <= n_past:
         raise ValueError(f"decode_from is {decode_from}; expected 1 to n_past = {n_past}")
     if conditions.shape[0] != batch or len(noise) != batch:
         raise ValueError(
-            f"frames {list(frames.shape)}, conditions {list(conditions.shape)} and noise for {len(noise)} clips disagree; "
-            f"expected {batch} clips in each"
+            f"frames {list(frames.shape)}, conditions {list(conditions.shape)} and noise for "
+            f"{len(noise)} clips disagree; expected {batch} clips in each"
         )

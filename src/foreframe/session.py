@@ -30,8 +30,9 @@ class Session:
             context frame.
 
     Example:
+        >>> frames, conditions = clip.frames[:, :2], clip.conditions[:, :2]        # doctest: +SKIP
         >>> session = Session(model)                                               # doctest: +SKIP
-        >>> session.reset(clip.frames[:, :2], clip.conditions[:, :2], Noise([0], samples=4))  # doctest: +SKIP
+        >>> session.reset(frames, conditions, Noise([0], samples=4))               # doctest: +SKIP
         >>> futures = session.act(clip.conditions[:, 2])                           # doctest: +SKIP
     """
 
@@ -126,7 +127,8 @@ class Session:
             other.resume(self.point.fork(chosen), self.frames[:, list(chosen)])
         if other.samples != other.frames.shape[1]:
             raise ValueError(
-                f"noise for {other.samples} samples, {other.frames.shape[1]} go on; expected as many"
+                f"noise for {other.samples} samples, {other.frames.shape[1]} go on; "
+                "expected as many"
             )
         return other
 
@@ -171,6 +173,7 @@ def _pictures(frames: Tensor) -> Tensor:
         low, high = (float(bound) for bound in frames.aminmax())
         if not (low >= 0 and high <= 1):
             raise InputError(
-                f"frames are floats from {low:g} to {high:g}; expected bytes, or floats in [0, 1]: divide by 255"
+                f"frames are floats from {low:g} to {high:g}; "
+                "expected bytes, or floats in [0, 1]: divide by 255"
             )
     return as_floats(frames)

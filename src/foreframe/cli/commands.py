@@ -18,12 +18,12 @@ class Command:
 
     Attributes:
         name: the words that call it.
-        usage: its arguments, for the help.
+        usage: its arguments, as the help shows them.
         summary: what it does, in one line.
-        function: "module:name" under foreframe.
-        report: prints the result.
+        function: the function to call, as "module:name" under foreframe.
+        report: prints the function's result.
         positionals: parameters that are given without a name.
-        flags: switches of the command line alone, with their help.
+        flags: switches that only the command line has, with their help.
     """
 
     name: str
@@ -39,7 +39,7 @@ _TABLE = (
     Command(
         "demo",
         "[--out runs/demo]",
-        "make data, train, evaluate and write a page, in minutes",
+        "make data, train, evaluate and write a page, in a few minutes",
         "demonstration:demo",
         output.demonstrated,
     ),
@@ -70,7 +70,7 @@ _TABLE = (
     Command(
         "data inspect",
         "STORE [--json]",
-        "show what to know of a store before training on it",
+        "show what to know about a store before training on it",
         "data:inspect",
         output.inspected,
         ("store",),
@@ -103,7 +103,7 @@ _TABLE = (
     Command(
         "eval",
         "RUN --data STORE [--split test] [--protocol P] ...",
-        "score a run beside its baselines",
+        "score a run against baselines",
         "evaluation:evaluate",
         output.evaluated,
         ("run",),
@@ -135,7 +135,7 @@ _TABLE = (
     Command(
         "sample",
         "RUN --data STORE [--out DIR] [--clips I,J] ...",
-        "draw futures beside the truth",
+        "draw sampled futures beside the truth",
         "evaluation.drawing:sample",
         output.drawn,
         ("run",),
@@ -167,7 +167,7 @@ _TABLE = (
     Command(
         "play",
         "[RUN] [--data STORE] [--port 8765] [--no-browser]",
-        "steer a model in the browser; without RUN the pretrained ones",
+        "steer a model in the browser; without RUN, the pretrained ones",
         "serve:play",
         output.played,
         ("run",),
@@ -191,7 +191,7 @@ _TABLE = (
     Command(
         "info",
         "",
-        "print versions and machine, for a bug report",
+        "print versions and hardware, for a bug report",
         "runtime.hardware:info",
         output.informed,
     ),

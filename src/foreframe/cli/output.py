@@ -1,4 +1,4 @@
-"""What each command prints when it is done: what it wrote, and what to type next."""
+"""Print the result of each command: what it wrote, and which command comes next."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Arguments = dict[str, Any]
 
 _LISTED_CLIPS = 20
 _TITLE, _SCORE, _METRICS_ABREAST, _WIDTH = 34, 18, 4, 96  # columns of a score table
-_MANY = 0.05
+_MANY = 0.05  # share of black or repeated frames from which on a warning is printed
 _LARGE = 8  # times the pixels of 64x64
 _SPLITS = ("train", "validate", "test")
 
@@ -33,18 +33,17 @@ def made(store: Any, given: Arguments) -> None:
     )
     height, width, _ = store.frame_shape
     frames = sum(episode.length for episode in store.episodes)
-    what = (
-        "wrote" if store.written_now else "was there already, and is still what the source holds:"
-    )
+    what = "wrote" if store.written_now else "is there already, and still matches its source:"
     print(
-        f"{what} {store.path}: {len(store.episodes)} episodes ({counts}), {frames} frames of {height}x{width}"
+        f"{what} {store.path}: {len(store.episodes)} episodes ({counts}), "
+        f"{frames} frames of {height}x{width}"
     )
     notes = store.manifest["notes"]
     for line in _found(store.source, notes):
         print(f"  {line}")
     _audit(notes)
     if skipped := notes.get("skipped"):
-        print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
+        print(f"  LEFT OUT {len(skipped)} damaged episodes; the first: {skipped[0]}")
     for line in _size_warning(height, width):
         print(f"  NOTE: {line}")
     _next(
@@ -56,7 +55,7 @@ def made(store: Any, given: Arguments) -> None:
 
 
 def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
-    """What the import found, in words: from the manifest, or what earlier versions kept of it."""
+    """Describe what the import found, from the manifest of this version or an earlier one."""
     from ..data.sources.findings import Findings
 
     kept = notes.get("findings")
@@ -65,26 +64,26 @@ def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
         lines.insert(0, f"files of the source: {source['files']['count']}")
     if source.get("size"):
         lines.append(
-            f"pictures brought to {source['size'][0]}x{source['size'][1]} by area average, other aspects: {source['fit']}"
+            f"pictures brought to {source['size'][0]}x{source['size'][1]} by area average, "
+            f"other aspects: {source['fit']}"
         )
     return [*lines, *(f"NOTE: {warning}" for warning in notes.get("warnings", ()))]
 
 
 def _size_warning(height: int, width: int) -> list[str]:
-    """What pictures of another size than the recipes have cost."""
+    """Return a line about the cost of pictures much larger than those of the recipes."""
     times = height * width / 64**2
     if times < _LARGE:
         return []
     return [
-        f"pictures of {height}x{width} have {times:.0f} times the pixels of 64x64: a step takes about so many times as long and "
-        "as much memory; import with --size 64 64, or look at `foreframe train ... --dry-run` first"
+        f"pictures of {height}x{width} have {times:.0f} times the pixels of 64x64: a step takes "
+        "about that many times as long and as much memory; import with --size 64 64, "
+        "or look at `foreframe train ... --dry-run` first"
     ]
 
 
 def _first_training(store: str | Path, roles: set[str], longest: int | None = None) -> str:
-    """The command that trains on a store for the first time, with a horizon that its episodes have
-    room for.
-    """
+    """Return a command that trains on a store, with a horizon that fits into its episodes."""
     recipe = "pose-dance" if "label" in roles else "push-tiny"
     command = f"foreframe train {recipe} --data {store} --out runs/first"
     if longest is None:
@@ -115,7 +114,8 @@ def validated(found: dict[str, Any], given: Arguments) -> None:
             f"{found['store']} is damaged in {len(found['damaged'])} places; make it again"
         )
     print(
-        f"{found['store']}: {found['episodes']} episodes, {found['bytes'] / 1e6:.1f} MB, all as they were written"
+        f"{found['store']}: {found['episodes']} episodes, {found['bytes'] / 1e6:.1f} MB, "
+        "all as they were written"
     )
 
 
@@ -149,7 +149,8 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     for name, share in found["change_explained"].items():
         if share is not None:
             print(
-                f"  explained  {name} tells how much the picture changes with a correlation of {share:.2f}"
+                f"  explained  {name} tells how much the picture changes "
+                f"with a correlation of {share:.2f}"
             )
     _audit(found["notes"])
     for warning in _warnings(found):
@@ -173,7 +174,7 @@ def _source_in_words(source: dict[str, Any]) -> str:
 
 
 def _warnings(found: dict[str, Any]) -> list[str]:
-    """Return what would spoil a training unnoticed."""
+    """Return warnings about data that would spoil training without an error."""
     warnings = []
     if found["black_frames"] > _MANY:
         warnings.append(
@@ -181,7 +182,8 @@ def _warnings(found: dict[str, Any]) -> list[str]:
         )
     if found["repeated_frames"] > _MANY:
         warnings.append(
-            f"{found['repeated_frames']:.0%} of the pictures repeat the one before: import with a --stride?"
+            f"{found['repeated_frames']:.0%} of the pictures repeat the one before: "
+            "import with a --stride?"
         )
     for group in found["duplicates"]:
         across = len({name.split("/")[0] for name in group}) > 1
@@ -194,16 +196,19 @@ def _warnings(found: dict[str, Any]) -> list[str]:
             warnings.append(f"columns of {name} are the same in every row: {', '.join(group)}")
         for label, turn in condition.get("wrapping", {}).items():
             warnings.append(
-                f"{label} of {name} jumps by a turn ({turn:g}): an angle that wraps; --actions-as deltas goes round"
+                f"{label} of {name} jumps by a turn ({turn:g}): an angle that wraps; "
+                "--actions-as deltas goes round"
             )
         for quaternion in condition.get("flipping", ()):
             warnings.append(
-                f"{quaternion[0]} ... {quaternion[-1]} of {name} change their sign while the turn stays: quaternions"
+                f"{quaternion[0]} ... {quaternion[-1]} of {name} change their sign "
+                "while the turn stays: quaternions"
             )
         ids = condition.get("class_ids") if "path" in found["source"] else ()
         if ids:  # a world knows its own columns
             warnings.append(
-                f"{', '.join(ids)} of {name} look like class ids: import with --one-hot {' '.join(ids)}?"
+                f"{', '.join(ids)} of {name} look like class ids: "
+                f"import with --one-hot {' '.join(ids)}?"
             )
     for why in found["notes"].get("skipped", ())[:3]:
         warnings.append(f"left out: {why}")
@@ -239,8 +244,8 @@ def trained(result: TrainingResult, given: Arguments) -> None:
     if result.rank:
         return  # one process speaks for all
     best = "not validated, so the last weights are the model"
-    if result.best_psnr is not None:
-        best = f"best validation PSNR {result.best_psnr:.2f} dB (one prior sample)"
+    if result.best_crps is not None:
+        best = f"best validation CRPS {result.best_crps:.4f} ({result.best_psnr:.2f} dB)"
     print(f"wrote {out}: {result.steps} steps; {best}")
     if result.skipped_steps:
         print(f"  {result.skipped_steps} steps were not finite and were skipped")

@@ -1,4 +1,4 @@
-"""From words to a function's arguments.
+"""Turn the words of a command line into the arguments of a function.
 
 Types, defaults and help come from the function's signature and docstring.
 """
@@ -20,7 +20,7 @@ from .commands import Command
 
 
 def function_of(command: Command) -> Callable[..., Any]:
-    """Return the Python function that a command is."""
+    """Return the Python function behind a command."""
     module, name = command.function.split(":")
     found: Callable[..., Any] = getattr(importlib.import_module(f"foreframe.{module}"), name)
     return found
@@ -29,11 +29,11 @@ def function_of(command: Command) -> Callable[..., Any]:
 def parse(command: Command, words: list[str]) -> dict[str, Any]:
     """Return the arguments of a command's function.
 
-    If the function takes `changes`, dotted options and their shorthands go there.
+    If the function takes `changes`, dotted options and their shorthands are collected in it.
 
     Raises:
-        InputError: an unknown option, naming the nearest; a value of the wrong type; a missing
-            argument.
+        InputError: an unknown option, with the nearest known one; a value of the wrong type; a
+            missing argument.
     """
     from jsonargparse import ArgumentError
 
@@ -78,14 +78,14 @@ def _parser(command: Command, function: Callable[..., Any]) -> Any:
 
 
 def _shorthands() -> dict[str, str]:
-    """Options that stand for a configuration field."""
+    """Return the options that are short for a configuration field."""
     from ..training.config import SHORTHANDS
 
     return SHORTHANDS
 
 
 def _take_changes(words: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return `--any.field VALUE` and shorthands as {"any.field": value}, and the other words."""
+    """Return dotted options and shorthands as {"any.field": value}, and the remaining words."""
     changes: dict[str, Any] = {}
     rest: list[str] = []
     shorthands, waiting = _shorthands(), list(words)
@@ -124,7 +124,7 @@ def _yaml(text: str) -> Any:
 
 
 def _spelt_out(command: Command, words: list[str], function: Callable[..., Any]) -> list[str]:
-    """Return words as the parser wants them: every value after `--name=`, lists in brackets."""
+    """Rewrite words for the parser: every value follows `--name=`, lists are in brackets."""
     kinds = _kinds(command, function)
     options = {f"--{name.replace('_', '-')}": name for name in kinds}
     positionals, spelt, waiting = list(command.positionals), [], list(words)
@@ -153,7 +153,7 @@ def _spelt_out(command: Command, words: list[str], function: Callable[..., Any])
 
 
 def _kinds(command: Command, function: Callable[..., Any]) -> dict[str, Any]:
-    """The type of every option."""
+    """Return the type of every option."""
     hints = typing.get_type_hints(function)
     named = {
         name: hints.get(name, str)
@@ -164,7 +164,7 @@ def _kinds(command: Command, function: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _known(options: dict[str, str], function: Callable[..., Any]) -> list[str]:
-    """The options to suggest, shorthands among them."""
+    """Return the options to suggest, including shorthands."""
     configurable = "changes" in inspect.signature(function).parameters
     shorthands = _shorthands() if configurable else ()
     return [*options, *(f"--{name.replace('_', '-')}" for name in shorthands)]

@@ -104,14 +104,16 @@ def finished_store(
         return None
     if not (out / MANIFEST).is_file():
         raise InputError(
-            f"{out} holds something else; expected a new folder for the clip store: choose another OUT"
+            f"{out} holds something else; expected a new folder for the clip store: "
+            "choose another OUT"
         )
     store = ClipStore(out)
     wanted = json.loads(json.dumps(identity))
     if files is not None and "files" in store.source and store.source["files"] != wanted["files"]:
         change = change_between(store.source_files(), files)
         raise InputError(
-            f"{out} was made from other files than {store.source.get('path')} holds now: {change}; say --update to read them "
+            f"{out} was made from other files than {store.source.get('path')} holds now: {change}; "
+            "say --update to read them "
             "again, or choose another OUT"
         )
     skipped = {"chosen"} if "files" in store.source else {"chosen", *wanted.keys() - store.source}
@@ -121,7 +123,8 @@ def finished_store(
     if not differ:
         return store
     raise InputError(
-        f"{out} is another clip store (different: {', '.join(differ)}); choose another OUT, or remove it first"
+        f"{out} is another clip store (different: {', '.join(differ)}); "
+        "choose another OUT, or remove it first"
     )
 
 

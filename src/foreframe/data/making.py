@@ -19,7 +19,7 @@ from .offsets import suggest
 from .sources.fingerprint import Fingerprint, content_of, fingerprints
 from .sources.leftover import files_of, stop_without_actions, with_leftovers
 from .sources.opening import Guarded, open_source, recognise
-from .sources.options import SourceOptions, SplitBy
+from .sources.options import ChannelOrder, Flip, SourceOptions, SplitBy
 from .sources.recording import Fork
 from .sources.resampled import ResampledSource, Resampling
 from .splitting import SHARES, SplitOptions, assign_splits, read_split_list, shared_out
@@ -99,7 +99,7 @@ def make(
 def _fork_of(
     world: str, usual: Fork | None, count: int | None, start: int | None, frames: int | None
 ) -> Fork | None:
-    """Return where the futures part, as the world has it where nothing was chosen; None for none."""
+    """Return where the futures part: as chosen, else as the world has it; None for no futures."""
     if usual is None:
         if count or start is not None or frames is not None:
             raise InputError(f"the world {world} has no true futures; expected --futures 0")
@@ -124,7 +124,8 @@ def _refuse_older(out: Path, identity: Mapping[str, Any]) -> None:
     if lacks and there.get("world") == identity["world"]:
         raise InputError(
             f"{out} was made otherwise, perhaps by an earlier version (not chosen there: "
-            f"{', '.join(lacks)}); it can be trained on as it is: choose another OUT to make a new one"
+            f"{', '.join(lacks)}); it can be trained on as it is: "
+            "choose another OUT to make a new one"
         )
 
 
@@ -159,18 +160,24 @@ def import_recordings(
     split_by: SplitBy | None = None,
     memory_gb: float | None = None,
     update: bool = False,
+    flip: Flip | None = None,
+    channel_order: ChannelOrder | None = None,
 ) -> ClipStore:
     """Turn recordings into a store. The same command goes on where a stopped one was.
 
-    Args: src: the recordings: a folder or a file. out: the new store's folder. format: the format's
-        name; recognised if not given. size: height and width of the store's pictures and label
-        images (area average); as they are if not given. fit: what happens to another aspect:
-        stretch, so that nothing is lost, or crop the middle. stride: keep every so many frames; of
-        the actions between two kept frames the last that can show is kept. action_offset: frames,
-        before the stride, after which an action shows in the picture; 1 if not given.
+    Args:
+        src: the recordings: a folder or a file.
+        out: the new store's folder.
+        format: the format's name; recognised if not given.
+        size: height and width of the store's pictures and label images (area average); as they are
+            if not given.
+        fit: what happens to another aspect: stretch, so that nothing is lost, or crop the middle.
+        stride: keep every so many frames; of the actions between two kept frames the last that can
+            show is kept.
+        action_offset: frames, before the stride, after which an action shows in the picture; 1 if
+            not given.
         suggest_offset: find the offset where actions and pictures change together most, show the
-        curve, and take it
-            unless action_offset is given.
+            curve, and take it unless action_offset is given.
         camera: the camera or image key, for sources with several.
         actions: the columns of actions, for sources with several.
         states: the columns of states, for sources with several.
@@ -203,9 +210,13 @@ def import_recordings(
         memory_gb: how much memory one episode may need; 8 if not given.
         update: read a source again that has changed since the store was written; episodes keep
             their splits.
+        flip: how stored pictures are turned to stand upright, for sources that do not say it: none,
+            vertical (the last row is the top) or both (half a turn).
+        channel_order: the order of the stored colours, for sources that do not say it: rgb or bgr.
 
-    Raises: InputError: what cannot be read, naming file and offset or row; `out` holds something
-        else. Nothing is left then.
+    Raises:
+        InputError: what cannot be read, naming file and offset or row; `out` holds something else.
+            Nothing is left then.
     """
     src, out = Path(src), Path(out)
     for option, value in (
@@ -227,6 +238,8 @@ def import_recordings(
         layout=layout,
         actions_file=actions_file,
         pixel_range=pixel_range,
+        flip=flip,
+        channel_order=channel_order,
         max_gap_s=max_gap_s,
         lag=lag,
         no_actions=no_actions,

@@ -212,6 +212,7 @@ def open_stores(data: str | Path) -> Mixture:
                 )
     if weights and len(weights) < len(stores):
         raise InputError(
-            f"--data {data} weighs {len(weights)} of {len(stores)} stores; expected all or none, as in A:0.7,B:0.3"
+            f"--data {data} weighs {len(weights)} of {len(stores)} stores; "
+            "expected all or none, as in A:0.7,B:0.3"
         )
     return Mixture(tuple(stores), tuple(weights) or None)

@@ -23,9 +23,11 @@ _TRIALS, _CHANCE = 60, 0.05
 class Suggestion:
     """What was found of each offset.
 
-    Attributes: correlations: that of an offset of o frames at o - 1. frames: of recordings that
-        were looked at. chance: the peak above the middle of the curve that actions of other places
-        reach in 1 of 20 trials.
+    Attributes:
+        correlations: that of an offset of o frames at o - 1.
+        frames: of recordings that were looked at.
+        chance: the peak above the middle of the curve that actions of other places reach in 1 of 20
+            trials.
     """
 
     correlations: tuple[float, ...]
@@ -65,12 +67,15 @@ class Suggestion:
             lines.append(f"{offset:3d}  {found:+.2f}  {'#' * round(max(found, 0) * _BAR)}{mark}")
         if self.frames < _ENOUGH:
             lines.append(
-                f"{self.frames} frames are too few to believe it (expected {_ENOUGH}): offset 1 is as good a guess"
+                f"{self.frames} frames are too few to believe it (expected {_ENOUGH}): "
+                "offset 1 is as good a guess"
             )
         elif self.is_flat:
             lines.append(
-                f"flat, cannot tell: the peak is {self.peak:.2f} above the middle, and actions shifted to other pictures reach "
-                f"{self.chance:.2f} by chance (1 of {round(1 / _CHANCE)}): offset 1 is as good a guess"
+                f"flat, cannot tell: the peak is {self.peak:.2f} above the middle, and actions "
+                "shifted to other pictures reach "
+                f"{self.chance:.2f} by chance (1 of {round(1 / _CHANCE)}): "
+                "offset 1 is as good a guess"
             )
         return lines
 
@@ -84,13 +89,15 @@ def suggest(source: Source) -> Suggestion:
     all numbers of the action together (a linear regression), and the correlation is that of the
     explained with the true change.
 
-    Raises: InputError: no actions, actions that already stand where they show, or episodes too
-        short to tell.
+    Raises:
+        InputError: no actions, actions that already stand where they show, or episodes too short to
+            tell.
     """
     column = source.columns.get("action")
     if column is None or not column.lag:
         raise InputError(
-            "--suggest-offset needs actions that lead on from their frame; leave it out for this source"
+            "--suggest-offset needs actions that lead on from their frame; "
+            "leave it out for this source"
         )
     pairs = []
     for index in range(min(len(source), _EPISODES)):
@@ -105,7 +112,8 @@ def suggest(source: Source) -> Suggestion:
             )
     if not pairs:
         raise InputError(
-            f"--suggest-offset found no episode of more than {_SHORTEST} frames; say --action-offset"
+            f"--suggest-offset found no episode of more than {_SHORTEST} frames; "
+            "say --action-offset"
         )
     longest = min(_LONGEST, max(1, min(len(changes) for _, changes in pairs) // 3))
     found = tuple(explained(pairs, offset) or 0.0 for offset in range(1, longest + 1))

@@ -94,6 +94,19 @@ def decode_picture(content: bytes, where: str, scale: PixelScale | None = None) 
         ) from None
 
 
+def stored_pixels(content: bytes, where: str) -> Array:
+    """Return the bytes of a picture file as its pixels are stored: [H, W] or [H, W, C]."""
+    try:
+        with _opened(io.BytesIO(content), where) as image:
+            return _numbers(image)
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's decoders raise anything; this is the one door
+        raise InputError(
+            f"{where} is no whole picture ({error}): fetch it again, or say --skip-bad"
+        ) from None
+
+
 def deep_sample(file: Path) -> PixelSample:
     """Return the dtype and range of the pixels of a deep picture."""
     try:
@@ -122,12 +135,14 @@ def _opened(file: Any, where: str) -> Any:
     if image.width * image.height > LARGEST:
         image.close()
         raise InputError(
-            f"{where} says it is {image.width}x{image.height}; expected at most {LARGEST} pixels: it is no camera's picture"
+            f"{where} says it is {image.width}x{image.height}; expected at most {LARGEST} pixels: "
+            "it is no camera's picture"
         )
     if getattr(image, "n_frames", 1) > 1:
         image.close()
         raise InputError(
-            f"{where} holds {image.n_frames} pictures; expected one: animations are read as videos (.gif, .mp4)"
+            f"{where} holds {image.n_frames} pictures; expected one: "
+            "animations are read as videos (.gif, .mp4)"
         )
     return image
 
@@ -140,8 +155,10 @@ def _shown(image: Any, where: str, scale: PixelScale | None) -> Array:
     pixels = _numbers(ImageOps.exif_transpose(image))
     if scale is None:
         raise InputError(
-            f"{where} is grey of more than 8 bits ({PixelSample.of(pixels).low:g} to {PixelSample.of(pixels).high:g}), as "
-            "maps of depth are; expected 8 bits: say --pixel-range LOW HIGH, the numbers that are black and white"
+            f"{where} is grey of more than 8 bits ({PixelSample.of(pixels).low:g} to "
+            f"{PixelSample.of(pixels).high:g}), as "
+            "maps of depth are; expected 8 bits: "
+            "say --pixel-range LOW HIGH, the numbers that are black and white"
         )
     return np.repeat(scale.to_bytes(pixels, where)[..., None], 3, axis=-1)
 
@@ -155,7 +172,8 @@ def _numbers(image: Any) -> Array:
 
 def _unreadable(file: Path, error: Exception) -> InputError:
     return InputError(
-        f"{file} cannot be read ({error}); expected a whole picture: restore it or leave its episode out"
+        f"{file} cannot be read ({error}); expected a whole picture: "
+        "restore it or leave its episode out"
     )
 
 

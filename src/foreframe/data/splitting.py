@@ -35,11 +35,13 @@ _PART = 12  # frames that validate and test get of a short recording, if a quart
 class SplitOptions:
     """How episodes are shared out.
 
-    Attributes: shares: of the episodes, for train, validate and test, where the source has no
-        splits. listed: the split of every episode by name, before anything else; None if there is
-        no list. seed: draws the splits. by: what falls into one split as a whole; None: sessions
-        where they are known, else episodes. kept: splits of episodes by name that an earlier import
-        drew.
+    Attributes:
+        shares: of the episodes, for train, validate and test, where the source has no splits.
+        listed: the split of every episode by name, before anything else; None if there is no list.
+        seed: draws the splits.
+        by: what falls into one split as a whole; None: sessions where they are known, else
+            episodes.
+        kept: splits of episodes by name that an earlier import drew.
     """
 
     shares: tuple[float, float, float] = SHARES
@@ -58,7 +60,8 @@ def assign_splits(count: int, seed: int, shares: Sequence[float] = SHARES) -> li
     """
     if len(shares) != 3 or min(shares) < 0 or sum(shares) <= 0:
         raise InputError(
-            f"splits are {list(shares)}; expected three shares for train, validate, test, such as 0.8 0.1 0.1"
+            f"splits are {list(shares)}; expected three shares for train, validate, test, such as "
+            "0.8 0.1 0.1"
         )
     wanted = np.asarray(shares, float) / sum(shares)
     counts = np.floor(wanted * count + 1e-9).astype(int)
@@ -77,8 +80,9 @@ def shared_out(source: Source, options: SplitOptions) -> tuple[Source, list[str]
     """Return the source, cut by time where that is the only way to a test split, and a split for
     each of its episodes.
 
-    Raises: InputError: `--split-by session` of a source that knows no sessions; a recording too
-        short to be cut.
+    Raises:
+        InputError: `--split-by session` of a source that knows no sessions; a recording too short
+            to be cut.
     """
     drawn = assign_splits(len(source), options.seed, options.shares)
     first = _first_readable(source)
@@ -87,7 +91,8 @@ def shared_out(source: Source, options: SplitOptions) -> tuple[Source, list[str]
     known = first.session is not None
     if options.by == "session" and not known:
         raise InputError(
-            "--split-by session needs recordings that say their session; expected --split-by episode or time for this source"
+            "--split-by session needs recordings that say their session; "
+            "expected --split-by episode or time for this source"
         )
     if options.by == "time":
         return CutByTime(source, options.shares), _times_three(len(source))
@@ -141,7 +146,8 @@ class CutByTime:
         begin, end = _bounds(length, self.shares)[part]
         if begin == end:
             raise InputError(
-                f"episode {recording.name} has {length} frames; expected {_SHORTEST_CUT} or more to cut it by time: say "
+                f"episode {recording.name} has {length} frames; "
+                f"expected {_SHORTEST_CUT} or more to cut it by time: say "
                 "--split-by episode"
             )
         return dataclasses.replace(
@@ -241,7 +247,8 @@ def read_split_list(file: Path) -> dict[str, str]:
             listed = dict(row for row in csv.reader(file.read_text().splitlines()) if row)
     except (OSError, ValueError, AttributeError, TypeError) as error:
         raise InputError(
-            f"{file} cannot be read ({error}); expected JSON {{split: [names]}} or rows of name,split"
+            f"{file} cannot be read ({error}); expected JSON {{split: "
+            "[names]} or rows of name,split"
         ) from None
     for name, split in listed.items():
         if split not in SPLITS:

@@ -67,8 +67,9 @@ class ClipStore:
     """A store opened for reading. Columns are mapped when first asked for, and in each process
     anew.
 
-    Attributes: written_now: whether the call that returned this store wrote it; otherwise it was
-        there already.
+    Attributes:
+        written_now: whether the call that returned this store wrote it; otherwise it was there
+            already.
     """
 
     written_now = False
@@ -90,15 +91,22 @@ class ClipStore:
             self.future_columns = FutureColumns.from_json(told, self.columns) if told else None
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"{self.path / MANIFEST} lacks or garbles {error}; expected what foreframe wrote: make the store again"
+                f"{self.path / MANIFEST} lacks or garbles {error}; expected what foreframe wrote: "
+                "make the store again"
             ) from None
         self._check_sizes()
 
     def _instead(self) -> str:
         if not self.path.exists():
-            return "the folder does not exist; make one with `foreframe data make` or `foreframe data import`"
+            return (
+                "the folder does not exist; "
+                "make one with `foreframe data make` or `foreframe data import`"
+            )
         if self.path.is_dir():
-            return f"it has no {MANIFEST}; to turn recordings into a store use `foreframe data import {self.path} OUT`"
+            return (
+                f"it has no {MANIFEST}; to turn recordings into a store use "
+                f"`foreframe data import {self.path} OUT`"
+            )
         return f"it is a file; to turn it into a store use `foreframe data import {self.path} OUT`"
 
     def _check_sizes(self) -> None:
@@ -112,7 +120,8 @@ class ClipStore:
             if got != expected:
                 what = "is missing" if got is None else f"has {got} bytes"
                 raise InputError(
-                    f"{file} {what}; expected {expected} for {frames} frames: the store is damaged, make it again"
+                    f"{file} {what}; expected {expected} for {frames} frames: "
+                    "the store is damaged, make it again"
                 )
         if self.future_columns:
             self.future_columns.check_sizes(self.path, len(self._with_futures))
@@ -148,7 +157,8 @@ class ClipStore:
     def futures(self, episode: Episode) -> Tensor | None:
         """What else could have happened in an episode from frame `futures_start` on.
 
-        Returns: uint8 [K, T, C, H, W], channels last in memory; None for an episode without.
+        Returns:
+            uint8 [K, T, C, H, W], channels last in memory; None for an episode without.
         """
         found = self.future_values(episode, "frames")
         return None if found is None else torch.from_numpy(found.copy()).movedim(-1, 2)
@@ -189,7 +199,8 @@ class ClipStore:
         if not episodes:
             there = ", ".join(f"{s} {sum(e.split == s for e in self.episodes)}" for s in SPLITS)
             raise InputError(
-                f"{self.path} has no episodes in split {split!r} (it has {there}); choose another --split, or import with other --splits"
+                f"{self.path} has no episodes in split {split!r} (it has {there}); "
+                "choose another --split, or import with other --splits"
             )
         return episodes
 
@@ -252,7 +263,8 @@ class ClipStore:
         if any(column.role == "label" for column in columns):
             if len(columns) > 1:
                 raise InputError(
-                    f"conditions {list(names)} mix label images with other columns; expected one label column, or vectors only"
+                    f"conditions {list(names)} mix label images with other columns; "
+                    "expected one label column, or vectors only"
                 )
             label = columns[0].shape
             return ClipSpec((channels, height, width), (label[2], label[0], label[1]), **common)

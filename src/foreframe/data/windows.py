@@ -69,7 +69,8 @@ class Windows:
         if not self.episodes:
             longest = max(frames for _, frames in room)
             raise InputError(
-                f"clips of {length} frames were asked for (context + horizon), but the longest episode of split {split!r} "
+                f"clips of {length} frames were asked for (context + horizon), but the longest "
+                f"episode of split {split!r} "
                 f"in {store.path} has {longest}: ask for a shorter horizon"
             )
         counts = [(frames - length) // stride + 1 for _, frames in room if frames >= length]

@@ -122,7 +122,8 @@ class StoreWriter:
             lengths = {"frames": length, **{name: len(values) for name, values in rows.items()}}
             if len(set(lengths.values())) != 1:
                 raise InputError(
-                    f"episode {recording.name} has columns of different lengths {lengths}; expected one row a frame"
+                    f"episode {recording.name} has columns of different lengths {lengths}; "
+                    "expected one row a frame"
                 )
         except BaseException:
             self._files["frames"].truncate(start * _row_bytes(self.columns["frames"]))
@@ -160,7 +161,8 @@ class StoreWriter:
             pictures = np.stack(chunk)
             if pictures.shape[1:] != column.shape:
                 raise InputError(
-                    f"episode {recording.name}: frames has shape {list(pictures.shape[1:])} a frame; "
+                    f"episode {recording.name}: frames has shape {list(pictures.shape[1:])} a "
+                    "frame; "
                     f"expected {list(column.shape)} as before"
                 )
             content = np.ascontiguousarray(pictures, column.dtype).data
@@ -265,15 +267,18 @@ def _rows(recording: Recording, name: str, column: Column) -> Array:
     values = np.asarray(recording.values[name])
     if values.shape[1:] != column.shape:
         raise InputError(
-            f"episode {recording.name}: {name} has shape {list(values.shape[1:])} a frame; expected {list(column.shape)} as before"
+            f"episode {recording.name}: {name} has shape {list(values.shape[1:])} a frame; "
+            f"expected {list(column.shape)} as before"
         )
     with np.errstate(over="ignore"):  # refused below
         rows = np.ascontiguousarray(values, column.dtype)
     lost = np.isfinite(values) & ~np.isfinite(rows) if rows.dtype.kind == "f" else np.zeros(1, bool)
     if lost.any():
         raise InputError(
-            f"episode {recording.name}: {name} is {values[lost][0]:g} in row {np.argwhere(lost)[0][0]}, "
-            f"more than {column.dtype} holds; expected smaller numbers: mend the row or leave out the episode"
+            f"episode {recording.name}: {name} is {values[lost][0]:g} in row "
+            f"{np.argwhere(lost)[0][0]}, "
+            f"more than {column.dtype} holds; expected smaller numbers: "
+            "mend the row or leave out the episode"
         )
     return rows
 
@@ -285,7 +290,8 @@ def _chunks(frames: Iterable[Array]) -> Iterator[list[Array]]:
         shapes = {picture.shape for picture in chunk}
         if len(shapes) > 1:
             raise InputError(
-                f"pictures of one episode have shapes {sorted(map(list, shapes))}; expected one: say --size H W"
+                f"pictures of one episode have shapes {sorted(map(list, shapes))}; expected one: "
+                "say --size H W"
             )
         yield chunk
 

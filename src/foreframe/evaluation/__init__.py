@@ -1,4 +1,6 @@
-"""Evaluation: score a run or predictions under a named protocol, beside baselines, with intervals."""
+"""Evaluation: score a run or predictions under a named protocol, beside baselines, with
+intervals.
+"""
 
 from .clip_lists import export_clips, list_clips
 from .evaluating import evaluate

@@ -74,7 +74,8 @@ def evaluate(
             `eval-PROTOCOL.json`. Of several protocols, the first one's.
         submission: where to write predictions as the pose coursework wants them (CSV), for withheld
             sequences too.
-        weights: files of the weights that LPIPS and FVD need: state dicts (.pt, .pth, .safetensors).
+        weights: files of the weights that LPIPS and FVD need: state dicts (.pt, .pth,
+            .safetensors).
 
     Returns:
         The scores under the first protocol, which `eval.json` holds too; those under the others are
@@ -150,7 +151,8 @@ def _sampling(model: Model, n_past: int, seed: int, count: int) -> Futures:
 def _check_withheld(store: ClipStore, split: str, written: str | None) -> None:
     if written is None:
         raise InputError(
-            f"the frames of split {split!r} of {store.path} are withheld: there is nothing to score; "
+            f"the frames of split {split!r} of {store.path} are withheld: "
+            "there is nothing to score; "
             "write predictions with --submission FILE, or take another --split"
         )
 

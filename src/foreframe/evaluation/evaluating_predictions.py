@@ -60,7 +60,8 @@ def evaluate_predictions(
         pixel_range: the numbers that are black and white, as in `-1 1`; found by default.
         out: where to write the JSON; beside the predictions by default. Of several protocols, the
             first one's.
-        weights: files of the weights that LPIPS and FVD need: state dicts (.pt, .pth, .safetensors).
+        weights: files of the weights that LPIPS and FVD need: state dicts (.pt, .pth,
+            .safetensors).
 
     Returns:
         The scores under the first protocol; those under the others are in `restated`.

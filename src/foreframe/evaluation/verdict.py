@@ -16,8 +16,11 @@ _APART = 10.0  # skill, between clips that move most and those that move least
 
 
 def judge(evaluation: Evaluation) -> tuple[Statement, ...]:
-    """Return the verdict: whether the model is better than copying, uses its conditions and its
-    latent, is sharp, keeps objects, whether there are enough clips, and on which clips it is weak."""
+    """Return the verdict in statements.
+
+    They say whether the model is better than copying, uses its conditions and its latent, is sharp
+    and keeps objects, whether there are enough clips, and on which clips it is weak.
+    """
     if not evaluation.clips:
         return ()
     return tuple(

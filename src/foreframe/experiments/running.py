@@ -56,26 +56,26 @@ def experiment(
     workers: int | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> ExperimentResult:
-    """Train every arm of an experiment with several seeds, score them, and write tables, curves and
-    a page.
+    """Train and score every arm of an experiment, and write tables, curves and a page.
 
     The same command resumes where it was stopped.
 
     Args:
-        name: {experiments}.
+        name: name of the experiment: {experiments}.
         data: a clip store.
         out: folder for the runs (`ARM/seed-N`), `experiment.json`, `table.md`, curves and
-            `index.html`; `runs/NAME-STORE` by default.
+            `index.html`; by default `runs/NAME-STORE`.
         seeds: number of seeds; arms with the same seed see the same clips in the same order.
-        workers: runs at a time; one per core by default.
-        changes: dotted names to values for every arm, such as `{"training.steps": 2000}`;
-            `--training.steps 2000` in a shell.
+        workers: number of runs at a time; by default one per core.
+        changes: values by dotted name for every arm, such as `{"training.steps": 2000}`;
+            `--training.steps 2000` on the command line.
 
-    Returns: For each arm the mean over seeds of each figure with its 95 % interval, and its
-        difference from the first arm's.
+    Returns:
+        For each arm, the mean over seeds of each figure with its 95 % interval, and its difference
+        from the first arm's.
 
     Raises:
-        InputError: an unknown experiment, not a store, or `out` holds something else.
+        InputError: the experiment is unknown; `data` is not a store; `out` holds something else.
     """
     if seeds < 1:
         raise InputError(f"--seeds is {seeds}; expected at least 1")

@@ -55,7 +55,8 @@ class Metric:
         >>> def worst(samples, truth, context):
         ...     return (samples - truth[:, None]).abs().flatten(3).amax(-1)
         >>> metric = Metric("worst", "largest error", "", False, 2, worst)
-        >>> metric.function(torch.zeros(1, 2, 3, 1, 4, 4), torch.ones(1, 3, 1, 4, 4), torch.zeros(1, 1, 1, 4, 4)).shape
+        >>> samples, truth = torch.zeros(1, 2, 3, 1, 4, 4), torch.ones(1, 3, 1, 4, 4)
+        >>> metric.function(samples, truth, torch.zeros(1, 1, 1, 4, 4)).shape
         torch.Size([1, 2, 3])
     """
 

@@ -1,9 +1,10 @@
-"""Models: a file each, found by its name.
+"""Models: one file each, found by its name.
 
 A model's module holds one subclass of `Model`; the keyword arguments of its constructor, beside
 `spec`, are its options.
 """
 
-from ._weights import CONFIG, WEIGHTS, build, check_fits, describe, load, model_class, save
+from ._finding import model_class
+from ._weights import CONFIG, WEIGHTS, build, check_fits, describe, load, save
 
 __all__ = ["CONFIG", "WEIGHTS", "build", "check_fits", "describe", "load", "model_class", "save"]

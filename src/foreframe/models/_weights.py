@@ -15,30 +15,13 @@ from torch import Tensor
 from ..clips import ClipSpec
 from ..errors import InputError, unknown
 from ..model import Model
-from ..plugins import BASELINES, MODELS
 from ..runtime.digests import check_digest, with_digest
 from ..runtime.files import atomic_write, write_json
+from ._finding import model_class
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 _SCHEMA, _IN_WEIGHTS = "foreframe.model/1", "config"
-
-
-def model_class(name: str) -> type[Model]:
-    """Return the class of a model or baseline.
-
-    Raises:
-        InputError: no model has this name; the message lists the nearest.
-    """
-    module = (BASELINES if name in BASELINES.names() else MODELS).module(name)
-    own = [
-        c
-        for _, c in inspect.getmembers(module, inspect.isclass)
-        if issubclass(c, Model) and c.__module__ == module.__name__
-    ]
-    if len(own) != 1:
-        raise TypeError(f"{module.__file__} defines {len(own)} models; expected one")
-    return own[0]
 
 
 def build(name: str, spec: ClipSpec, options: Mapping[str, Any]) -> Model:
@@ -100,15 +83,16 @@ def describe(folder: str | Path) -> dict[str, Any]:
     if not file.is_file():
         what = "does not exist" if not folder.exists() else f"has no {WEIGHTS}"
         raise InputError(
-            f"{folder} is not a run with a model: it {what}; expected a folder that `foreframe train` wrote with --out, "
-            "validated at least once"
+            f"{folder} is not a run with a model: it {what}; "
+            "expected a folder that `foreframe train` wrote with --out, validated at least once"
         )
     try:
         with safe_open(file, "pt") as opened:
             found = json.loads((opened.metadata() or {}).get(_IN_WEIGHTS, "null"))
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
-            f"{file} cannot be read ({error}); expected whole safetensors: train again or restore it"
+            f"{file} cannot be read ({error}); expected whole safetensors: "
+            "train again or restore it"
         ) from None
     return check_digest(found, str(file), "a foreframe model", _SCHEMA)
 
@@ -134,7 +118,8 @@ def load(folder: str | Path) -> Model:
         raise
     except (SafetensorError, OSError) as error:
         raise InputError(
-            f"{file} cannot be read ({error}); expected whole safetensors: train again or restore it"
+            f"{file} cannot be read ({error}); expected whole safetensors: "
+            "train again or restore it"
         ) from None
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise InputError(
@@ -143,7 +128,8 @@ def load(folder: str | Path) -> Model:
     check_fits(shape, weights, str(file))
     if _digest_of(weights) != described.get("tensors"):
         raise InputError(
-            f"{file} is not what was written (the digest of its tensors differs): train again or restore it"
+            f"{file} is not what was written (the digest of its tensors differs): "
+            "train again or restore it"
         )
     model = build(described["model"], spec, options)
     model.load_state_dict(weights)

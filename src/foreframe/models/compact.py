@@ -42,13 +42,16 @@ class Compact(LatentLstms, Model):
     """A vector-LSTM model with latent feedback and mask compositing.
 
     Args:
-        spec: what clips look like; H and W must be multiples of 16.
-        code: G, size of a frame's code.
-        latent: Z.
-        width: of every LSTM.
-        condition: E, size of an embedded condition.
-        channels: of the picture networks at 1/4, 1/8 and 1/16 of the size.
-        fine: channels of the decoder's last stage, at half the size.
+        spec: shapes and statistics of the clips; H and W must be multiples of 16, and conditions
+            vectors.
+        code: G, numbers in the code of a frame, which is all that the recurrence sees of it.
+        latent: Z, numbers in the latent of a step, which stands for what conditions do not
+            determine.
+        width: numbers in the state of each LSTM: posterior, prior, and both of the predictor.
+        condition: E, numbers in an embedded condition.
+        channels: channels of encoder and decoder at 1/4, 1/8 and 1/16 of the frame's size.
+        fine: channels of the decoder's last stage, at half the frame's size; few, because it costs
+            the most per channel.
 
     Example:
         >>> spec = ClipSpec((3, 64, 64), (2,), names=("x", "y"), mean=(0.0,) * 2, std=(1.0,) * 2)

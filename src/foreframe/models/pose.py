@@ -37,11 +37,13 @@ class Pose(Model):
     """A CVAE of the next frame given the last one and a label image, with a spatial latent.
 
     Args:
-        spec: what clips look like; the label images have the size of the frames.
-        prior: `fixed` N(0, I), or `learned` from the frame before and the label.
-        output: `linear` as published, or `sigmoid`.
-        label_activation: whether activations that are accidentally the identity in the published
-            code are LeakyReLU(0.2).
+        spec: shapes of the clips; label images must have the size of the frames.
+        prior: distribution of the latent before the next frame is seen: `fixed` is N(0, I), as
+            published; `learned` is a Gaussian that depends on the last frame and the label.
+        output: last layer of the decoder: `linear`, as published, or `sigmoid`, which keeps pixels
+            in [0, 1].
+        label_activation: use LeakyReLU(0.2) for the activations that are the identity in the
+            published code, by accident; off by default, as published.
 
     Example:
         >>> Pose(ClipSpec((3, 32, 64), (3, 32, 64))).latent_shapes

@@ -47,12 +47,13 @@ class PoseCompact(LatentLstms, Model):
     """A model from label images to pictures of the person seen in the context.
 
     Args:
-        spec: what clips look like; the label images have the size of the frames, H and W are
-            multiples of 16.
-        code: G, size of a frame's code.
-        latent: Z.
-        width: of every LSTM.
-        channels: of the picture networks at 1/2, 1/4, 1/8 and 1/16 of the size.
+        spec: shapes of the clips; label images must have the size of the frames, and H and W must
+            be multiples of 16.
+        code: G, numbers in the code of a frame, which is all that the recurrence sees of it.
+        latent: Z, numbers in the latent of a step, which stands for what labels do not show, such
+            as cloth, hair and light.
+        width: numbers in the state of each LSTM: posterior, prior and predictor.
+        channels: channels of encoder and decoder at 1/2, 1/4, 1/8 and 1/16 of the frame's size.
 
     Example:
         >>> PoseCompact(ClipSpec((3, 32, 64), (3, 32, 64))).latent_shapes

@@ -44,15 +44,20 @@ class Svg(LatentLstms, Model):
     """SVG with a fixed or a learned prior (SVG-FP, SVG-LP), conditioned on vectors.
 
     Args:
-        spec: what clips look like; H and W must be multiples of 16.
-        code: G, size of a frame's code.
-        latent: Z.
-        width: of every LSTM.
-        channels: of the picture networks, from full size to 1/8 of it.
-        prior: `fixed` N(0, I), or `learned` from the frame before.
-        skip_frame: -1 takes the skips from the last context frame, -2 from the one before it (as
-            the published code does).
-        posterior_sees_first_frame: whether the posterior's state begins with the first frame.
+        spec: shapes and statistics of the clips; H and W must be multiples of 16, and conditions
+            vectors.
+        code: G, numbers in the code of a frame; the default is the published size.
+        latent: Z, numbers in the latent of a step; the default is the published size.
+        width: numbers in the state of each LSTM: posterior, prior, and both of the predictor; the
+            default is the published size.
+        channels: channels of encoder and decoder at the frame's size, 1/2, 1/4 and 1/8 of it; the
+            defaults are those of VGG, as published.
+        prior: distribution of the latent before the next frame is seen: `fixed` is N(0, I)
+            (SVG-FP), `learned` is a Gaussian that depends on the frames before (SVG-LP).
+        skip_frame: context frame whose pictures the decoder sees: -1 is the last one, -2 the one
+            before it, as in the published code.
+        posterior_sees_first_frame: give the first frame to the posterior before the first step; the
+            published code does not.
 
     Example:
         >>> spec = ClipSpec((3, 64, 64), (2,), names=("x", "y"), mean=(0.0,) * 2, std=(1.0,) * 2)
@@ -170,7 +175,7 @@ class Stage(nn.ModuleList):
 
 
 class Encoder(nn.Module):
-    """VGG-like: stages of 2, 2, 3, 3 layers with pooling between, then a convolution over the rest."""
+    """Stages of 2, 2, 3, 3 layers like VGG's, pooling between, then a convolution over the rest."""
 
     def __init__(
         self, colours: int, channels: tuple[int, ...], code: int, bottom: tuple[int, int]

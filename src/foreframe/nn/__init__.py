@@ -1,1 +1,1 @@
-"""Building blocks of models, and what models require of their clips."""
+"""Building blocks of models, and checks of what a model requires of its clips."""

@@ -1,7 +1,7 @@
-"""Look up in a remembered picture what was seen where the label was similar.
+"""Attention from a label to a remembered picture, by the similarity of their labels.
 
-Letters: B batch, S steps, R rows (B * S), D channels of a label, K of a key, V of what is looked
-up, H height, W width, P = H W places.
+Letters: B batch, S steps, R rows (B * S), D channels of a label, K channels of a key, V channels of
+the remembered picture, H height, W width, P = H W places.
 """
 
 from __future__ import annotations
@@ -15,17 +15,23 @@ from torch.nn import functional as F
 from .folding import fold, unfold
 
 _REACH = 5  # kernel size of both layers that make keys
-_SHARPNESS = 10.0  # initial; keys have length 1
+_SHARPNESS = 10.0  # initial scale of the similarities of keys, which have length 1
 
 
 class LookUp(nn.Module):
-    """Attention from the places of a label to those of another.
+    """Attention from the places of one label to those of another, with shared keys and queries.
 
-    It finds what was seen at a place with similar labels around it.
-    A convolution can only take what stood at the same place; this finds the sleeve of a raised arm
-    in a picture in which the arm hung down. Both labels go through the same network, so similarity
-    is meaningful before training.
-    Source: Vaswani et al. 2017 (arXiv 1706.03762), section 3.2, with shared keys and queries.
+    Each place takes what was seen where the label around it was similar.
+    A convolution can only take what was at the same place; attention finds the sleeve of a raised
+    arm in a picture in which the arm hung down.
+    Both labels go through the same network, so similarity is meaningful before training.
+
+    Args:
+        label: D, channels of a label.
+        key: K, channels of a key.
+
+    References:
+        Vaswani et al. 2017 (arXiv 1706.03762), section 3.2.
     """
 
     def __init__(self, label: int, key: int = 32) -> None:
@@ -42,12 +48,12 @@ class LookUp(nn.Module):
         return F.normalize(self.like(labels).float(), dim=1).flatten(2).transpose(1, 2)
 
     def forward(self, labels: Tensor, keys: Tensor, seen: Tensor) -> Tensor:
-        """Look up labels [B, S, D, H, W]: [R, V, H, W].
+        """Return what was seen at places with similar labels [R, V, H, W].
 
         Args:
-            labels: where to look something up.
-            keys: of the label that something was seen with [B, P, K].
-            seen: what was seen [B, V, H, W].
+            labels: the labels to look up [B, S, D, H, W].
+            keys: the keys of the remembered picture's label [B, P, K].
+            seen: the remembered picture [B, V, H, W].
         """
         steps, (height, width) = labels.shape[1], labels.shape[3:]
         asked = (

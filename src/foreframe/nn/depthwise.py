@@ -1,6 +1,4 @@
-"""Blocks that work at full resolution.
-
-There are plain residual ones, and depthwise ones with a gated feed-forward part.
+"""Residual blocks for full resolution: plain ones, and depthwise ones with a gated part.
 
 Letters: R rows (batch, or batch and time), I and O channels, H height, W width.
 """
@@ -16,9 +14,9 @@ def _shortcut(inputs: int, outputs: int) -> nn.Module:
 
 
 class PlainResidualBlock(nn.Module):
-    """Two 3x3 convolutions, a LeakyReLU(0.01) after each, beside a shortcut.
+    """Two 3x3 convolutions with a LeakyReLU(0.01) after each, and a shortcut.
 
-    [R, I, H, W] -> [R, O, H, W].
+    It maps [R, I, H, W] to [R, O, H, W].
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -33,9 +31,9 @@ class PlainResidualBlock(nn.Module):
 
 
 class DepthwiseBlock(nn.Module):
-    """Pointwise, depthwise 3x3, pointwise, beside a shortcut; then a gated pointwise part.
+    """Pointwise, depthwise 3x3 and pointwise convolutions with a shortcut, then a gated part.
 
-    [R, I, H, W] -> [R, O, H, W].
+    It maps [R, I, H, W] to [R, O, H, W].
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -53,9 +51,9 @@ class DepthwiseBlock(nn.Module):
         return x + self.narrow(value * F.leaky_relu_(gate, 0.1))
 
     def _widened(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute both halves of `widen`, each contiguous.
+        """Compute both halves of `widen` separately, so that each is contiguous.
 
-        The two halves of a channels-last picture would not be.
+        The halves of one channels-last picture would not be.
         """
         weights, biases = self.widen.weight.chunk(2), self.widen.bias.chunk(2)  # type: ignore[union-attr]
         return F.conv2d(x, weights[0], biases[0]), F.conv2d(x, weights[1], biases[1])

@@ -1,8 +1,9 @@
-"""Batch and time as a single dimension, for layers without time.
+"""Fold batch and time into a single dimension, for layers without time.
+
+Rows are ordered clip after clip, or step after step for layers that normalise over all clips of a
+step, whose rows are then adjacent.
 
 Letters: B batch, S steps.
-Rows are clip after clip, or step after step: the second where a layer normalises over all clips of
-a step, whose rows are then adjacent.
 """
 
 from __future__ import annotations
@@ -12,25 +13,25 @@ from torch import Tensor
 
 
 def fold(frames: Tensor) -> Tensor:
-    """[B, S, *] -> [B * S, *], clip after clip.
+    """Fold [B, S, *] into [B * S, *], clip after clip.
 
-    Pictures come out channels-last in memory, which convolutions like best.
+    Pictures are channels-last in memory, the fastest layout for convolutions.
     """
     return _channels_last(frames.flatten(0, 1))
 
 
 def unfold(rows: Tensor, steps: int) -> Tensor:
-    """[B * S, *] -> [B, S, *]."""
+    """Unfold [B * S, *] into [B, S, *]."""
     return rows.unflatten(0, (-1, steps))
 
 
 def fold_steps(frames: Tensor) -> Tensor:
-    """[B, S, *] -> [S * B, *], step after step; pictures come out channels-last in memory."""
+    """Fold [B, S, *] into [S * B, *], step after step; pictures are channels-last in memory."""
     return _channels_last(frames.transpose(0, 1).flatten(0, 1))
 
 
 def unfold_steps(rows: Tensor, steps: int) -> Tensor:
-    """[S * B, *] -> [B, S, *]."""
+    """Unfold [S * B, *] into [B, S, *]."""
     return rows.unflatten(0, (steps, -1)).transpose(0, 1)
 
 

@@ -1,8 +1,9 @@
 """Convolutions as large as their picture: linear maps between a picture and a vector.
 
-A convolution library reorders a million weights for every call; a matrix product does not.
-The parameters, their names and the function are those of the convolution. Letters: R rows, D
-channels, H height, W width.
+A convolution library reorders a million weights at every call; a matrix product does not.
+Function, parameters and their names are those of the convolution.
+
+Letters: R rows, D channels, G vector, H height, W width.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 
 
 class PictureToVector(nn.Conv2d):
-    """`Conv2d` of kernel H x W: [R, D, H, W] -> [R, G]."""
+    """A `Conv2d` with a kernel of H x W, which maps [R, D, H, W] to [R, G]."""
 
     def __init__(self, inputs: int, outputs: int, size: tuple[int, int]) -> None:
         super().__init__(inputs, outputs, size)
@@ -24,7 +25,10 @@ class PictureToVector(nn.Conv2d):
 
 
 class VectorToPicture(nn.ConvTranspose2d):
-    """`ConvTranspose2d` of kernel H x W: [R, G] -> [R, D, H, W], channels last in memory."""
+    """A `ConvTranspose2d` with a kernel of H x W, which maps [R, G] to [R, D, H, W].
+
+    The picture is channels-last in memory.
+    """
 
     def __init__(self, inputs: int, outputs: int, size: tuple[int, int]) -> None:
         super().__init__(inputs, outputs, size)
@@ -37,5 +41,5 @@ class VectorToPicture(nn.ConvTranspose2d):
 
 
 def _channels_last(x: Tensor) -> Tensor:
-    """[*, D, H, W] -> [*, H, W, D], as it lies in memory."""
+    """Return [*, D, H, W] as [*, H, W, D], its order in memory."""
     return x.movedim(1, -1)

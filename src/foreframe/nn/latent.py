@@ -27,10 +27,10 @@ class Latent(NamedTuple):
     prior: Gaussian
 
     def step(self, code: Tensor) -> Step:
-        """Return the step of a model with this latent level that predicts `code` [B, *]."""
+        """Return the step of a model that predicts `code` [B, *] and has only this latent."""
         return Step(code, None if self.posterior is None else (self.posterior,), (self.prior,))
 
 
 def draw(prior: Gaussian, posterior: Gaussian | None, noise: Tensor) -> Latent:
-    """Draw from the posterior if there is one, else from the prior, with `noise` ~ N(0, I) [B, *Z]."""
+    """Draw from the posterior if there is one, else from the prior; `noise` ~ N(0, I) [B, *Z]."""
     return Latent((prior if posterior is None else posterior).sample(noise), posterior, prior)

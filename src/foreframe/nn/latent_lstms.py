@@ -1,7 +1,7 @@
 """The recurrence of SVG: a posterior, a prior and a frame predictor, each an LSTM.
 
-Letters: B batch, K what is known before the target, Q what the posterior is given, D width, Z
-latent.
+Letters: B batch, K input of the prior, Q input of the posterior, D width, Z latent.
+
 Source: Denton & Fergus 2018 (arXiv 1802.07687), section 3.
 """
 
@@ -25,7 +25,10 @@ class LstmStates(NamedTuple):
 
 
 class LatentLstms:
-    """A mixin for models with the three LSTMs as attributes, named so in saved weights."""
+    """A mixin for models that have the three LSTMs as attributes.
+
+    The names of the attributes are those in saved weights.
+    """
 
     posterior: GaussianLstm
     prior: GaussianLstm | FixedPrior
@@ -43,10 +46,10 @@ class LatentLstms:
         """Draw the latent of a step.
 
         Args:
-            states: those after the last step.
+            states: the states after the last step.
             known: the input of the prior [B, K].
-            seen: the input of the posterior [B, Q], None where the target is not seen.
-            noise: N(0, I) [B, Z].
+            seen: the input of the posterior [B, Q]; None where the target is not seen.
+            noise: drawn from N(0, I) [B, Z].
         """
         prior, prior_state = self.prior(known, states.prior)
         posterior, posterior_state = None, states.posterior
@@ -58,12 +61,12 @@ class LatentLstms:
     def predict(
         self, states: LstmStates, known: Tensor, latent: Latent, *beside: Tensor
     ) -> tuple[LstmStates, Tensor]:
-        """Advance the frame predictor: [B, D].
+        """Advance the frame predictor, and return its states and output [B, D].
 
         Args:
-            states: those after the last step, with what `infer` changed.
+            states: the states that `infer` returned.
             known: the first input [B, K].
-            latent: what `infer` drew.
+            latent: the latent that `infer` drew.
             beside: further inputs, each [B, *].
         """
         inputs = [known, *(x.to(known.dtype) for x in (latent.z, *beside))]

@@ -1,4 +1,4 @@
-"""Cast weights once to the precision that autocast would cast them to at every step."""
+"""Cast weights once, to the precision that autocast would cast them to at every step."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _MULTIPLIES = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.LSTMCell)
 
 
 def cast_weights(model: nn.Module, dtype: torch.dtype) -> None:
-    """Cast, in place, the weights that autocast casts; norms and statistics stay in float32.
+    """Cast the weights that autocast casts, in place; norms and statistics stay in float32.
 
-    Under autocast to the same `dtype` the model computes the same, bit for bit; for one step at a
-    time it saves most of the time.
+    Under autocast to the same `dtype` the results are bit for bit the same.
+    A model that computes one step at a time spends most of its time on these casts.
     """
     for module in model.modules():
         if isinstance(module, _MULTIPLIES):

@@ -14,7 +14,13 @@ LstmState = tuple[tuple[Tensor, Tensor], ...]
 
 
 class LstmStack(nn.Module):
-    """A linear layer, then a stack of LSTM cells."""
+    """A linear layer followed by a stack of LSTM cells.
+
+    Args:
+        inputs: I, size of the input.
+        width: D, size of each cell.
+        layers: number of cells.
+    """
 
     def __init__(self, inputs: int, width: int, layers: int) -> None:
         super().__init__()
@@ -28,7 +34,7 @@ class LstmStack(nn.Module):
         return tuple((zeros, zeros) for _ in self.cells)
 
     def forward(self, inputs: Tensor, state: LstmState) -> tuple[Tensor, LstmState]:
-        """[B, I] -> [B, D]."""
+        """Map inputs [B, I] to outputs [B, D], and return the next state."""
         hidden = self.embed(inputs)
         after = []
         for cell, (h, c) in zip(self.cells, state, strict=True):
@@ -39,7 +45,13 @@ class LstmStack(nn.Module):
 
 
 class GaussianLstm(nn.Module):
-    """An LSTM that ends in a Gaussian: the posterior and the learned prior of SVG."""
+    """An LSTM with a Gaussian output: the posterior and the learned prior of SVG.
+
+    Args:
+        inputs: I, size of the input.
+        width: D, size of the LSTM.
+        latent: Z, size of the Gaussian.
+    """
 
     def __init__(self, inputs: int, width: int, latent: int) -> None:
         super().__init__()
@@ -50,13 +62,13 @@ class GaussianLstm(nn.Module):
         return self.lstm.initial(like)
 
     def forward(self, inputs: Tensor, state: LstmState) -> tuple[Gaussian, LstmState]:
-        """[B, I] -> a Gaussian over [B, Z]."""
+        """Map inputs [B, I] to a Gaussian over [B, Z], and return the next state."""
         hidden, state = self.lstm(inputs, state)
         return Gaussian.from_heads(self.mean(hidden), self.logvar(hidden)), state
 
 
 class FixedPrior(nn.Module):
-    """N(0, I) with the signature of a learned prior, so that a model need not ask which it has."""
+    """N(0, I) with the signature of a learned prior, so that a model uses both in the same way."""
 
     def __init__(self, inputs: int, width: int, latent: int) -> None:
         super().__init__()
@@ -66,7 +78,7 @@ class FixedPrior(nn.Module):
         return ()
 
     def forward(self, inputs: Tensor, state: LstmState) -> tuple[Gaussian, LstmState]:
-        """[B, I] -> N(0, I) over [B, Z]."""
+        """Return N(0, I) over [B, Z], and an empty state."""
         return Gaussian.standard(
             inputs.new_zeros(inputs.shape[0], self.latent, dtype=torch.float32)
         ), state

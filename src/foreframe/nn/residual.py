@@ -17,7 +17,7 @@ _CHANNELS_PER_GROUP = 8
 def group_norm(channels: int) -> nn.GroupNorm:
     """Return GroupNorm with about 8 channels per group.
 
-    It is the same in training and evaluation, at any batch size.
+    Unlike batch normalisation, it is the same in training and evaluation, at any batch size.
     """
     groups = next(
         g for g in range(max(channels // _CHANNELS_PER_GROUP, 1), 0, -1) if channels % g == 0
@@ -26,9 +26,9 @@ def group_norm(channels: int) -> nn.GroupNorm:
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(silu(norm(conv(silu(norm(x)))))).
+    """A residual block: x + conv(silu(norm(conv(silu(norm(x)))))).
 
-    The last convolution begins at zero, so the block begins as identity.
+    The last convolution starts at zero, so the block starts as the identity.
     """
 
     def __init__(self, channels: int) -> None:
@@ -40,13 +40,13 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.conv2.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
-        """[R, D, H, W] -> [R, D, H, W]."""
+        """Map [R, D, H, W] to [R, D, H, W]."""
         hidden = self.conv1(F.silu(self.norm1(x)))
         return x + self.conv2(F.silu(self.norm2(hidden)))
 
 
 class ResidualEncoder(nn.Module):
-    """Pictures to codes, with a residual block per stage and strided convolutions between.
+    """Encode pictures with a residual block per stage and strided convolutions between stages.
 
     Args:
         inputs: I, channels of the input.
@@ -68,7 +68,7 @@ class ResidualEncoder(nn.Module):
         self.leave = nn.Linear(channels[-1] * bottom[0] * bottom[1], code)
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """[R, I, H, W] -> code [R, G] and a picture per stage [R, D, H', W']."""
+        """Map [R, I, H, W] to a code [R, G] and a picture per stage [R, D, H', W']."""
         pictures = [self.blocks[0](self.enter(x))]
         for down, block in zip(self.downs, self.blocks[1:], strict=True):
             pictures.append(block(down(pictures[-1])))
@@ -88,7 +88,7 @@ class FilmBlock(ResidualBlock):
         nn.init.zeros_(self.film.bias)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:  # type: ignore[override]
-        """[R, D, H, W] with [R, E] -> [R, D, H, W]."""
+        """Map [R, D, H, W] and a condition [R, E] to [R, D, H, W]."""
         scale, shift = self.film(condition)[:, :, None, None].chunk(2, 1)
         hidden = self.norm2(self.conv1(F.silu(self.norm1(x))))
         return x + self.conv2(F.silu(hidden * (1 + scale) + shift))

@@ -1,4 +1,4 @@
-"""Conditions of unequal scales, made equal.
+"""Bring conditions of different scales to one scale.
 
 Letters: A condition.
 """
@@ -14,11 +14,11 @@ _BOUND = 5.0
 
 
 class Standardise(nn.Module):
-    """(x - mean) / std per column, with the statistics of the training split.
+    """Standardise each column with the statistics of the training split: (x - mean) / std.
 
-    A constant column becomes 0, an image stays.
-    Values are clamped to 5 deviations: a joint that hardly moved in training must not dominate when
-    it does move.
+    A constant column becomes 0, an image stays as it is.
+    Values are clamped to 5 standard deviations: a joint that hardly moved in training must not
+    dominate when it does move.
     The statistics are part of the model's configuration, not of its weights.
     """
 
@@ -36,7 +36,7 @@ class Standardise(nn.Module):
         )
 
     def forward(self, conditions: Tensor) -> Tensor:
-        """[..., *A] -> [..., *A]."""
+        """Map [..., *A] to [..., *A]."""
         if conditions.shape[-1] == 0:
             return conditions
         return ((conditions.to(self.mean.dtype) - self.mean) / self.std).clamp(-_BOUND, _BOUND)

@@ -11,16 +11,16 @@ from torch.nn import functional as F
 
 
 class StepBatchNorm(nn.BatchNorm2d):
-    """BatchNorm over rows that are step after step (see `fold_steps`).
+    """Batch normalisation of all steps in one call, with separate statistics for each step.
 
-    Training statistics are separate for each step.
-    A loop that calls a network once per frame normalises each frame over the batch; all steps in
-    one call compute the same.
-    Running statistics are updated step after step, as that loop would.
+    It computes what a loop computes that calls a network once per frame, and so normalises each
+    frame over the batch.
+    Running statistics are updated step after step, as in that loop.
+    Rows are ordered step after step (see `fold_steps`).
     """
 
     def forward(self, rows: Tensor, steps: int) -> Tensor:  # type: ignore[override]
-        """[S * B, D, H, W] -> the same."""
+        """Normalise rows [S * B, D, H, W]."""
         if not self.training:
             return super().forward(rows)
         return torch.cat([self._step(frame) for frame in rows.chunk(steps)])

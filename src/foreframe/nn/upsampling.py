@@ -1,4 +1,4 @@
-"""Enlarge pictures and convolve them.
+"""Enlarge and convolve pictures in one step.
 
 Letters: R rows, D channels, H height, W width.
 """
@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_NARROW, _MANY_PIXELS = 128, 2048  # where the transposed convolution is faster on a CPU
+_NARROW, _MANY_PIXELS = 128, 2048  # bounds within which the transposed convolution is faster
 
 
 class UpConv2d(nn.Module):
-    """Nearest neighbour, twice as large, then a 3x3 convolution: [R, D, H, W] -> [R, D', 2 H, 2 W].
+    """Nearest-neighbour upsampling by 2 and a 3x3 convolution: [R, D, H, W] -> [R, D', 2 H, 2 W].
 
     Several of the nine pixels under the kernel are copies, so each result depends on 2x2 pixels of
-    `x`.
-    A transposed convolution of stride 2 by 4x4 sums of the weights is the same function: four
-    multiplications where there were nine, and no enlarged picture in memory. It is used where
-    enough pixels pay for the sums.
+    the input.
+    A transposed convolution of stride 2 with 4x4 sums of the weights is the same function, with
+    four multiplications instead of nine and without the enlarged picture in memory.
+    It is used where there are enough pixels to pay for the sums.
     """
 
     def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
@@ -35,10 +35,9 @@ class UpConv2d(nn.Module):
 
 
 def _summed(weight: Tensor) -> Tensor:
-    """[D', D, 3, 3] -> the kernel of the transposed convolution [D, D', 4, 4]."""
+    """Return the kernel of the transposed convolution [D, D', 4, 4] from weights [D', D, 3, 3]."""
     outputs, inputs = weight.shape[:2]
-    taps = weight.new_tensor(
-        [[0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]]
-    )  # which results a tap of the kernel adds to
+    # The results that each tap of the 3-wide kernel adds to.
+    taps = weight.new_tensor([[0, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 0]])
     both = torch.einsum("km,ln->klmn", taps, taps).reshape(9, 16)
     return (weight.transpose(0, 1).reshape(-1, 9) @ both).view(inputs, outputs, 4, 4)

@@ -175,7 +175,8 @@ def log_of(run: str | Path) -> list[dict[str, Any]]:
     file = Path(run) / "metrics.jsonl"
     if not file.exists():
         raise InputError(
-            f"{run} is not a run with a log (no metrics.jsonl); expected a folder that `foreframe train` wrote"
+            f"{run} is not a run with a log (no metrics.jsonl); "
+            "expected a folder that `foreframe train` wrote"
         )
     return [json.loads(line) for line in file.read_text().splitlines()]
 

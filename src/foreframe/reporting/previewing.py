@@ -22,14 +22,18 @@ _BARS_AT_MOST = 14
 
 
 def preview(store: str | Path, out: str | Path, split: str | None = None) -> Path:
-    """Draw up to eight episodes, evenly chosen: a contact sheet (.png), or an animation (.gif,
-    .webp).
+    """Draw up to eight evenly chosen episodes, as a contact sheet or an animation.
 
     In an animation the conditions are under each picture: label images as they are, and a bar for
     each number, from the lowest value of its column to the highest.
 
+    Args:
+        store: a clip store.
+        out: the picture to write: a contact sheet (.png), or an animation (.gif, .webp).
+        split: train, validate or test; by default all episodes.
+
     Raises:
-        InputError: not a store; an ending that is none of these.
+        InputError: `store` is not a store; the suffix is none of these.
     """
     opened, out = ClipStore(store), Path(out)
     if out.suffix not in clips.SUFFIXES:

@@ -103,7 +103,7 @@ def _scored(model: Path, store: ClipStore, protocol: str, samples: int | None) -
 def _excerpt(
     store: ClipStore, conditions: Sequence[str], episodes: int, frames: int, out: Path
 ) -> ClipStore:
-    """A small store of the first frames of test episodes, with what drives need of their columns."""
+    """Write a small store of the first frames of test episodes, with the columns drives need."""
     kept = [*conditions, *([JOINTS] if JOINTS in store.columns else [])]
     there = store.of_split("test")
     spread = np.unique(

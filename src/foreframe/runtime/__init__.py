@@ -1,5 +1,5 @@
-"""Machinery that knows nothing of video.
+"""Machinery that is not specific to video.
 
-Files and folders that are written whole, digests, locks, hardware, memory, worker processes, and
-progress bars.
+It covers atomic files and folders, digests, locks, hardware, memory, worker processes and progress
+bars.
 """

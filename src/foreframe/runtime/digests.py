@@ -43,7 +43,7 @@ def with_digest(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_digest(found: Any, where: str, what: str, schema: str) -> dict[str, Any]:
-    """Return what was given to `with_digest`.
+    """Check JSON values against their own digest, and return them without it.
 
     Args:
         found: JSON values as they were read.

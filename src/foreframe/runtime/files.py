@@ -92,7 +92,7 @@ def read_json(path: Path, what: str) -> Any:
 
 
 def save_tensors(tensors: Mapping[str, Any], file: Path) -> None:
-    """Write safetensors; a full disk raises OSError, as with every other file."""
+    """Write safetensors; a full disk raises OSError, as for every other file."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
@@ -108,7 +108,7 @@ def claim_output(path: Path, kind: str, own: Sequence[str]) -> None:
     Args:
         path: the folder to write into.
         kind: what will be written, such as "run", for the error.
-        own: files any of which marks a folder of this kind.
+        own: names of files; a folder that holds any of them is of this kind.
 
     Raises:
         InputError: the path is a file, or the folder holds something else.
@@ -125,7 +125,7 @@ def claim_output(path: Path, kind: str, own: Sequence[str]) -> None:
 
 
 def new_folder(out: Path, what: str) -> None:
-    """Check that nothing is in the way of a new folder; an empty one is removed.
+    """Make way for a new folder: remove an empty one, refuse anything else.
 
     Raises:
         InputError: `out` is a file, or a folder that holds something.
@@ -139,7 +139,7 @@ def new_folder(out: Path, what: str) -> None:
 
 
 def _holds_something(path: Path) -> bool:
-    """Return whether a folder holds more than files that are being written just now."""
+    """Return whether a folder holds more than files that are still being written."""
     return any(not file.name.startswith(".") for file in path.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""Locks on folders, so that two processes never write into the same run."""
+"""Locks on folders, which keep two processes from writing into the same run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..errors import InputError
 def lock_folder(folder: Path, what: str) -> Iterator[None]:
     """Hold a folder for this process while the block runs.
 
-    The lock is the operating system's, so it is gone when the process is, however that ended.
+    The operating system releases the lock when the process ends, even if it was killed.
 
     Args:
-        folder: made if it does not exist.
-        what: what the folder is for, such as "run", for the error.
+        folder: the folder to lock, which is made if it does not exist.
+        what: what the folder is for, such as "run"; used in the error.
 
     Raises:
-        InputError: another process holds the folder; the message says which.
+        InputError: another process holds the folder; the message says which one.
     """
     import fcntl
 

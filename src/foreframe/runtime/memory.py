@@ -12,7 +12,7 @@ _MEGABYTE = 1 << 20
 # Parameters of mallopt, from glibc's malloc.h.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -2, -3, -4
 _KEEP = {_MMAP_MAX: 0, _TRIM_THRESHOLD: -1, _TOP_PAD: 64 * _MEGABYTE}
-# What glibc's own rule would have reached after blocks of this size.
+# The values that glibc's dynamic rule reaches after freeing blocks of this size.
 _USUAL = {
     _MMAP_MAX: 65536,
     _MMAP_THRESHOLD: 32 * _MEGABYTE,
@@ -25,8 +25,8 @@ _USUAL = {
 def keep_freed_memory() -> Iterator[None]:
     """Keep freed memory for the next step while the block runs; return it to the system afterwards.
 
-    By default glibc returns large blocks at once, and every step asks for the same gigabytes again,
-    page by page. Without glibc nothing happens.
+    By default glibc returns large blocks to the system at once, so every step would ask for the
+    same gigabytes again, page by page. Without glibc this does nothing.
     """
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
     if libc is None or not hasattr(libc, "gnu_get_libc_version"):

@@ -1,6 +1,6 @@
-"""Progress bars: what is done, at which rate, and the time left.
+"""Progress bars: the units done, their rate, and the time left.
 
-Without a terminal a line is printed now and then.
+Without a terminal, a line is printed every 15 seconds.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ _LINE_EVERY_S = 15.0
 
 @contextlib.contextmanager
 def progress(label: str, total: int, unit: str, start: int = 0) -> Iterator[Advance]:
-    """Show progress over `total` units while the block runs; yields `advance(count, note="")`.
+    """Show progress over `total` units while the block runs; yield `advance(count, note="")`.
 
     Args:
-        label: what is done, such as "training".
-        total: units to do.
+        label: the activity, such as "training".
+        total: number of units to do.
         unit: name of the units, such as "steps".
-        start: units that were done before; the rate leaves them out.
+        start: number of units done earlier, which do not count in the rate.
     """
     if sys.stderr.isatty():
         with _bar(label, total, unit, start) as advance:

@@ -1,9 +1,9 @@
 """Map a function over items in worker processes, with the results in order.
 
-Each worker has its own pipe and shares nothing else, so any worker can end at any moment: after an
+Each worker has its own pipe and shares nothing else, so a worker can end at any moment: after an
 error, after a second Ctrl-C, or when the system runs out of memory.
-A worker that is gone is never waited for, and no worker outlives its parent, even one that was
-killed.
+The parent never waits for a worker that has ended, and no worker outlives its parent, even a parent
+that was killed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..errors import InputError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_AHEAD = 2  # results that a worker may be ahead of the next one in order: bounds memory
+_AHEAD = 2  # how many results a worker may compute ahead of the order; bounds memory
 
 
 def in_order(
@@ -35,11 +35,12 @@ def in_order(
     """Yield `function(item)` for each item in order, computed by `count` processes.
 
     With a count of 1 the function runs in this process.
-    Workers end by SIGTERM; a function that handles it (training saves its state) is waited for.
+    Workers are ended with SIGTERM, and waited for if the function handles it (training saves its
+    state).
 
     Args:
-        function: computes a result; at the top level of a module if workers are spawned.
-        items: what it is called with.
+        function: computes a result; spawned workers need one at the top level of a module.
+        items: the arguments, one per call.
         count: number of workers.
         start: forked workers begin at once; spawned workers import everything again, and may use
             torch, which must not be forked once it has threads. Where forking is impossible, all
@@ -47,7 +48,7 @@ def in_order(
 
     Raises:
         InputError: a worker died.
-        Exception: what the function raised.
+        Exception: whatever the function raised.
     """
     count = min(count, len(items))
     if count <= 1:
@@ -62,7 +63,7 @@ def in_order(
                 ours, theirs = context.Pipe()
                 worker = context.Process(target=_work, args=(theirs, function), daemon=True)
                 worker.start()
-                theirs.close()  # or the end of the worker would not be the end of its pipe
+                theirs.close()  # so that the pipe ends when the worker does
                 pipes[ours] = worker
         yield from _results(list(pipes), items)
     finally:
@@ -77,8 +78,8 @@ def in_order(
 def _out_of_reach_of_collection() -> Iterator[None]:
     """Keep forked workers from collecting garbage of this process.
 
-    A decoder that is freed in a worker would wait there for its threads, which only this process
-    has.
+    A video decoder that is freed in a worker would wait forever for its threads, which exist only
+    in this process.
     """
     gc.collect()
     gc.freeze()
@@ -122,7 +123,7 @@ def _receive(pipe: Any) -> Any:
 
 
 def _work(pipe: Any, function: Callable[[Any], Any]) -> None:
-    """Work until the parent ends this process or is gone; only the parent handles Ctrl-C."""
+    """Answer calls until the parent ends this process or has ended; the parent handles Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -139,7 +140,7 @@ def _work(pipe: Any, function: Callable[[Any], Any]) -> None:
 
 
 def _end_with_parent() -> None:
-    """Wait until the parent is gone, then end this process as the parent would."""
+    """Wait until the parent has ended, then end this process as the parent would have."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

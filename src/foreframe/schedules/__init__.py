@@ -1,7 +1,7 @@
 """Schedules: pure functions of the optimiser step, one file each.
 
-A schedule is any callable from a step to a float, so that a resumed run is at the same point
-because the step is.
+A schedule is any callable from a step to a float.
+It has no state, so a run that is resumed at a step has the same value there.
 In a configuration it is a mapping whose `kind` is the name of a file here, or of an installed
 plug-in: `{kind: cyclical, cycles: 4}`; a bare number is a constant.
 

@@ -1,4 +1,4 @@
-"""What a schedule is, and the checks of its arguments."""
+"""The type of a schedule, and checks of a schedule's arguments."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def check_finite(**values: float) -> None:
 
 
 def check_least(least: float, **values: float) -> None:
-    """Raise an InputError for a value below `least`, or one that is not finite.
+    """Raise an InputError for a value below `least`, or a value that is not finite.
 
     >>> check_least(1, cycles=0)
     Traceback (most recent call last):

@@ -15,7 +15,7 @@ class Constant:
     0.0001
 
     Attributes:
-        value: at every step.
+        value: the value at every step.
     """
 
     value: float

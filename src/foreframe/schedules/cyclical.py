@@ -1,4 +1,4 @@
-"""`cyclical`: ramps that start again."""
+"""`cyclical`: a ramp that is repeated."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from ._schedule import check_finite, check_least, check_share
 
 @dataclass(frozen=True)
 class Cyclical:
-    """`cycles` periods over `total_steps`; in each a ramp from 0 to `value` over the `ramp` share,
-    then `value`.
+    """A ramp from 0 to `value`, then `value`, repeated `cycles` times over `total_steps`.
 
     >>> [Cyclical(1.0, 100, 2, 0.5)(step) for step in (0, 25, 49, 50, 60)]
     [0.0, 1.0, 1.0, 0.0, 0.4]
@@ -18,10 +17,10 @@ class Cyclical:
     Source: Fu et al. 2019 (arXiv 1903.10145), equations 6 and 7.
 
     Attributes:
-        value: at the end of each ramp.
-        total_steps: length of the run; from there on the schedule stays at `value`.
-        cycles: number of periods.
-        ramp: share of a period that the ramp takes.
+        value: the value at the end of each ramp.
+        total_steps: length of the run in steps; afterwards the schedule stays at `value`.
+        cycles: number of periods in the run.
+        ramp: share of each period that the ramp takes, above 0 and at most 1.
     """
 
     value: float

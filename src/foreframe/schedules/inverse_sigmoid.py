@@ -1,4 +1,4 @@
-"""`inverse_sigmoid`: near 1 first, 0 in the end."""
+"""`inverse_sigmoid`: a smooth fall from near 1 to 0."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import InputError
 
 @dataclass(frozen=True)
 class InverseSigmoid:
-    """k / (k + exp(step / k)): near 1 first, 0 in the end.
+    """A smooth fall from near 1 to 0: k / (k + exp(step / k)).
 
     >>> round(InverseSigmoid(10.0)(0), 3), round(InverseSigmoid(10.0)(100), 3)
     (0.909, 0.0)
@@ -18,7 +18,7 @@ class InverseSigmoid:
     Source: Bengio et al. 2015 (arXiv 1506.03099), section 2.4.
 
     Attributes:
-        k: how slowly it falls, in steps, above 0.
+        k: scale of the fall in steps, above 0; the larger, the slower.
     """
 
     k: float

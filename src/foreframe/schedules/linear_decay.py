@@ -1,4 +1,4 @@
-"""`linear_decay`: down by the same amount each step, to a floor."""
+"""`linear_decay`: a fall by the same amount at each step, down to a floor."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ._schedule import check_finite, check_least
 
 @dataclass(frozen=True)
 class LinearDecay:
-    """`start` until `from_step`, then down by `per_step` each step, to `floor` and no lower.
+    """`start` until `from_step`, then a fall by `per_step` at each step, down to `floor`.
 
     >>> [round(LinearDecay(1.0, 10, 0.1, 0.2)(step), 3) for step in (0, 10, 15, 99)]
     [1.0, 1.0, 0.5, 0.2]
 
     Attributes:
-        start: the first value.
-        from_step: where the decay begins.
-        per_step: how much lower each step is.
-        floor: the last value.
+        start: the value up to `from_step`.
+        from_step: the step at which the decay begins.
+        per_step: how much the value falls at each step.
+        floor: the lowest value.
     """
 
     start: float

@@ -9,14 +9,14 @@ from ._schedule import check_finite, check_least
 
 @dataclass(frozen=True)
 class LinearWarmup:
-    """From 0 to `value` over `warmup_steps`, then constant.
+    """A ramp from 0 to `value` over `warmup_steps`, then `value`.
 
     >>> [LinearWarmup(1.0, 4)(step) for step in (0, 1, 4, 9)]
     [0.0, 0.25, 1.0, 1.0]
 
     Attributes:
-        value: after the ramp.
-        warmup_steps: length of the ramp; 0 and 1 are the same.
+        value: the value after the ramp.
+        warmup_steps: length of the ramp in steps; 0 and 1 are the same.
     """
 
     value: float

@@ -9,16 +9,15 @@ from ._schedule import check_finite, check_least, check_share
 
 @dataclass(frozen=True)
 class Monotonic:
-    """One ramp from 0 to `value` over the first `ramp` share of `total_steps`, then `value`: it
-    never resets.
+    """A ramp from 0 to `value` over a share of the run, then `value`; it never restarts.
 
     >>> [Monotonic(1.0, 100, 0.5)(step) for step in (0, 25, 50, 99)]
     [0.0, 0.5, 1.0, 1.0]
 
     Attributes:
-        value: after the ramp.
-        total_steps: length of the run.
-        ramp: share of the run that the ramp takes.
+        value: the value after the ramp.
+        total_steps: length of the run in steps.
+        ramp: share of the run that the ramp takes, above 0 and at most 1.
     """
 
     value: float

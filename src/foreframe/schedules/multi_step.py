@@ -1,4 +1,4 @@
-"""`multi_step`: multiplied at milestones."""
+"""`multi_step`: a value that is multiplied by a factor at milestones."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from ._schedule import check_finite, check_least
 
 @dataclass(frozen=True)
 class MultiStep:
-    """`value`, times `factor` at each milestone that was passed.
+    """`value`, multiplied by `factor` at each milestone.
 
     >>> [round(MultiStep(1.0, (10, 20), 0.1)(step), 3) for step in (9, 10, 20)]
     [1.0, 0.1, 0.01]
 
     Attributes:
-        value: before the first milestone.
-        milestones: steps.
-        factor: what the value is multiplied by at each.
+        value: the value before the first milestone.
+        milestones: the steps at which the value changes.
+        factor: the number that the value is multiplied by at each milestone.
     """
 
     value: float

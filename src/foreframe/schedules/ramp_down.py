@@ -1,4 +1,4 @@
-"""`ramp_down`: from 1 to 0 between two shares of the run."""
+"""`ramp_down`: a line from 1 to 0 between two shares of the run."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ from ._schedule import check_least
 
 @dataclass(frozen=True)
 class RampDown:
-    """1 up to the share `begin` of `total_steps`, 0 from the share `end` on, a straight line
-    between.
+    """1 up to a share of the run, 0 from another share on, and a straight line between.
 
     >>> [RampDown(100, 0.2, 0.7)(step) for step in (0, 20, 45, 70, 99)]
     [1.0, 1.0, 0.5, 0.0, 0.0]
 
     Attributes:
-        total_steps: length of the run.
+        total_steps: length of the run in steps.
         begin: share of the run at which the line begins.
-        end: share of the run at which it ends, not below `begin`.
+        end: share of the run at which the line ends, at least `begin`.
     """
 
     total_steps: int

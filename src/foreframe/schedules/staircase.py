@@ -1,4 +1,4 @@
-"""`staircase`: down in equal steps, to a floor."""
+"""`staircase`: a fall in equal stairs, down to a floor."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ._schedule import check_finite, check_least
 
 @dataclass(frozen=True)
 class Staircase:
-    """`start`, and `by` less after every `every_steps`, to `floor` and no lower.
+    """`start`, lowered by `by` after every `every_steps`, down to `floor`.
 
     >>> [round(Staircase(1.0, 10, 0.4)(step), 3) for step in (0, 9, 10, 20, 30)]
     [1.0, 1.0, 0.6, 0.2, 0.0]
 
     Attributes:
         start: the first value.
-        every_steps: length of a stair.
-        by: height of a stair.
-        floor: the last value.
+        every_steps: length of a stair in steps.
+        by: how much the value falls at each stair.
+        floor: the lowest value.
     """
 
     start: float

@@ -10,17 +10,16 @@ from ._schedule import check_finite, check_least
 
 @dataclass(frozen=True)
 class WarmupCosine:
-    """From 0 to `peak` over `warmup_steps`, then a half cosine down to `floor * peak` at
-    `total_steps`.
+    """A ramp from 0 to `peak`, then half a cosine down to `floor * peak` at the end of the run.
 
     >>> [round(WarmupCosine(1.0, 110, 10, 0.0)(step), 3) for step in (0, 10, 60, 110)]
     [0.1, 1.0, 0.5, 0.0]
 
     Attributes:
         peak: the highest value.
-        total_steps: length of the run.
-        warmup_steps: length of the ramp.
-        floor: the last value, as a share of the peak.
+        total_steps: length of the run in steps.
+        warmup_steps: length of the ramp in steps.
+        floor: the last value, as a share of `peak`.
     """
 
     peak: float

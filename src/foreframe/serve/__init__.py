@@ -1,4 +1,4 @@
-"""The page: drive a run in a browser."""
+"""Drive a run on a page in the browser."""
 
 from .playing import play
 from .server import app

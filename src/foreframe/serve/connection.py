@@ -1,4 +1,4 @@
-"""Serve a client's drive over a WebSocket: the newest act wins and pictures never queue up.
+"""Serve a client's drive over a WebSocket: only the newest act counts, and pictures never queue up.
 
 Letters: N samples, C channels, H height, W width.
 """
@@ -35,19 +35,19 @@ from .messages import (
     picture,
 )
 
-_SEND_S = 2.0  # who does not take a picture for so long is gone
-_IDLE_S = 600.0
-_UNREAD = 3  # pictures on their way; who has not acknowledged so many is sent no more
-_MOST_WAITING = 32  # messages; who sends faster than they are dealt with loses the oldest
-_MOST_ERRORS = 100
-_FULL_SPREAD = 0.25  # the standard deviation that the brightest colour stands for
+_SEND_S = 2.0  # a client that blocks a send for longer is disconnected
+_IDLE_S = 600.0  # so is a client that is silent for longer
+_UNREAD = 3  # pictures that may be unacknowledged before no more are sent
+_MOST_WAITING = 32  # messages that may wait; then the oldest are dropped
+_MOST_ERRORS = 100  # a client with more is disconnected
+_FULL_SPREAD = 0.25  # the standard deviation shown in the brightest colour
 
 
 class Connection:
-    """What happens between a client's coming and going.
+    """A client's connection, from its start to its end.
 
     Attributes:
-        drive: where the client is; None before its first `begin`.
+        drive: the client's drive; None before its first `begin`.
         encodes: whether an animation of the drive is being written.
     """
 
@@ -58,13 +58,13 @@ class Connection:
         self.engine = next(iter(engines.values()))
         self._said: deque[Message] = deque()
         self._news = asyncio.Event()
-        self._sent, self._seen, self._errors = 0, 0, 0
+        self._begins, self._sent, self._seen, self._errors = 0, 0, 0, 0
 
     async def serve(self) -> None:
-        """Talk until the client goes, falls silent, or does not listen."""
+        """Answer messages until the client leaves, is silent for too long, or does not read."""
         await self._tell({"is": "ready", "key": self.key})
         listening = asyncio.create_task(self._listen())
-        doing = asyncio.create_task(self._do_what_is_said())
+        doing = asyncio.create_task(self._do_messages())
         done, left = await asyncio.wait({listening, doing}, return_when=asyncio.FIRST_COMPLETED)
         for task in left:
             task.cancel()
@@ -95,7 +95,7 @@ class Connection:
             self._said.popleft()
         self._news.set()
 
-    async def _do_what_is_said(self) -> None:
+    async def _do_messages(self) -> None:
         while True:
             await self._news.wait()
             self._news.clear()
@@ -108,8 +108,9 @@ class Connection:
                     await self._tell({"is": "error", "says": str(error)})
 
     async def _do(self, said: Message) -> bool:
-        """Whether there is something new to see."""
+        """Carry out a message, and return whether there is a new picture to show."""
         if isinstance(said, Begin):
+            self._begins += 1
             await self._begin(said)
             return True
         if self.drive is None:
@@ -162,7 +163,8 @@ class Connection:
         head, parts = await self.engine.do(_seen, self.drive)
         self._sent += 1
         took = round((time.perf_counter() - began) * 1e3, 2)
-        message = picture({**head, "number": self._sent, "took_ms": took}, parts)
+        numbers = {"number": self._sent, "begins": self._begins, "took_ms": took}
+        message = picture({**head, **numbers}, parts)
         await self._send(self.socket.send_bytes(message))
 
     async def _tell(self, what: dict[str, Any]) -> None:
@@ -184,9 +186,10 @@ def _text_of(message: Mapping[str, Any]) -> str:
 
 
 def _seen(drive: Drive) -> tuple[dict[str, Any], list[NDArray[np.uint8]]]:
-    """What a client is shown.
+    """Return the head and the pictures of a message about a drive.
 
-    N pictures, how far they disagree, and what was recorded, where the drive keeps to that.
+    The pictures are the N samples, their standard deviation if N > 1, and the recorded frame while
+    the drive follows the recording.
     """
     pictures = to_uint8(drive.session.frames[0]).movedim(1, -1).cpu()
     parts = [_coloured(pictures)]
@@ -211,7 +214,7 @@ def _seen(drive: Drive) -> tuple[dict[str, Any], list[NDArray[np.uint8]]]:
 
 
 def _coloured(pictures: Tensor) -> NDArray[np.uint8]:
-    """[..., H, W, C] as [..., H, W, 3]: grey ones in three equal colours."""
+    """Return pictures [..., H, W, C] as [..., H, W, 3]; grey ones in three equal colours."""
     if pictures.shape[-1] == 1:
         pictures = pictures.expand(*pictures.shape[:-1], 3)
     found: NDArray[np.uint8] = torch.Tensor.contiguous(pictures[..., :3]).numpy()

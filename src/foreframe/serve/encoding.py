@@ -1,5 +1,6 @@
-"""Encode animations in processes aside: few at a time, each for a limited time, gone when their
-client goes.
+"""Encode animations in separate processes: few at a time, each for a limited time.
+
+A process ends when its client leaves. It is started as
 
     python -m foreframe.serve.encoding SUFFIX FRAMES_PER_S GIVEN TITLE < frames.npy > animation
 
@@ -27,7 +28,7 @@ _MOST_BYTES = 1 << 30
 
 
 class Encoders:
-    """Processes that encode, at most `at_once` of them; a few more requests may wait."""
+    """Processes that encode animations, at most `at_once`; a few more requests may wait."""
 
     def __init__(self, at_once: int = _AT_ONCE) -> None:
         self._free = asyncio.Semaphore(at_once)
@@ -35,11 +36,11 @@ class Encoders:
         self._most = at_once + _MOST_WAITING
 
     async def encode(self, track: Track, suffix: str, frames_per_second: float) -> bytes:
-        """Return the content of an animation's file. When the caller is cancelled, the process
-        ends.
+        """Return an animation as the content of a file; its process ends if this is cancelled.
 
         Raises:
-            InputError: too many encode already, it takes too long, or the suffix cannot be written.
+            InputError: too many animations are being encoded, this one takes too long, or its
+                suffix cannot be written.
         """
         if self._there >= self._most:
             raise InputError("too many animations are being written; try again in a minute")
@@ -66,7 +67,8 @@ async def _encoded(track: Track, suffix: str, frames_per_second: float) -> bytes
             found, error = await process.communicate(content.getvalue())
     except TimeoutError:
         raise InputError(
-            f"writing {suffix} took more than {_MOST_S:.0f} s; reset sooner, or save the drive as a clip"
+            f"writing {suffix} took more than {_MOST_S:.0f} s; "
+            "reset sooner, or save the drive as a clip"
         ) from None
     finally:
         if process.returncode is None:
@@ -79,7 +81,7 @@ async def _encoded(track: Track, suffix: str, frames_per_second: float) -> bytes
 
 
 def main(suffix: str, frames_per_second: str, given: str, title: str) -> None:
-    """Encode what stands on the input, and write it to the output."""
+    """Encode the frames on standard input, and write the animation to standard output."""
     with contextlib.suppress(AttributeError, OSError):
         os.nice(10)  # driving goes first
     frames = np.load(io.BytesIO(sys.stdin.buffer.read(_MOST_BYTES)), allow_pickle=False)

@@ -1,4 +1,4 @@
-"""One thread that computes for all clients of a simulator.
+"""Compute the acts of all clients of a simulator in a single thread.
 
 Clients that act while it is busy share its next steps.
 """
@@ -26,7 +26,7 @@ class _Asked(NamedTuple):
 
 
 class Engine:
-    """The simulator's clients in turn.
+    """Serves the clients of a simulator in turn.
 
     Everything that touches a drive runs in the thread, so nothing has to be locked.
     """
@@ -42,7 +42,7 @@ class Engine:
         return await asyncio.get_running_loop().run_in_executor(self.thread, function, *arguments)
 
     async def act(self, client: str, drive: Drive, action: Any) -> Tensor:
-        """Act in a client's drive: the futures seen [N, C, H, W]. Waits for the client's turn."""
+        """Act in a client's drive when its turn comes, and return the futures [N, C, H, W]."""
         seen: asyncio.Future[Tensor] = asyncio.get_running_loop().create_future()
         asked = _Asked(drive, action, seen)
         key, futures = drive.session.batch_key, drive.session.samples
@@ -59,7 +59,7 @@ class Engine:
             turn = self._turns.take(now)
             if turn:
                 await self._compute(turn)
-            else:  # all rest: until the first may go on, or another client comes
+            else:  # all clients rest: wait until the first may go on, or another client acts
                 try:
                     await asyncio.wait_for(self._news.wait(), self._turns.next_at() - now)
                 except TimeoutError:
@@ -72,7 +72,7 @@ class Engine:
             seen: list[Tensor] | Exception = await self.do(
                 self.simulator.act, [a.drive for a in asked], [a.action for a in asked]
             )
-        except Exception as error:  # for those who asked; the others' turn comes
+        except Exception as error:  # raised for the clients of this turn only
             seen = error
         now = time.monotonic()
         self._turns.charge(turn, now - began, now)

@@ -1,7 +1,8 @@
-"""Decide who may talk to the server: pages of this machine, or clients that know the token.
+"""Decide which clients may talk to the server: pages of this machine, or those with the token.
 
-A page from anywhere can make a browser send requests to a server on the same machine. Browsers say
-in `Host` which name was asked and in `Origin` which page asks: both have to be this server's.
+Any page on the web can make a browser send requests to a server on the same machine. Browsers put
+the name that was asked for into `Host`, and the page that asks into `Origin`: both must be this
+server's.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ _ENCODED = [(name.encode(), value.encode()) for name, value in STRICT_HEADERS.it
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a server that listens on `host` can be reached from this machine alone."""
+    """Return whether a server that listens on `host` can be reached only from this machine."""
     return host in _LOOPBACK
 
 
 @dataclass(frozen=True)
 class Knock:
-    """What a request says about itself before it is let in.
+    """The facts about a request on which its admission depends.
 
     Attributes:
         kind: `http` or `websocket`.
@@ -49,8 +50,8 @@ class Knock:
         port: the port that the server listens on.
         path: the path that is asked for.
         query: the query of the path, without its question mark.
-        headers: each header of the request once; those that came twice are in `repeated`.
-        repeated: the names of headers that came more than once.
+        headers: the request's headers; the last one where a name is repeated.
+        repeated: the names of headers that the request has more than once.
     """
 
     kind: str
@@ -98,31 +99,31 @@ class Knock:
 
     @property
     def comes_from_elsewhere(self) -> bool:
-        """Whether a browser says that another site's page asks."""
+        """Whether a browser says that the request is from another site's page."""
         return self.headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 def cookie_name(port: int) -> str:
-    """Return the cookie's name.
+    """Return the name of the cookie of the server on a port.
 
-    Two servers on one machine share cookies, so the port tells them apart.
+    The servers of one machine share cookies, so the name contains the port.
     """
     return f"foreframe-{port}"
 
 
 class Guard:
-    """Refuse strangers, and tell browsers to be strict, as ASGI middleware around `app`.
+    """ASGI middleware that refuses unknown clients, and sends browsers strict headers.
 
     Args:
         app: the application behind the guard.
-        token: what a client has to know. Without one only loopback names are right.
+        token: the secret that every client needs; without a token only loopback names are allowed.
     """
 
     def __init__(self, app: ASGIApp, token: str | None) -> None:
         self.app, self.token = app, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or pass it on."""
+        """Refuse a request, or pass it on."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
@@ -148,7 +149,7 @@ class Guard:
             port = int(found["port"] or (443 if knock.scheme == "https" else 80))
             if name not in _LOOPBACK or port != knock.port:
                 return (
-                    f"this server is for this machine alone, at localhost:{knock.port}; "
+                    f"this server is only for this machine, at localhost:{knock.port}; "
                     f"it was asked for as {host[:80]!r}"
                 )
         if origin is not None and origin.lower() != f"{knock.scheme}://{host.lower()}":
@@ -164,9 +165,7 @@ class Guard:
         return any(secrets.compare_digest(g.encode(), (self.token or "").encode()) for g in given)
 
     def _enters_with_token(self, knock: Knock) -> bool:
-        """Whether a browser opens the page with the token in its address, which then goes into a
-        cookie.
-        """
+        """Return whether a browser opens the page with the token, which then becomes a cookie."""
         return (
             self.token is not None
             and knock.kind == "http"
@@ -183,9 +182,9 @@ class Guard:
 
 
 def _second_try(knock: Knock) -> list[tuple[bytes, bytes]]:
-    """Have a browser that followed a link ask again by itself.
+    """Return a header that makes a browser repeat a request that followed a link.
 
-    A strict cookie is not sent the first time.
+    Browsers do not send a strict cookie with the first request after a link.
     """
     linked = knock.kind == "http" and knock.is_navigation and knock.comes_from_elsewhere
     return [(b"refresh", b"0; url=/")] if linked and knock.path == "/" and not knock.query else []
@@ -194,7 +193,7 @@ def _second_try(knock: Knock) -> list[tuple[bytes, bytes]]:
 async def _answer(
     send: Send, kind: str, status: int, text: str, headers: Iterable[tuple[bytes, bytes]] = ()
 ) -> None:
-    """Send a whole plain answer, also to a client that asks for a WebSocket."""
+    """Send a plain text response, also to a client that asks for a WebSocket."""
     prefix = "websocket.http.response" if kind == "websocket" else "http.response"
     body = text.encode()
     given = [

@@ -1,8 +1,6 @@
-"""Sockets: how many there are, how long one may be silent, and what is said when there are too
-many.
+"""Limit connections: how many there are, and how long they may be silent.
 
-A connection that has sent no whole request is dropped after a while, or at once when its place is
-needed.
+A connection without a complete request is dropped after a while, or at once if its place is needed.
 """
 
 from __future__ import annotations
@@ -27,8 +25,8 @@ from .guard import STRICT_HEADERS
 from .messages import MOST_BYTES
 
 _PING_S = 20
-_REQUEST_S = 10.0  # from a connection, or from the last answer, to a whole request
-_ANSWER_S = 20.0  # a client that takes nothing of an answer for so long is disconnected
+_REQUEST_S = 10.0  # from a connection, or from the last response, to a complete request
+_ANSWER_S = 20.0  # a client that blocks a response for longer is disconnected
 _MOST_CONNECTIONS = 512
 _ACCEPTED_AT_ONCE = 8
 _FILES_KEPT_FREE = 24  # for saving, encoding and what Python opens
@@ -37,12 +35,12 @@ _BUSY = b"this server has no place free; come back later"
 
 
 class Rarely:
-    """Say a line of each kind once in `period_s`, with how often it happened since.
+    """Log each line at most once per `period_s`, with a count of the repetitions in between.
 
     Args:
-        say: what is done with a line.
-        period_s: seconds between two lines of a kind.
-        clock: seconds that only grow.
+        say: logs a line.
+        period_s: seconds between equal lines.
+        clock: returns the time in seconds, and never goes back.
     """
 
     def __init__(
@@ -56,7 +54,7 @@ class Rarely:
         self._unsaid: dict[str, int] = {}
 
     def __call__(self, line: str) -> None:
-        """Say `line`, or count it."""
+        """Log `line`, or count it."""
         now = self._clock()
         if now - self._last.get(line, -self._period_s) < self._period_s:
             self._unsaid[line] = self._unsaid.get(line, 0) + 1
@@ -70,17 +68,14 @@ rarely = Rarely(logging.getLogger("uvicorn.error").error)
 
 
 class HttpConnection(H11Protocol):
-    """One connection with deadlines.
-
-    For a whole request to arrive, and for an answer to be taken.
-    """
+    """A connection with deadlines for a complete request, and for reading the response."""
 
     most = _MOST_CONNECTIONS
     _deadline: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the place of a silent connection where all are taken, or refuse."""
+        """Accept the connection, in place of a silent one if all places are taken, or refuse it."""
         super().connection_made(transport)
         if len(self.connections) > self.most and not self._make_room():
             rarely("all connections are taken; more are refused")
@@ -94,7 +89,7 @@ class HttpConnection(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Read on; the deadline goes when the request is whole."""
+        """Read data, and cancel the deadline when the request is complete."""
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -106,10 +101,7 @@ class HttpConnection(H11Protocol):
 
     @property
     def waits_for_request(self) -> bool:
-        """Whether the client has the word.
-
-        No whole request has arrived that is not answered yet.
-        """
+        """Whether the server waits for the client: all complete requests were answered."""
         cycle = self.cycle
         return cycle is None or cycle.response_complete or cycle.more_body
 
@@ -120,24 +112,24 @@ class HttpConnection(H11Protocol):
             self._expect_request()
 
     def pause_writing(self) -> None:
-        """Disconnect a client that takes nothing for too long."""
+        """Disconnect the client unless it reads on in time."""
         super().pause_writing()
         self._stalled = self.loop.call_later(_ANSWER_S, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on: the client took what was sent."""
+        """Go on: the client has read what was sent."""
         super().resume_writing()
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """Hand the connection on; from here it has the deadlines of a drive."""
+        """Hand the connection on; from here on it has the deadlines of a drive."""
         self._cancel()
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no request."""
+        """Answer data that is not a request."""
         self._send_whole(400, msg.encode("ascii"))
 
     def _expect_request(self) -> None:
@@ -151,7 +143,7 @@ class HttpConnection(H11Protocol):
         self._deadline = self._stalled = None
 
     def _make_room(self) -> bool:
-        """Drop the connection that has been silent for longest, if there is one."""
+        """Drop the connection that has been silent the longest; return whether there was one."""
         silent = [
             other
             for other in self.connections
@@ -174,7 +166,7 @@ class HttpConnection(H11Protocol):
     def _send_whole(self, status: int, text: bytes) -> None:
         headers = [("content-type", "text/plain; charset=utf-8"), ("connection", "close")]
         headers += [("content-length", str(len(text))), *STRICT_HEADERS.items()]
-        with contextlib.suppress(h11.LocalProtocolError):  # an answer has begun already
+        with contextlib.suppress(h11.LocalProtocolError):  # a response has begun already
             for event in (
                 h11.Response(status_code=status, headers=headers),
                 h11.Data(data=text),
@@ -185,13 +177,13 @@ class HttpConnection(H11Protocol):
 
 
 class SocketConnection(WebSocketsSansIOProtocol):
-    """A WebSocket whose texts may be anything.
+    """A WebSocket that survives text which is not UTF-8.
 
-    What is not UTF-8 is passed on as bytes, and refused like any message.
+    Such text is passed on as bytes, and refused like any other wrong message.
     """
 
     def send_receive_event_to_app(self) -> None:
-        """Pass a message on."""
+        """Pass a message on to the application."""
         if self.curr_msg_data_type == "text":
             try:
                 b"".join(self.frames).decode()
@@ -201,10 +193,7 @@ class SocketConnection(WebSocketsSansIOProtocol):
 
 
 class Server(uvicorn.Server):
-    """The server of one listening socket.
-
-    It accepts a few connections at once, and never more than it has files for.
-    """
+    """A server that accepts a few connections at a time, and no more than it may open files."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
@@ -213,11 +202,11 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         HttpConnection.most = most_connections()
         for listening in sockets or []:
-            listening.listen(128)  # these may wait; the loop accepts few at a time
+            listening.listen(128)  # as many may wait; the loop accepts few at a time
 
 
 def server(app: ASGIApp) -> Server:
-    """Return a server of `app`: `server(app).run(sockets=[listening])`."""
+    """Return a server for `app`, to be run as `server(app).run(sockets=[listening])`."""
     config = uvicorn.Config(
         app,
         http=HttpConnection,
@@ -225,7 +214,7 @@ def server(app: ASGIApp) -> Server:
         ws_max_size=MOST_BYTES,
         ws_ping_interval=_PING_S,
         ws_ping_timeout=_PING_S,
-        ws_per_message_deflate=False,  # pictures are small, and compressing them costs acts
+        ws_per_message_deflate=False,  # pictures are small, and compressing them delays acts
         backlog=_ACCEPTED_AT_ONCE,
         h11_max_incomplete_event_size=16 << 10,
         log_level="error",
@@ -236,10 +225,7 @@ def server(app: ASGIApp) -> Server:
 
 
 def most_connections() -> int:
-    """Return how many connections there may be.
-
-    What the limit on open files leaves, at most 512.
-    """
+    """Return how many connections the limit on open files allows, at most 512."""
     try:
         import resource
 
@@ -253,10 +239,10 @@ def most_connections() -> int:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens.
+    """Return a listening socket.
 
     Raises:
-        InputError: the port is in use, or there is no such host or port.
+        InputError: the port is in use, or the host or port does not exist.
     """
     if not 0 <= port < 1 << 16:
         raise InputError(f"--port is {port}; expected 0 to 65535")
@@ -269,19 +255,20 @@ def listen(host: str, port: int) -> socket.socket:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listening.bind(place)
             listening.listen(128)  # clients that come while models load may wait
-            undo.pop_all()  # it listens: the caller closes it
+            undo.pop_all()  # the caller closes it
     except OSError as error:
         raise InputError(
-            f"cannot listen at {host}:{port} ({error.strerror}); choose another --port, or --port 0 for any that is free"
+            f"cannot listen at {host}:{port} ({error.strerror}); "
+            "choose another --port, or --port 0 for any that is free"
         ) from None
     return listening
 
 
 def reachable_name(host: str) -> str:
-    """Return the name under which a browser reaches a server that listens on `host`.
+    """Return the name under which browsers reach a server that listens on `host`.
 
-    For all addresses (0.0.0.0, ::) that is this machine's own address in its network, which other
-    machines can use.
+    If it listens on all addresses (0.0.0.0, ::), this is the machine's address in its network,
+    which other machines can use.
     """
     if host == "127.0.0.1":
         return "localhost"
@@ -291,7 +278,7 @@ def reachable_name(host: str) -> str:
 
 
 def _own_address() -> str:
-    """The address that this machine sends from (nothing is sent), or its name."""
+    """Return the address that this machine sends from, or its name; nothing is sent."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
         probe.connect(("192.0.2.1", 9))  # an address of documentation, RFC 5737
         return str(probe.getsockname()[0])
@@ -299,7 +286,7 @@ def _own_address() -> str:
 
 
 def _say_rarely(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Say what went wrong in the event loop in one line a minute."""
+    """Log errors of the event loop, equal ones at most once per minute."""
     error = context.get("exception")
     if isinstance(error, OSError):
         rarely(f"{context['message']}: {error.strerror or error}")

@@ -1,5 +1,4 @@
-"""What a page may say, and what it is told: every message has a type, and what does not fit one is
-refused by name.
+"""The messages of a page and the pictures it is sent; anything that fits no type is refused.
 
 Letters: U steered numbers, J joints, N samples, C channels, H height, W width.
 """
@@ -24,7 +23,14 @@ _LARGEST = 1e6
 
 @dataclass(frozen=True)
 class Begin:
-    """Start anew, in `simulator`, from clip `start`."""
+    """Begin a new drive.
+
+    Attributes:
+        simulator: the name of the simulator.
+        start: the number of the clip to begin from.
+        samples: the number of futures.
+        seed: the seed of their random numbers.
+    """
 
     simulator: str
     start: int = 0
@@ -34,10 +40,13 @@ class Begin:
 
 @dataclass(frozen=True)
 class Act:
-    """One act, given in one of three ways: the steered numbers, the places of a skeleton's joints,
-    or a row of the recording.
+    """Act once, as exactly one of `action`, `joints` and `row` says.
 
-    `seen` is the number of the last picture that arrived: who falls behind is sent nothing new.
+    Attributes:
+        seen: the number of the last picture that arrived; a page that falls behind is sent no more.
+        action: the steered numbers [U].
+        joints: the places of a skeleton's joints in pixels [J, 2].
+        row: a row of the recording.
     """
 
     seen: int
@@ -48,7 +57,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Undo:
-    """Go back."""
+    """Take back a number of steps."""
 
     steps: int = 1
 
@@ -60,7 +69,7 @@ class Reseed:
 
 @dataclass(frozen=True)
 class Choose:
-    """Go on from one sample, with so many futures of it."""
+    """Go on from one sample, with a number of new futures of it."""
 
     sample: int = 0
     samples: int = 1
@@ -68,7 +77,7 @@ class Choose:
 
 @dataclass(frozen=True)
 class Chance:
-    """How far z is drawn from its mean, and whether each step gets the same noise."""
+    """Set the temperature of z, and whether each step gets the same noise."""
 
     temperature: float = 1.0
     frozen: bool = False
@@ -78,17 +87,17 @@ Message = Begin | Act | Undo | Reseed | Choose | Chance
 _KINDS: dict[str, type[Message]] = {
     kind.__name__.lower(): kind for kind in (Begin, Act, Undo, Reseed, Choose, Chance)
 }
-_KINDS_OF_BEFORE: dict[str, type[Message]] = {"renew": Reseed}  # understood until 0.3
+_OLD_KINDS: dict[str, type[Message]] = {"renew": Reseed}  # accepted until 0.3
 
 
 def parse_message(text: str) -> Message:
-    """A message of a page: JSON with `do`, the kind, and its fields.
+    """Read a message of a page: JSON with its kind as `do`, and its fields.
 
     >>> parse_message('{"do": "act", "seen": 3, "action": [0, 0.5]}')
     Act(seen=3, action=(0.0, 0.5), joints=None, row=None)
 
     Raises:
-        InputError: anything else.
+        InputError: the text is anything else.
     """
     try:
         found = json.loads(text)
@@ -99,7 +108,7 @@ def parse_message(text: str) -> Message:
             f"a message is {type(found).__name__} without 'do'; expected an object with 'do'"
         )
     word = found.pop("do")
-    kind = _KINDS.get(word) or _KINDS_OF_BEFORE.get(word)
+    kind = _KINDS.get(word) or _OLD_KINDS.get(word)
     if kind is None:
         raise InputError(
             f"a message asks for something unknown; expected 'do' to be one of {', '.join(_KINDS)}"
@@ -139,10 +148,7 @@ def _number(value: Any) -> float:
 
 
 def _shown(value: Any) -> str:
-    """A short form of a value.
-
-    Of a list or an object only that it is one, as it may be nested without end.
-    """
+    """Return a value in short, or only the type of a list or an object, which may be nested."""
     return type(value).__name__ if isinstance(value, list | dict) else repr(str(value)[:40])
 
 
@@ -181,8 +187,9 @@ _READERS: dict[str, Any] = {
 
 
 def picture(head: dict[str, Any], parts: list[NDArray[np.uint8]]) -> bytes:
-    """A binary message: the length of a JSON head (4 bytes, big-endian), the head, then pictures as
-    plain bytes.
+    """Return a binary message of a head and pictures.
+
+    It is the length of the JSON head (4 bytes, big-endian), the head, and the pictures' bytes.
     """
     text = json.dumps(head).encode()
     return b"".join([struct.pack(">I", len(text)), text, *(part.tobytes() for part in parts)])

@@ -1,6 +1,6 @@
 """Serve a run on a page where a person steers it.
 
-Nothing leaves this machine, and no other page may talk to it.
+The page loads nothing from elsewhere, and no other page may talk to the server.
 """
 
 from __future__ import annotations
@@ -30,25 +30,28 @@ def play(
     compile: bool = False,  # noqa: A002 - the usual word
     precision: Precision = "float32",
 ) -> None:
-    """Open a page on which a person steers a model, until Ctrl-C. Without a run it plays the models
-    that come with foreframe.
+    """Open a page on which a person steers a model, until Ctrl-C.
 
-    Args: run: a run folder. data: a store of clips to begin from; the one that the run was trained
-        on if left out. port: where to listen; 0 takes any that is free. host: where to listen:
-        127.0.0.1 is this machine alone; for any other a token is made, which every client needs.
-        no_browser: print the address, open nothing. out: the folder that saved drives go to.
-        compile: let torch.compile make the model first: faster acts, after up to a minute for each
-        number of futures side by
-            side. For one driver; with many, their numbers change all the time.
-        precision: float32, or bfloat16: faster for large models on hardware that multiplies it
-            (`foreframe info`).
+    Args:
+        run: a run folder; by default the models that come with foreframe.
+        data: a store of clips to begin from; by default the one that the run was trained on.
+        port: the port to listen on; 0 chooses a free one.
+        host: the address to listen on. 127.0.0.1 is reachable only from this machine; for any other
+            address a token is made, which every client needs.
+        no_browser: only print the address, do not open it.
+        out: the folder for saved drives.
+        compile: compile the model with torch.compile. Acts are faster, after up to a minute for
+            each number of futures side by side. This is for a single driver: with several, that
+            number changes all the time.
+        precision: float32, or bfloat16, which is faster for large models on hardware that supports
+            it (see `foreframe info`).
 
     Raises:
-        InputError: not a run; no clips to begin from; the port is in use.
+        InputError: the folder is not a run; there are no clips to begin from; the port is in use.
     """
     listening = listen(host, port)
     if compile:
-        print("compiling: a minute or two a model, where it was not done before ...", flush=True)
+        print("compiling: a minute or two per model the first time ...", flush=True)
     with contextlib.closing(listening):
         if run is None:
             from .. import pretrained
@@ -66,7 +69,8 @@ def play(
         for simulator in simulators:
             how = ", compiled" if simulator.compiled else ""
             print(
-                f"{simulator.name}: {simulator.act_ms:.1f} ms an act in {simulator.precision}{how}, {simulator.device}"
+                f"{simulator.name}: {simulator.act_ms:.1f} ms per act "
+                f"in {simulator.precision}{how}, {simulator.device}"
             )
         print(f"drive at {address}   (Ctrl-C ends)", flush=True)
         if not no_browser:

@@ -1,4 +1,4 @@
-"""The server: one static page, what it needs to know, and a WebSocket for each drive."""
+"""The server: a static page, the data that it needs, and a WebSocket for each drive."""
 
 from __future__ import annotations
 
@@ -39,9 +39,12 @@ _MIME = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 
 
 def app(simulators: Sequence[Simulator], drives: Path, token: str | None = None) -> ASGIApp:
-    """Return the whole server as an ASGI application.
+    """Return the server as an ASGI application.
 
-    Drives that are saved go into the folder `drives`.
+    Args:
+        simulators: the simulators to drive; pages show the first one first.
+        drives: the folder for saved drives.
+        token: the secret that every client needs; None for a server that only this machine reaches.
     """
     state = ServerState(simulators, drives)
     routes = [
@@ -67,7 +70,7 @@ def _failed(request: Request, error: Exception) -> Response:
 
 
 class ServerState:
-    """What all clients share: the simulators, one computing thread, and who is there."""
+    """The state that all clients share: simulators, computing thread and open connections."""
 
     def __init__(self, simulators: Sequence[Simulator], drives: Path) -> None:
         thread = ThreadPoolExecutor(1, "foreframe")
@@ -80,22 +83,19 @@ class ServerState:
         remove_unfinished(drives)
 
     async def page(self, request: Request) -> Response:
-        """Answer with a file of the page.
-
-        The names are known beforehand, so no request chooses a path.
-        """
+        """Send a file of the page; the names are known beforehand, so no request chooses a path."""
         name = request.path_params.get("name", "index.html")
         if name not in self._page:
             return PlainTextResponse("there is no such page\n", 404)
         return Response(self._page[name], media_type=_PAGE_TYPES[Path(name).suffix])
 
     async def simulators(self, request: Request) -> Response:
-        """Describe what can be driven."""
+        """Describe the simulators that can be driven."""
         described = [_described(engine.simulator) for engine in self.engines.values()]
         return JSONResponse({"simulators": described, "samples": SAMPLES, "formats": _formats()})
 
     async def thumbnail(self, request: Request) -> Response:
-        """Draw the picture that a drive from a clip begins with."""
+        """Send the picture that a drive from a clip begins with."""
         from PIL import Image
 
         simulator, number = self._start(request)
@@ -109,9 +109,9 @@ class ServerState:
         return Response(content.getvalue(), media_type="image/png")
 
     async def track(self, request: Request) -> Response:
-        """Answer with a clip's recorded actions, or the places of its joints (unrounded.
+        """Send a clip's recorded actions, or the places of its joints.
 
-        Labels are drawn of them).
+        The places are not rounded, so that the labels drawn from them are the recorded ones.
         """
         simulator, number = self._start(request)
         start = simulator.starts[number]
@@ -123,12 +123,13 @@ class ServerState:
         return JSONResponse({"actions": actions})
 
     async def animation(self, request: Request) -> Response:
-        """Encode a drive as an animation, in a process aside; it ends when the client goes."""
+        """Send a drive as an animation, encoded in a process that ends if the client leaves."""
         connection, drive = self._drive(request)
         suffix = request.path_params["suffix"]
         if suffix not in _MIME:
             raise InputError(
-                f"a drive cannot be written as .{str(suffix)[:20]}; expected one of {', '.join(_MIME)}"
+                f"a drive cannot be written as .{str(suffix)[:20]}; "
+                f"expected one of {', '.join(_MIME)}"
             )
         if connection.encodes:
             raise InputError("an animation of this drive is being written already; wait for it")
@@ -144,7 +145,7 @@ class ServerState:
         return Response(content, media_type=_MIME[suffix], headers={"content-disposition": name})
 
     async def save(self, request: Request) -> Response:
-        """Save a drive as a clip. It is on the disk when the answer comes."""
+        """Save a drive as a clip, which is on the disk when the response is sent."""
         connection, drive = self._drive(request)
         engine = connection.engine
         record = await engine.do(DriveRecord.of, engine.simulator, drive)
@@ -154,7 +155,7 @@ class ServerState:
         return JSONResponse({"store": str(store.path), "frames": store.episodes[0].length})
 
     async def drive(self, socket: WebSocket) -> None:
-        """Serve one client until it goes."""
+        """Serve a client until it leaves."""
         await socket.accept()
         if len(self.there) >= _MOST_DRIVES:
             await socket.send_json(
@@ -185,7 +186,7 @@ class ServerState:
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """Return the result of `work`, which is cancelled when the client goes."""
+    """Return the result of `work`, which is cancelled if the client leaves."""
 
     async def gone() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -210,7 +211,7 @@ def _formats() -> list[str]:
 
 
 def _described(simulator: Simulator) -> Mapping[str, Any]:
-    """What the page needs to know of a simulator."""
+    """Return the facts about a simulator that the page needs."""
     _, height, width = simulator.spec.frame
     names = list(simulator.spec.names)
     return {

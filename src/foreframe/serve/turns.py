@@ -1,10 +1,11 @@
-"""Whose act is computed next: clients get equal shares of the computing time, whatever each of them
-asks for.
+"""Choose the acts to compute next, so that clients get equal shares of the computing time.
 
-Acts that can share one step of the model do (with at most so many futures together). Otherwise the
-client that has used the least time is next: fair queueing (Demers, Keshav & Shenker 1989). A step
-cannot be interrupted, so a client whose acts are much dearer than another's rests after each, for
-as long as the others' shares take: else every act of the others would wait for one of its steps.
+The client that has used the least time is next: fair queueing (Demers, Keshav & Shenker 1989).
+Acts that can share a step of the model with it are computed together, up to a number of futures.
+
+A step cannot be interrupted, so a client whose acts cost much more than another's rests after each
+act for as long as the others' shares take.
+Otherwise each act of the others would have to wait for one of its steps.
 """
 
 from __future__ import annotations
@@ -16,19 +17,19 @@ from typing import Generic, TypeVar
 Act = TypeVar("Act")
 
 MOST_FUTURES = 18  # in one step of the model
-_ACTIVE_S = 1.0  # a client that has not acted for so long has no share
-_DEAR = 2.0  # times the cheapest client's act
-# An act that comes at any time meets a step of S seconds in a share f of cases and waits S / 2 more
-# on average: f = 1.5 c / S keeps that below the c seconds that the cheapest act takes itself.
+_ACTIVE_S = 1.0  # a client that has not acted for longer has no share
+_EXPENSIVE = 2.0  # times the cost of the cheapest client's act, from which on a client rests
+# An act that arrives at a random time meets a step of S seconds in a share f of cases, and then
+# waits S / 2 on average: f = 1.5 c / S keeps this below c, the seconds of the cheapest act itself.
 _SHARE = 1.5
 
 
 @dataclass
 class Account:
-    """What one client has used.
+    """The computing time that a client has used.
 
     Attributes:
-        used_s: computing time, from the start of its present activity on.
+        used_s: computing time since it became active.
         act_s: computing time of its last act.
         rests_until: when it may act again.
         seen_at: when it last asked or was served.
@@ -42,12 +43,12 @@ class Account:
 
 @dataclass(frozen=True)
 class Waiting(Generic[Act]):
-    """An act that waits.
+    """A waiting act.
 
     Attributes:
-        client: whose act it is; clients have one act at a time.
-        key: acts of equal keys can be computed together.
-        futures: how many futures it draws.
+        client: the client that acts; it has one act at a time.
+        key: acts with equal keys can be computed together.
+        futures: number of futures to draw.
         act: the act itself.
     """
 
@@ -59,13 +60,16 @@ class Waiting(Generic[Act]):
 
 @dataclass
 class Turns(Generic[Act]):
-    """The acts that wait. Times are seconds of any clock that only grows, given with each call."""
+    """The waiting acts.
+
+    Times are the seconds of a clock that never goes back, and are given with each call.
+    """
 
     waiting: list[Waiting[Act]] = field(default_factory=list)
     accounts: dict[Hashable, Account] = field(default_factory=dict)
 
     def add(self, asked: Waiting[Act], now: float) -> None:
-        """Let an act wait for its turn. A client that comes back starts level with the others."""
+        """Add an act; a client that comes back starts level with the client that used least."""
         self._forget_idle(now)
         level = min((account.used_s for account in self.accounts.values()), default=0.0)
         account = self.accounts.setdefault(asked.client, Account(used_s=level))
@@ -73,16 +77,11 @@ class Turns(Generic[Act]):
         self.waiting.append(asked)
 
     def take(self, now: float) -> list[Waiting[Act]]:
-        """Return the acts of the next step: the neediest client's, and those that can share it.
-
-        Empty while all rest.
-        """
+        """Remove and return the acts of the next step; none while all clients rest."""
         ready = [w for w in self.waiting if self.accounts[w.client].rests_until <= now]
         if not ready:
             return []
-        ready.sort(
-            key=lambda w: self.accounts[w.client].used_s
-        )  # stable: equals in order of coming
+        ready.sort(key=lambda w: self.accounts[w.client].used_s)  # stable: equals stay in order
         first, futures = ready[0], 0
         turn: list[Waiting[Act]] = []
         for asked in ready:
@@ -93,13 +92,13 @@ class Turns(Generic[Act]):
         return turn
 
     def next_at(self) -> float:
-        """Return when the first of those who rest may go on; infinity when none waits."""
+        """Return when the first waiting client may act; infinity if there is none."""
         return min(
             (self.accounts[w.client].rests_until for w in self.waiting), default=float("inf")
         )
 
     def charge(self, turn: list[Waiting[Act]], seconds: float, now: float) -> None:
-        """Share the time of a step among its clients by their futures; dear clients rest."""
+        """Charge the time of a step to its clients by their futures; let expensive ones rest."""
         futures = sum(asked.futures for asked in turn)
         for asked in turn:
             account = self.accounts.setdefault(asked.client, Account())
@@ -109,7 +108,7 @@ class Turns(Generic[Act]):
         costs = [account.act_s for account in self.accounts.values() if account.act_s]
         for asked in turn:
             account = self.accounts[asked.client]
-            if account.act_s > _DEAR * min(costs):
+            if account.act_s > _EXPENSIVE * min(costs):
                 rest = max(len(self.accounts) - 1, seconds / (_SHARE * min(costs)) - 1)
                 account.rests_until = now + seconds * rest
 

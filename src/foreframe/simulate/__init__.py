@@ -1,8 +1,8 @@
-"""Driving: a run as a simulator that people and agents act in.
+"""Drive a run as a simulator in which people and agents act.
 
-A `Simulator` is a model with clips to begin from; a `Drive` is a path through it, with an undo and
-a recording.
-The page in the browser (`serve`) and the gymnasium environments (`env`) are built on both.
+A `Simulator` is a model with clips to begin from; a `Drive` is a path through it, with undo and a
+recording.
+The page in the browser (`serve`) and the Gymnasium environments (`env`) are built on both.
 """
 
 from .drive import Drive

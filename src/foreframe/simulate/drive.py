@@ -1,4 +1,4 @@
-"""A path through a simulator: what was seen and done, and the way back.
+"""A path through a simulator, with undo and a recording of what was seen and done.
 
 Letters: N samples, C channels, H height, W width, A condition.
 """
@@ -18,13 +18,13 @@ from ..noise import Noise
 from ..session import Session
 from .starts import Start
 
-_UNDO_BYTES = 32 << 20  # memory for points to come back to
+_UNDO_BYTES = 32 << 20  # memory for the points that undo returns to
 _UNDO_STEPS = 500
-RECORDED_STEPS = 1500  # then the recording is full; the drive goes on
+RECORDED_STEPS = 1500  # then the recording is full, and the drive goes on without it
 
 
 class _Moment(NamedTuple):
-    """All that undo brings back."""
+    """The state that undo restores."""
 
     session: Session
     step: int
@@ -33,18 +33,19 @@ class _Moment(NamedTuple):
 
 
 class Drive:
-    """A session with an undo and a recording.
+    """A session with undo and a recording.
 
     `Simulator.begin` makes one and `Simulator.act` advances it.
 
     Attributes:
-        start: the clip that it began from.
-        session: the model at the point that the drive has reached.
-        step: the number of the frame that comes next, context included.
+        start: the clip that the drive began from.
+        session: the session of the model.
+        step: the number of the next frame, counted from the first frame of the context.
         latest: the conditions of the last two steps, each [*A].
-        pictures: the frames seen so far, uint8 [C, H, W] each: the context, then sample 0 of each
+        pictures: the frames seen so far, each uint8 [C, H, W]: the context, then sample 0 of each
             step.
-        conditions: the conditions so far, the context included, each [*A]; label images as bytes.
+        conditions: the conditions so far, including those of the context, each [*A]; label images
+            as bytes.
         on_track: whether all acts were those of the recording, so that its frames are the truth.
     """
 
@@ -61,7 +62,7 @@ class Drive:
     def truth(self) -> Tensor | None:
         """The recorded frame of the last step, uint8 [C, H, W].
 
-        It is None once an act was not that of the recording.
+        It is None once an act differed from the recording's, and after the recording's end.
         """
         return (
             self.start.frames[self.step - 1]
@@ -71,28 +72,25 @@ class Drive:
 
     @property
     def psnr(self) -> float | None:
-        """PSNR in dB of sample 0 against the recording.
-
-        It is None if there is no truth to compare with.
-        """
+        """PSNR in dB of sample 0 against the recording; None if there is no truth."""
         if self.truth is None or self.step == self.n_past:
             return None
         return float(psnr(self.session.frames[0, 0].float().cpu(), to_float(self.truth)))
 
     @property
     def can_undo(self) -> int:
-        """How many steps can be taken back."""
+        """The number of steps that can be undone."""
         return len(self._moments)
 
     def about_to_act(self) -> None:
-        """Remember this point for `undo`. The oldest are dropped when they take too much memory."""
+        """Remember this point for `undo`; the oldest are dropped if they take too much memory."""
         self._moments.append(_Moment(self.session.fork(), self.step, self.on_track, self.latest))
         room = max(1, _UNDO_BYTES // max(1, self.session.size_bytes))
         while len(self._moments) > min(room, _UNDO_STEPS):
             self._moments.popleft()
 
     def acted(self, condition: Tensor) -> None:
-        """Record what was done and seen."""
+        """Record an act and the frame that it led to."""
         recorded = self.start.conditions[self.step] if self.step < len(self.start) else None
         self.on_track = self.on_track and recorded is not None and torch.equal(condition, recorded)
         self.step += 1
@@ -102,9 +100,9 @@ class Drive:
             self.conditions.append(condition)
 
     def undo(self, steps: int = 1) -> int:
-        """Go back `steps`, or as far as is remembered, and return how many.
+        """Go back by `steps`, or as far as is remembered, and return by how many.
 
-        The same acts then see the same.
+        The same acts then lead to the same futures again.
         """
         count = min(steps, len(self._moments))
         for _ in range(count):
@@ -113,22 +111,19 @@ class Drive:
         return count
 
     def reseed(self) -> None:
-        """Draw other random numbers from here on: another future."""
+        """Draw new random numbers from here on, for another future."""
         old = self.session.noise
         self.session = self.session.fork(noise=self._fresh(old.samples))
 
     def choose(self, sample: int, samples: int | None = None) -> None:
-        """Go on from a single sample, with `samples` new futures of it.
-
-        By default there are as many as before.
-        """
+        """Go on from one sample, with `samples` new futures of it; by default as many as before."""
         count = samples or self.session.samples
         self.session = self.session.fork([sample] * count, self._fresh(count))
         if self.step > self.n_past and len(self.pictures) == self.step:
             self.pictures[-1] = to_uint8(self.session.frames[0, 0]).cpu()
 
     def _fresh(self, samples: int) -> Noise:
-        """Return noise that was not drawn yet, from the seed of the drive and the number of calls."""
+        """Return new noise, from the seed of the drive and the number of calls."""
         self._reseeded += 1
         old = self.session.noise
         seed = int(

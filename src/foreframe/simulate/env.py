@@ -1,14 +1,16 @@
-"""Learned worlds as gymnasium environments, from any run.
+"""Learned worlds as Gymnasium environments, from any run.
 
-Letters: E environments, U steered numbers, C channels, H height, W width.
+    import gymnasium
+    from foreframe.simulate.env import closer_to
 
-    import gymnasium, foreframe.simulate.env env = gymnasium.make("foreframe/World-v0",
-    run="runs/push", reward=foreframe.simulate.env.closer_to(goal))
+    env = gymnasium.make("foreframe/World-v0", run="runs/push", reward=closer_to(goal))
 
 Observations are pictures uint8 [H, W, C].
-Actions are the steered numbers in raw units, bounded by the training split, or label images uint8
-[H, W, C].
+Actions are the steered numbers [U] in raw units, bounded by the training split, or label images
+uint8 [H, W, C].
 An episode is truncated after `horizon` steps and never terminates.
+
+Letters: E environments, U steered numbers, C channels, H height, W width.
 """
 
 from __future__ import annotations
@@ -39,9 +41,9 @@ _RENDERED_FRAMES_PER_S = 10
 
 
 def closer_to(goal: Array) -> Reward:
-    """Reward coming closer to a goal picture, uint8 [H, W, C].
+    """Return a reward for coming closer to a goal picture, uint8 [H, W, C].
 
-    The reward is the decrease of the mean squared error.
+    The reward is the decrease of the mean squared error in a step.
 
     >>> goal = np.zeros((2, 2, 3), np.uint8)
     >>> closer_to(goal)(np.full_like(goal, 255), goal)
@@ -57,7 +59,7 @@ def closer_to(goal: Array) -> Reward:
 
 
 def no_reward(before: Array, now: Array) -> float:
-    """Return 0, for worlds without a reward."""
+    """Return 0: the reward of worlds without one."""
     return 0.0
 
 
@@ -80,20 +82,20 @@ def _floats(picture: Array) -> Tensor:
 
 
 def _to_action(simulator: Simulator, action: Array) -> Tensor:
-    """Turn an action of the space into what the simulator takes."""
+    """Turn an action of the action space into an action of the simulator."""
     if simulator.by_pictures:
         return torch.from_numpy(np.asarray(action, np.uint8)).movedim(-1, 0)
     return torch.from_numpy(np.asarray(action, np.float32))
 
 
 def _picture(drive: Drive) -> Array:
-    """Return what the first sample shows, uint8 [H, W, C]."""
+    """Return the picture of the first sample, uint8 [H, W, C]."""
     shown: Array = to_uint8(drive.session.frames[0, 0]).movedim(0, -1).cpu().numpy()
     return np.ascontiguousarray(shown)
 
 
 def _info(drive: Drive) -> dict[str, Any]:
-    """Return the clip that the episode began from, and how far the samples disagree on average."""
+    """Return the clip that the episode began from, and the mean deviation of the samples."""
     return {
         "start": drive.start.name,
         "uncertainty": float(drive.session.uncertainty.float().mean()),
@@ -103,7 +105,7 @@ def _info(drive: Drive) -> dict[str, Any]:
 class World(gymnasium.Env[Array, Array]):
     """A learned world.
 
-    `reset(options={"start": k})` begins from clip k; without it the seed draws a clip.
+    `reset(options={"start": k})` begins from clip k; by default the clip is drawn.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": _RENDERED_FRAMES_PER_S}  # noqa: RUF012 - as gymnasium has it
@@ -125,12 +127,13 @@ class World(gymnasium.Env[Array, Array]):
             reward: computes the reward of a step from the pictures before and after it; see
                 `closer_to`.
             horizon: steps after which an episode is truncated.
-            samples: futures side by side; the first is observed, and `info["uncertainty"]` says how
-                far they disagree.
+            samples: number of futures to draw; the first is observed, and `info["uncertainty"]` is
+                the mean standard deviation of all.
             render_mode: `rgb_array` or None.
 
         Raises:
-            InputError: not a run; no clips to begin from; a horizon below 1.
+            InputError: the folder is not a run; there are no clips to begin from; the horizon is
+                below 1.
         """
         if horizon < 1:
             raise InputError(f"horizon is {horizon}; expected at least 1")
@@ -148,13 +151,13 @@ class World(gymnasium.Env[Array, Array]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
-        """Begin a new episode and return its first picture and `info`."""
+        """Begin a new episode, and return its first picture and `info`."""
         super().reset(seed=seed)
         self._drive = _begin(self.simulator, self.np_random, options, self.samples)
         return _picture(self._drive), _info(self._drive)
 
     def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """Act and return picture, reward, False, whether the horizon is reached, and `info`."""
+        """Act, and return picture, reward, False, whether the horizon is reached, and `info`."""
         if self._drive is None:
             raise RuntimeError("the world has no episode; call reset() first")
         before = _picture(self._drive)
@@ -164,7 +167,7 @@ class World(gymnasium.Env[Array, Array]):
         return now, float(self.reward(before, now)), False, truncated, _info(self._drive)
 
     def render(self) -> Array | None:
-        """Return the last picture."""
+        """Return the last picture; None in another render mode, or before the first episode."""
         return (
             _picture(self._drive)
             if self._drive is not None and self.render_mode == "rgb_array"
@@ -269,7 +272,7 @@ def _begin(
 
 
 def register() -> None:
-    """Make `gymnasium.make("foreframe/World-v0", run=...)` and `make_vec` work.
+    """Register the worlds for `gymnasium.make("foreframe/World-v0", run=...)` and `make_vec`.
 
     Importing this module calls it.
     """

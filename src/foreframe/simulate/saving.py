@@ -1,4 +1,4 @@
-"""A drive as something to keep: an animation to look at, or a clip that `sample` and `eval` read.
+"""Save a drive, as an animation to look at or as a clip that `sample` and `eval` read.
 
 Letters: T frames, C channels, H height, W width, A condition.
 """
@@ -33,22 +33,22 @@ from .simulator import Simulator
 
 Array = NDArray[Any]
 
-_RATE = 5.0  # frames/s of an animation, where the data do not tell
+_RATE = 5.0  # frames per second of an animation, where the data do not say
 _UNFINISHED = ".saving-"
 
 
 @dataclass(frozen=True)
 class DriveRecord:
-    """What was seen and done in a drive up to a moment; the drive may go on.
+    """The frames and conditions of a drive up to a moment; the drive may go on.
 
     Attributes:
         name: the simulator's name.
         begun_from: the name of the clip that the drive began from.
-        n_past: how many of the frames were given.
-        frames: what was seen, uint8 [T, H, W, C].
-        conditions: what was done [T, *A]; label images as bytes.
+        n_past: number of frames that were given.
+        frames: the frames seen, uint8 [T, H, W, C].
+        conditions: the condition of each frame [T, *A]; label images as bytes.
         columns: the store's columns that the conditions are made of.
-        frames_per_second: of the recordings, where they tell.
+        frames_per_second: the rate of the recordings; None if unknown.
     """
 
     name: str
@@ -61,7 +61,7 @@ class DriveRecord:
 
     @classmethod
     def of(cls, simulator: Simulator, drive: Drive) -> DriveRecord:
-        """Take down a drive as it is now."""
+        """Copy the frames and conditions of a drive."""
         return cls(
             simulator.name,
             drive.start.name,
@@ -74,16 +74,16 @@ class DriveRecord:
 
     @property
     def track(self) -> Track:
-        """The drive as a row of pictures: green borders are given frames, red ones imagined."""
+        """The drive as a track, with green borders on given frames and red on imagined ones."""
         return Track(f"{self.name}: imagined", self.frames, self.n_past)
 
     @property
     def rate(self) -> float:
-        """Frames per second of an animation."""
+        """The frames per second of an animation."""
         return self.frames_per_second or _RATE
 
     def values(self) -> dict[str, Array]:
-        """What was done, by column [T, *A of the column]."""
+        """Return the values of each column [T, *A of the column]."""
         if self.conditions.ndim == 4:
             (name,) = self.columns
             return {name: self.conditions.movedim(1, -1).numpy()}
@@ -96,7 +96,7 @@ class DriveRecord:
 
 
 def animated(simulator: Simulator, drive: Drive, suffix: str, zoom: int = 4) -> bytes:
-    """Return the drive as an animation: `.gif`, `.webp` or `.mp4`.
+    """Return a drive as an animation: the content of a `.gif`, `.webp` or `.mp4` file.
 
     Raises:
         InputError: another suffix; MP4 without PyAV.
@@ -106,8 +106,7 @@ def animated(simulator: Simulator, drive: Drive, suffix: str, zoom: int = 4) -> 
 
 
 def save_clip(simulator: Simulator, drive: Drive, out: Path) -> ClipStore:
-    """Write what was done, with what was seen as its frames, as a store with one test episode:
-    whole or not at all.
+    """Write a drive as a store with one test episode, whole or not at all.
 
     Raises:
         InputError: `out` holds something else.
@@ -120,10 +119,7 @@ def save_clip(simulator: Simulator, drive: Drive, out: Path) -> ClipStore:
 
 
 def save_numbered(record: DriveRecord, folder: Path) -> ClipStore:
-    """Write a drive into `folder` under a name that no other drive has.
-
-    `push-1`, `push-2`, and so on.
-    """
+    """Write a drive into `folder` under the next free name: `push-1`, `push-2`, and so on."""
     with _written(record, folder) as store:
         for number in itertools.count(1):
             out = folder / f"{record.name}-{number}"
@@ -140,7 +136,7 @@ def save_numbered(record: DriveRecord, folder: Path) -> ClipStore:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what processes that have ended left half written."""
+    """Remove stores that processes which have ended left unfinished."""
     for path in folder.glob(f"{_UNFINISHED}*"):
         process = path.name.removeprefix(_UNFINISHED).partition("-")[0]
         if process.isdigit() and not _runs(int(process)):
@@ -149,7 +145,7 @@ def remove_unfinished(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _written(record: DriveRecord, folder: Path) -> Any:
-    """A finished store under a temporary name in `folder`; what is not moved away is removed."""
+    """Yield a finished store under a temporary name in `folder`, and remove it unless moved."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{os.getpid()}-", dir=folder))
     try:

@@ -1,7 +1,6 @@
-"""A run as a simulator: its model, clips to begin from, and the numbers that are steered.
+"""A run as a simulator: its model, clips to begin from, and the numbers to steer.
 
-Letters: B drives, N samples, C channels, H height, W width, A condition, U numbers that are
-steered.
+Letters: B drives, N samples, C channels, H height, W width, A condition, U steered numbers.
 """
 
 from __future__ import annotations
@@ -38,23 +37,23 @@ from .starts import Start, starts_of
 Array = NDArray[Any]
 Precision = Literal["float32", "bfloat16"]
 
-CLIPS = "clips"  # the store in a model folder that its drives begin from
+CLIPS = "clips"  # the store in a published model's folder that its drives begin from
 _TIMED_ACTS = 7
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Simulator:
-    """What drives have in common: the model and its clips. Any number of drives share one.
+    """A model with clips to begin from, which any number of drives share.
 
     Attributes:
         name: the name of the run's folder.
         starts: the clips to begin from.
         columns: the store's columns that the conditions are made of.
-        head: predicts the next states, where the model is conditioned on states.
-        steered: the numbers of a condition that the driver chooses; all but those that the head
-            predicts.
-        precision: what the model computes in.
-        compiled: whether its parts went through torch.compile.
+        head: predicts the next states; None if the model is not conditioned on states.
+        steered: the indices of the numbers in a condition that the driver chooses: all but those
+            that the head predicts.
+        precision: the precision that the model computes in.
+        compiled: whether the model is compiled with torch.compile.
     """
 
     def __init__(
@@ -71,13 +70,13 @@ class Simulator:
             data: a store of clips to begin from; by default the one that the run was trained on.
             compiled: use torch.compile: faster acts, after up to a minute for each number of
                 futures side by side.
-            precision: what the model computes in. bfloat16 is faster for large models on hardware
-                that multiplies it (`foreframe info`: CUDA from Ampere on, AMX), and differs from
+            precision: the precision to compute in. bfloat16 is faster for large models on hardware
+                that supports it (CUDA from Ampere on, AMX; see `foreframe info`), and differs from
                 float32 in the last bits of a picture.
 
         Raises:
-            InputError: not a run; no clips; clips of another kind; no compiler; an unknown
-                precision.
+            InputError: the folder is not a run; there are no clips, or clips of another kind; there
+                is no compiler; the precision is unknown.
         """
         if precision not in _DTYPES:
             raise unknown("precision", precision, _DTYPES)
@@ -112,7 +111,7 @@ class Simulator:
 
     @property
     def by_pictures(self) -> bool:
-        """Whether conditions are label images; then an action is such an image, uint8 [C, H, W]."""
+        """Whether conditions are label images; actions are then label images uint8 [C, H, W]."""
         return len(self.spec.condition) == 3
 
     @property
@@ -127,22 +126,24 @@ class Simulator:
 
     @property
     def steering(self) -> Mapping[str, Any]:
-        """How a person steers it, if the world of the clips says so (see `data.worlds`)."""
+        """How a person steers, if the world of the clips says so (see `data.worlds`)."""
         return getattr(self._world, "STEERING", {})
 
     def label(self, joints: Array) -> Tensor:
-        """Draw the label image of a skeleton with joints at these places in pixels [J, 2].
+        """Draw the label image uint8 [C, H, W] of a skeleton.
 
-        The image is uint8 [C, H, W].
+        Args:
+            joints: the places of its joints in pixels [J, 2].
 
         Raises:
-            InputError: the labels of this simulator are not skeletons, or have another number of
-                joints.
+            InputError: the labels of this simulator are not skeletons, or their skeletons have
+                another number of joints.
         """
         expected = len(self.steering.get("joints", ()))
         if not expected or joints.shape != (expected, 2) or not np.isfinite(joints).all():
             raise InputError(
-                f"got joints of shape {list(joints.shape)}; {self.name} expects {[expected, 2]} finite numbers"
+                f"got joints of shape {list(joints.shape)}; "
+                f"{self.name} expects {[expected, 2]} finite numbers"
             )
         _, height, width = self.spec.condition
         drawn = self._world.label(joints.clip(-width, 2 * width), height, width)  # type: ignore[union-attr]
@@ -152,7 +153,7 @@ class Simulator:
         """Begin a drive from clip `start` with `samples` futures side by side.
 
         Raises:
-            InputError: there is no such clip, or `samples` is below 1.
+            InputError: the clip does not exist, or `samples` is below 1.
         """
         if not 0 <= start < len(self.starts):
             raise InputError(
@@ -170,10 +171,13 @@ class Simulator:
         return Drive(clip, session, self.n_past, seed)
 
     def act(self, drives: Sequence[Drive], actions: Sequence[Array | Tensor]) -> list[Tensor]:
-        """Act in each drive and return the futures that each sees, floats in [0, 1] [N, C, H, W].
+        """Act in each drive, and return the futures of each, floats in [0, 1] [N, C, H, W].
 
-        An action is the steered numbers [U] in raw units, or a label image.
-        Drives with the same `Session.batch_key` share one step of the model.
+        Drives with the same `Session.batch_key` share a step of the model.
+
+        Args:
+            drives: the drives to act in.
+            actions: for each drive the steered numbers [U] in raw units, or a label image.
         """
         conditions = [
             self._condition(drive, action) for drive, action in zip(drives, actions, strict=True)
@@ -194,17 +198,14 @@ class Simulator:
         return [drive.session.frames[0].float() for drive in drives]
 
     def replayed(self, drive: Drive) -> Array | Tensor | None:
-        """Return the recorded action for the next step of a drive.
-
-        It is None after the end of the recording.
-        """
+        """Return the recorded action for a drive's next step; None after the recording's end."""
         return self.recorded(drive.start, drive.step) if drive.step < len(drive.start) else None
 
     def recorded(self, start: Start, row: int) -> Array | Tensor:
         """Return the action that leads to frame `row` of a recording.
 
         Raises:
-            InputError: the recording ends before it.
+            InputError: the recording ends before that frame.
         """
         if row >= len(start):
             raise InputError(
@@ -214,13 +215,11 @@ class Simulator:
         return condition if self.by_pictures else condition.numpy()[self.steered]
 
     def checked(self, action: Array | Tensor) -> Tensor:
-        """Return an action as the tensor that a condition is made of.
-
-        Numbers become float32, label images uint8.
+        """Return an action as a tensor: numbers as float32, a label image as uint8.
 
         Raises:
-            InputError: it has another shape, or holds NaN or infinity; a label image of floats that
-                are not in [0, 1].
+            InputError: the action has another shape, or holds NaN or infinity; a label image has
+                floats outside [0, 1].
         """
         given = torch.as_tensor(action)
         expected = self.spec.condition if self.by_pictures else (len(self.steered),)
@@ -231,10 +230,7 @@ class Simulator:
         return label_bytes(given) if self.by_pictures else given.float()
 
     def _condition(self, drive: Drive, action: Array | Tensor) -> Tensor:
-        """Return the next condition [*A].
-
-        It holds what the driver gives and the states that the head predicts.
-        """
+        """Return the next condition [*A], from an action and the states that the head predicts."""
         given = self.checked(action)
         if self.by_pictures or self.head is None:
             return given
@@ -252,8 +248,9 @@ class Simulator:
             and any(c.role != "state" for c in self.columns.values())
         ):
             raise InputError(
-                f"{run} is conditioned on states and has no head that predicts them (it was trained by an older version, or "
-                "never to its end): the same `foreframe train` command again fits one"
+                f"{run} is conditioned on states and has no head that predicts them "
+                "(it was trained by an older version, or never to its end): "
+                "the same `foreframe train` command again fits one"
             )
         return head
 
@@ -263,7 +260,7 @@ class Simulator:
 
     @functools.cached_property
     def act_ms(self) -> float:
-        """The time of an act in ms, measured when it is first asked for: the median of a few."""
+        """The median time of an act in ms, measured at the first access."""
         drive, times = self.begin(), []
         action = self.replayed(drive)
         if action is None:
@@ -277,25 +274,26 @@ class Simulator:
 
 
 def label_bytes(label: Tensor) -> Tensor:
-    """Return a label image as bytes; it is given as bytes or as floats in [0, 1].
+    """Return a label image of bytes or of floats in [0, 1] as bytes.
 
     Raises:
-        InputError: floats outside [0, 1].
+        InputError: there are floats outside [0, 1].
     """
     if label.dtype == torch.uint8:
         return label
     low, high = (float(bound) for bound in label.aminmax())
     if low < 0 or high > 1:
         raise InputError(
-            f"a label image has values from {low:g} to {high:g}; expected bytes, or floats in [0, 1]"
+            f"a label image has values from {low:g} to {high:g}; "
+            "expected bytes, or floats in [0, 1]"
         )
     return to_uint8(label)
 
 
 def _clips_of(run: Path) -> Path:
-    """Find the store whose clips drives begin from.
+    """Return the store whose clips drives begin from.
 
-    It is the one beside the model, or the one it was trained on.
+    It is the one in the model's folder, or the one that the model was trained on.
     """
     places = [run / CLIPS, run / "data"]
     if (run / "environment.json").exists():

@@ -1,4 +1,4 @@
-"""Where a drive may begin: the first frames of recorded episodes.
+"""The clips that drives begin from: the first frames of recorded episodes.
 
 Letters: T frames, C channels, H height, W width, A condition, J joints.
 """
@@ -20,7 +20,7 @@ from ..errors import InputError
 
 Array = NDArray[Any]
 
-JOINTS = "joints_px"  # a truth column of this name says where the joints of a label's skeleton are
+JOINTS = "joints_px"  # the truth column that holds the places of a skeleton's joints
 _MOST_STARTS, _MOST_FRAMES = 12, 630
 
 
@@ -31,10 +31,9 @@ class Start:
     Attributes:
         name: the name of the episode.
         frames: uint8 [T, C, H, W].
-        conditions: what a model is given at each step [T, *A]: numbers as float32, label images as
-            uint8.
-        joints: where the joints of a skeleton are in the label of each frame, in pixels [T, J, 2];
-            None if not known.
+        conditions: the condition of each frame [T, *A]: numbers as float32, label images as uint8.
+        joints: the places of the skeleton's joints in each label, in pixels [T, J, 2]; None if
+            unknown.
     """
 
     name: str
@@ -47,10 +46,10 @@ class Start:
 
 
 def starts_of(store: ClipStore, spec: ClipSpec, n_past: int) -> list[Start]:
-    """Choose episodes evenly: of a split that the model was not trained on, if there is one.
+    """Choose evenly spaced episodes, of a split that the model was not trained on if there is one.
 
     Raises:
-        InputError: no episode has as many frames as the model's context.
+        InputError: no episode is as long as the model's context.
     """
     for split in ("test", "validate", "train"):
         if not any(episode.split == split for episode in store.episodes):

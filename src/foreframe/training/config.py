@@ -59,15 +59,30 @@ class ObjectiveConfig:
     Attributes:
         beta: weight of the KL divergence in nats against the mean squared error per pixel.
         score_context: count the context frames after the first in the loss too.
+        elbo: weight of the ELBO; at steps with 0 no posterior is computed.
+        futures: weight of a proper score of sampled futures.
+        score: that score: fair CRPS of pooled pictures, or fair energy score of patches.
+        samples: futures that are sampled for each clip, at least 2.
     """
 
     beta: Schedule
     score_context: bool = False
+    elbo: Schedule = Constant(1.0)  # noqa: RUF009 - frozen
+    futures: Schedule = Constant(0.0)  # noqa: RUF009 - frozen
+    score: Literal["crps", "energy"] = "crps"
+    samples: int = 2
+
+    def __post_init__(self) -> None:
+        if self.samples < 2:
+            raise InputError(
+                f"objective.samples is {self.samples}; expected at least 2: a single sample cannot "
+                "be scored as a distribution"
+            )
 
 
 @dataclass(frozen=True)
 class TeacherForcingConfig:
-    """When the true frame is the input after the context; the target is the true frame always.
+    """When the input after the context is the true frame; the target always is.
 
     Attributes:
         ratio: probability that the input is the true frame instead of the model's own.
@@ -112,13 +127,14 @@ class LoopConfig:
     Attributes:
         steps: optimiser steps of the whole training.
         batch: clips per optimiser step, over all devices.
-        seed: of the weights, the order of the clips and all noise.
-        precision: `32-true` or `bf16-mixed`; `auto` is bf16 where the hardware multiplies it.
+        seed: seed of the initial weights, the order of the clips and all noise.
+        precision: `32-true` or `bf16-mixed`; `auto` is bf16 on hardware that multiplies it.
         layout: memory layout of convolutions; `auto` is `channels_last`.
         compile: compile the model's encoder, step and decoder with torch.compile.
-        accumulate: parts that a device takes its share of the batch in, one after the other; the
-            gradients add up to the same step (but for batch normalisation) in less memory.
-        sharded: keep on each device the optimiser's moments of its share of the weights alone; any
+        accumulate: number of parts that each device computes its share of the batch in, one after
+            the other; gradients add up to the same step in less memory, except for batch
+            normalisation.
+        sharded: keep on each device only the optimiser's moments of its share of the weights; any
             number of devices can resume from the saved states.
         log_every: steps between lines of the log.
         validate_every: steps between validations.
@@ -208,8 +224,8 @@ SHORTHANDS = {
 def schedule_fields(section: type) -> set[str]:
     """Return the names of a section's fields that are schedules.
 
-    >>> schedule_fields(ObjectiveConfig)
-    {'beta'}
+    >>> sorted(schedule_fields(ObjectiveConfig))
+    ['beta', 'elbo', 'futures']
     """
     return {
         field.name for field in dataclasses.fields(section) if field.type in ("Schedule", Schedule)

@@ -18,9 +18,10 @@ from ..clips import Batch, ClipSpec
 from ..data.mixtures import MixedOrder, MixedWindows
 from ..data.windows import Order
 from ..errors import TrainingError
+from ..futures_score import SCORES
 from ..model import Model
 from ..noise import clip_seeds
-from ..objective import Elbo, sigma_of_beta
+from ..objective import sigma_of_beta
 from ..runtime import hardware
 from ..runtime.locks import lock_folder
 from ..runtime.memory import keep_freed_memory
@@ -32,11 +33,26 @@ from .health import SHOWN_CLIPS, HealthCheck, copying_error, futures_of
 from .log import Log
 from .plan import TrainingPlan, TrainingResult, TrainingSummary
 from .state import TrainingState, restore_state, save_state
-from .step import ModelWithLoss, forced_steps, optimiser_of, pushforward_steps, update_average
+from .step import (
+    Losses,
+    ModelWithLoss,
+    forced_steps,
+    optimiser_of,
+    pushforward_steps,
+    update_average,
+    weights_at,
+)
 from .stopping import StopRequest, catch_stop_signals
-from .validation import draw_progress, validation_psnr
+from .validation import draw_progress, validation_scores
 
 _BAD_STEPS_IN_A_ROW = 10
+_LOGGED = ("loss", "mse", "distortion", "rate_nats", "score")  # as in `Losses`
+_SHOWN = {
+    "loss": "loss {:.4f}",
+    "distortion": "distortion {:.1f}",
+    "rate_nats": "rate {:.2f} nats",
+    "score": "score of futures {:.4f}",
+}
 
 
 def fit(plan: TrainingPlan, summary: TrainingSummary, run: Path) -> TrainingResult:
@@ -56,7 +72,14 @@ def fit(plan: TrainingPlan, summary: TrainingSummary, run: Path) -> TrainingResu
     fabric.print(describe_computing(fabric, loop))
     if loop.compile:
         hardware.compile_parts(model)
-    with_loss = ModelWithLoss(model, config.clip.n_past, config.objective.score_context)
+    objective = config.objective
+    with_loss = ModelWithLoss(
+        model,
+        config.clip.n_past,
+        objective.score_context,
+        SCORES[objective.score],
+        objective.samples,
+    )
     wrapped = _Wrapped(*fabric.setup(with_loss, optimiser))
     average = {key: value.detach().clone() for key, value in model.state_dict().items()}
     state = TrainingState(model, average, optimiser)
@@ -70,7 +93,12 @@ def fit(plan: TrainingPlan, summary: TrainingSummary, run: Path) -> TrainingResu
                 fabric.print(news)
         trainer.run_to(plan.last_step)
     return TrainingResult(
-        summary, state.step, state.best_psnr, state.skipped_steps, fabric.global_rank
+        summary,
+        state.step,
+        best_crps=state.best_crps,
+        best_psnr=state.best_psnr,
+        skipped_steps=state.skipped_steps,
+        rank=fabric.global_rank,
     )
 
 
@@ -112,7 +140,7 @@ class _Trainer:
                 self._count_time()
         if self.fabric.is_global_zero and not (self.run / models.WEIGHTS).exists():
             # Stopped before the first validation: the run is a model all the same.
-            self._save_model(self._averaged(), None)
+            self._save_model(self._averaged())
 
     def _count_time(self) -> None:
         if self.fabric.is_global_zero and self.state.step > self.first_step:
@@ -161,10 +189,10 @@ class _Trainer:
             return self._report(losses, learning_rate, len(forced))
         return ""
 
-    def _backward(self, step: int, forced: tuple[int, ...]) -> Elbo:
+    def _backward(self, step: int, forced: tuple[int, ...]) -> Losses:
         """Add up the gradients of the batch's parts, and return the mean of their losses."""
         config, accumulate = self.config, self.config.training.accumulate
-        beta, pushforward = config.objective.beta(step), pushforward_steps(config, step)
+        weights, pushforward = weights_at(config, step), pushforward_steps(config, step)
         length = config.clip.n_past + pushforward + config.clip.horizon
         self.wrapped.optimiser.zero_grad(set_to_none=True)
         parts = []
@@ -172,15 +200,15 @@ class _Trainer:
             frames, conditions = clips.frames[:, :length], clips.conditions[:, :length]
             more = number < accumulate
             with self.fabric.no_backward_sync(self.wrapped.model, enabled=more):
-                part = self.wrapped.model(frames, conditions, seeds, beta, forced, pushforward)
+                part = self.wrapped.model(frames, conditions, seeds, weights, forced, pushforward)
                 self.fabric.backward(part.loss / accumulate)
-            losses = Elbo(*(value.detach() for value in part))
+            losses = Losses(*(value.detach() for value in part))
             self._observe(losses, frames)
             parts.append(losses)
-        return Elbo(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
+        return Losses(*(torch.stack(values).mean(0) for values in zip(*parts, strict=True)))
 
     def _batch(self, step: int) -> Iterator[tuple[Batch, list[int]]]:
-        """Yield this process's share of the step's clips in parts, with the seeds of their noise."""
+        """Yield this process's clips of the step in parts, with the seeds of their noise."""
         loop, world, rank = self.config.training, self.fabric.world_size, self.fabric.global_rank
         numbers = self.order.batch(step, loop.batch)
         share = loop.batch // world
@@ -223,35 +251,31 @@ class _Trainer:
                 "learning rate, or use training.precision 32-true"
             )
 
-    def _report(self, losses: Elbo, learning_rate: float, forced: int) -> str:
+    def _report(self, losses: Losses, learning_rate: float, forced: int) -> str:
         """Log a step, and return a note for the progress bar."""
         step = self.state.step
-        beta = self.config.objective.beta(step - 1)
+        weights = weights_at(self.config, step - 1)
         ratio = self.config.teacher_forcing.ratio(step - 1)
-        local = torch.stack([losses.loss, losses.mse, losses.distortion, losses.rate_nats])
-        means = self.fabric.all_reduce(local, reduce_op="mean")
-        loss, mse, distortion, rate = (float(value) for value in means)
+        means = self.fabric.all_reduce(torch.stack(losses), reduce_op="mean").tolist()
+        found = dict(zip(_LOGGED, means, strict=True))
+        computed = {name: value for name, value in found.items() if not math.isnan(value)}
         line = {
             "step": step,
-            "loss": loss,
-            "mse": mse,
-            "distortion": distortion,
-            "rate_nats": rate,
-            "beta": beta,
-            "sigma": sigma_of_beta(beta, self._spec.pixels),
+            **computed,
+            "beta": weights.beta,
+            "sigma": sigma_of_beta(weights.beta, self._spec.pixels),
             "teacher_forcing": ratio,
             "forced_steps": forced,
             "learning_rate": learning_rate,
         }
         if self.fabric.is_global_zero:
             self.log.add(line)
-        return (
-            f"{self._frames_per_second():,.0f} frames/s  loss {loss:.4f}  "
-            f"distortion {distortion:.1f}  rate {rate:.2f} nats  beta {beta:.1e}  "
-            f"teacher forcing {ratio:.2f}"
+        notes = "  ".join(
+            form.format(computed[name]) for name, form in _SHOWN.items() if name in computed
         )
+        return f"{self._frames_per_second():,.0f} frames/s  {notes}"
 
-    def _observe(self, losses: Elbo, frames: Tensor) -> None:
+    def _observe(self, losses: Losses, frames: Tensor) -> None:
         copied = copying_error(frames, self.config.clip.n_past).clamp_min(1e-6)
         self.health.observe(self.state.step, losses.distortion / copied, losses.rate_nats)
 
@@ -263,7 +287,8 @@ class _Trainer:
         clip = windows.clips(spread).to(self.fabric.device)
         with self.fabric.autocast():
             predicted = futures_of(self._model, clip, n_past, spread)
-        latent = bool(self._model.latent_shapes) and self.config.objective.beta(step) > 0
+        weights = weights_at(self.config, step - 1)
+        latent = bool(self._model.latent_shapes) and weights.beta > 0 and weights.elbo > 0
         for finding in self.health.findings(predicted, clip, n_past, latent):
             self.log.add({"step": step, "warning": finding})
             self.fabric.print(f"\nwarning at step {step}: {finding}")
@@ -274,10 +299,10 @@ class _Trainer:
         return frames / (time.monotonic() - self.began)
 
     def _validate(self) -> None:
-        """Score one prior sample per clip with the averaged weights; the best weights are saved."""
+        """Score prior samples of the averaged weights; the weights with the best CRPS are saved."""
         if self.fabric.is_global_zero:
             if self.validation is None:
-                self._save_model(self._averaged(), None)
+                self._save_model(self._averaged())
             else:
                 self._score(self.validation)
         self.fabric.barrier()
@@ -285,18 +310,18 @@ class _Trainer:
     def _score(self, clips: MixedWindows) -> None:
         averaged, step, n_past = self._averaged(), self.state.step, self.config.clip.n_past
         at_most = self.config.training.validation_clips
-        score = validation_psnr(averaged, clips, n_past, at_most, self.fabric.autocast())
-        if not math.isfinite(score):
+        crps, psnr = validation_scores(averaged, clips, n_past, at_most, self.fabric.autocast())
+        if not math.isfinite(crps):
             raise TrainingError(
                 f"predictions at step {step} are not finite; the weights of the last saved state "
                 f"in {self.run / 'state'} are good: lower the learning rate, or use "
                 "training.precision 32-true"
             )
         draw_progress(averaged, clips, n_past, self.run / "progress" / f"step-{step:07d}.webp")
-        self.log.add({"step": step, "validation_psnr": score})
-        if self.state.best_psnr is None or score > self.state.best_psnr:
-            self.state.best_psnr = score
-            self._save_model(averaged, score)
+        self.log.add({"step": step, "validation_crps": crps, "validation_psnr": psnr})
+        if self.state.best_crps is None or crps < self.state.best_crps:
+            self.state.best_crps, self.state.best_psnr = crps, psnr
+            self._save_model(averaged)
 
     def _averaged(self) -> Model:
         """The model with the averaged weights, to predict with."""
@@ -304,13 +329,14 @@ class _Trainer:
         averaged.load_state_dict(self.state.average)
         return averaged.to(self.fabric.device).eval()
 
-    def _save_model(self, averaged: Model, score: float | None) -> None:
+    def _save_model(self, averaged: Model) -> None:
         """Make `averaged` the run's model."""
         config, clip = self.config, self.config.clip
         notes = {
             "recipe": config.recipe,
             "step": self.state.step,
-            "validation_psnr": score,
+            "validation_crps": self.state.best_crps,
+            "validation_psnr": self.state.best_psnr,
             "n_past": clip.n_past,
             "horizon": clip.horizon,
         }

@@ -15,6 +15,9 @@ from ..errors import InputError
 from ..objective import sigma_of_beta
 from ..runtime import hardware
 from .config import Config
+from .step import weights_at
+
+_CHECKED_STEPS = 1000  # of a run, evenly spread: schedules change slowly
 
 
 @dataclass(frozen=True)
@@ -105,14 +108,16 @@ class TrainingResult:
     Attributes:
         summary: the run in figures.
         steps: optimiser steps that the run has done by now.
-        best_psnr: best validation PSNR in dB, of one prior sample per clip with the averaged
-            weights; None if the run was not validated yet.
+        best_crps: best validation CRPS, of two prior samples per clip with the averaged weights;
+            None if the run was not validated yet.
+        best_psnr: validation PSNR of the same weights in dB, of one prior sample per clip.
         skipped_steps: steps whose gradients were not finite.
         rank: number of this process among those that trained.
     """
 
     summary: TrainingSummary
     steps: int = 0
+    best_crps: float | None = None
     best_psnr: float | None = None
     skipped_steps: int = 0
     rank: int = 0
@@ -124,9 +129,12 @@ def plan_training(
     """Return the plan of a run.
 
     Raises:
-        InputError: the batch cannot be shared equally, or the stores lack clips or conditions.
+        InputError: the batch cannot be shared equally, the stores lack clips or conditions, or
+            some step would minimise nothing.
     """
-    clip = config.clip
+    clip, steps = config.clip, config.training.steps
+    for step in range(0, steps, -(-steps // _CHECKED_STEPS)):
+        weights_at(config, step)
     return TrainingPlan(
         config,
         stores.clip_spec(clip.conditions),

@@ -35,7 +35,9 @@ class TrainingState:
         average: averaged weights, by the names of the model's.
         optimiser: with the moments of each parameter.
         step: optimiser steps that were done.
-        best_psnr: best validation PSNR so far, in dB.
+        best_crps: best validation CRPS so far; None before, and in states of versions that chose
+            weights by PSNR.
+        best_psnr: validation PSNR of the same weights, in dB.
         skipped_steps: steps whose gradients were not finite.
     """
 
@@ -43,6 +45,7 @@ class TrainingState:
     average: dict[str, Tensor]
     optimiser: torch.optim.Optimizer
     step: int = 0
+    best_crps: float | None = None
     best_psnr: float | None = None
     skipped_steps: int = 0
 
@@ -66,6 +69,7 @@ def save_state(state: TrainingState, run: Path, keep: int) -> Path:
         described = {
             "schema": _SCHEMA,
             "step": state.step,
+            "best_crps": state.best_crps,
             "best_psnr": state.best_psnr,
             "skipped_steps": state.skipped_steps,
             "threads": torch.get_num_threads(),
@@ -102,6 +106,7 @@ def restore_state(state: TrainingState, run: Path) -> str:
         )
         _load_optimiser(state, load_file(folder / "optimiser.safetensors"))
         state.step, state.best_psnr = described["step"], described["best_psnr"]
+        state.best_crps = described.get("best_crps")
         state.skipped_steps = described["skipped_steps"]
         for other in folders[: folders.index(folder)]:
             shutil.rmtree(other)  # damaged, and about to be written again

@@ -1,24 +1,59 @@
 """The arithmetic of an optimiser step.
 
-Rollout and ELBO are one module's forward, so that the hooks of a Fabric strategy run around it.
+Rollout and objective are one module's forward, so that hooks of a Fabric strategy run around it.
 
 Letters: B clips, T frames, C channels, H height, W width, A condition.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..clips import to_float
+from ..errors import InputError
+from ..futures_score import FuturesScore, pooled_crps
 from ..model import Model
 from ..noise import Noise
-from ..objective import Elbo, elbo
+from ..objective import elbo
 from ..rollouts import rollout
 from .config import Config
+
+
+class Weights(NamedTuple):
+    """What a step minimises: `elbo` times the ELBO plus `futures` times a score of futures.
+
+    Attributes:
+        beta: weight of the KL divergence in the ELBO.
+        elbo: weight of the ELBO.
+        futures: weight of the score.
+    """
+
+    beta: float
+    elbo: float = 1.0
+    futures: float = 0.0
+
+
+class Losses(NamedTuple):
+    """What a step minimises and its parts; NaN for a part that the step did not compute.
+
+    Attributes:
+        loss: what is minimised, a scalar.
+        mse: mean squared error per pixel, of the posterior's frames or else of sampled futures.
+        distortion: squared error summed over a frame.
+        rate_nats: KL in nats per frame.
+        score: of sampled futures, a mean over frames.
+    """
+
+    loss: Tensor
+    mse: Tensor
+    distortion: Tensor
+    rate_nats: Tensor
+    score: Tensor
 
 
 class ModelWithLoss(nn.Module):
@@ -27,12 +62,22 @@ class ModelWithLoss(nn.Module):
     Args:
         model: the model to train.
         n_past: context frames.
-        score_context: count the context frames after the first in the loss too.
+        score_context: count the context frames after the first in the ELBO too.
+        score: the score of sampled futures.
+        samples: futures that it judges, for each clip.
     """
 
-    def __init__(self, model: Model, n_past: int, score_context: bool) -> None:
+    def __init__(
+        self,
+        model: Model,
+        n_past: int,
+        score_context: bool,
+        score: FuturesScore = pooled_crps,
+        samples: int = 2,
+    ) -> None:
         super().__init__()
         self.model, self.n_past = model, n_past
+        self.score, self.samples = score, samples
         self.decode_from = 1 if score_context else n_past
 
     def forward(
@@ -40,17 +85,17 @@ class ModelWithLoss(nn.Module):
         frames: Tensor,
         conditions: Tensor,
         seeds: list[int],
-        beta: float,
+        weights: Weights,
         forced: tuple[int, ...],
         pushforward: int = 0,
-    ) -> Elbo:
-        """Return the ELBO of clips.
+    ) -> Losses:
+        """Return the losses of clips.
 
         Args:
             frames: uint8 [B, T, C, H, W].
             conditions: [B, T, *A].
             seeds: `seeds[b]` draws the noise of clip b.
-            beta: weight of the KL divergence.
+            weights: of the objective's parts.
             forced: steps whose input is the true frame.
             pushforward: steps that the model predicts first; its last frames are then the context.
         """
@@ -59,6 +104,21 @@ class ModelWithLoss(nn.Module):
             own = self._predict(truth, conditions[:, : self.n_past + pushforward], noise)
             truth = torch.cat([own, truth[:, self.n_past + pushforward :]], 1)
             conditions = conditions[:, pushforward:]
+        parts = []
+        if weights.elbo:
+            parts.append(self._elbo(truth, conditions, noise, weights, forced))
+        if weights.futures:
+            parts.append(self._futures(truth, conditions, seeds, weights.futures))
+        return parts[0] if len(parts) == 1 else _together(*parts)
+
+    def _elbo(
+        self,
+        truth: Tensor,
+        conditions: Tensor,
+        noise: Noise,
+        weights: Weights,
+        forced: tuple[int, ...],
+    ) -> Losses:
         made = rollout(
             self.model,
             truth,
@@ -68,7 +128,26 @@ class ModelWithLoss(nn.Module):
             noise=noise,
             decode_from=self.decode_from,
         )
-        return elbo(made, truth, beta)
+        found = elbo(made, truth, weights.beta)
+        return Losses(weights.elbo * found.loss, *found[1:], torch.full_like(found.mse, math.nan))
+
+    def _futures(
+        self, truth: Tensor, conditions: Tensor, seeds: list[int], weight: float
+    ) -> Losses:
+        """The score of futures that see the context alone, summed over frames, mean over clips."""
+        context, future = truth[:, : self.n_past], truth[:, self.n_past :]
+        noise = Noise(seeds, self.samples)
+        made = rollout(
+            self.model, context, conditions, self.n_past, noise=noise, decode_from=self.n_past
+        )
+        drawn = made.frames.to(truth.dtype).unflatten(0, (len(truth), self.samples))
+        scores = self.score(drawn, future)
+        mse = (drawn.detach() - future[:, None]).square_().mean()
+        rate = torch.full_like(mse, math.nan)
+        pixels = future[0, 0].numel()
+        return Losses(
+            weight * scores.sum(1).mean(), mse, mse * pixels, rate, scores.detach().mean()
+        )
 
     @torch.no_grad()
     def _predict(self, truth: Tensor, conditions: Tensor, noise: Noise) -> Tensor:
@@ -82,6 +161,27 @@ class ModelWithLoss(nn.Module):
             decode_from=self.n_past,
         )
         return made.frames[:, -self.n_past :].float().clamp(0, 1)
+
+
+def _together(likelihood: Losses, futures: Losses) -> Losses:
+    """Both parts of an objective: errors are those of the ELBO's frames."""
+    return likelihood._replace(loss=likelihood.loss + futures.loss, score=futures.score)
+
+
+def weights_at(config: Config, step: int) -> Weights:
+    """Return the weights of the objective's parts at an optimiser step.
+
+    Raises:
+        InputError: all of them are 0.
+    """
+    options = config.objective
+    weights = Weights(options.beta(step), options.elbo(step), options.futures(step))
+    if not weights.elbo and not weights.futures:
+        raise InputError(
+            f"objective.elbo and objective.futures are both 0 at step {step}; expected one of them "
+            "above 0 at every step"
+        )
+    return weights
 
 
 def forced_steps(config: Config, step: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Pictures of clips and curves of runs.
+"""Pictures of clips and curves of runs, drawn from arrays.
 
-They take arrays, and know nothing of models, stores or runs.
+Nothing here depends on models, stores or runs.
 """

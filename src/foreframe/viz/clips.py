@@ -1,5 +1,4 @@
-"""Animations and strips of clips: titled columns, green borders on given frames, red on predicted
-ones.
+"""Animations and strips of clips, with green borders on given frames and red on predicted ones.
 
 Letters: T frames, H height, W width, C channels, N samples.
 """
@@ -20,15 +19,18 @@ from . import palette
 Array = NDArray[Any]
 
 _TITLE, _BORDER, _GAP = 16, 3, 4
-_FULL_DEVIATION, _FULL_ERROR = 0.25, 0.5  # what the brightest colour stands for
+_FULL_DEVIATION, _FULL_ERROR = 0.25, 0.5  # shown in the brightest colour
 _STRIP_FRAMES = 24
 SUFFIXES = (".webp", ".gif", ".mp4", ".png")
 
 
 class Track(NamedTuple):
-    """A titled row of pictures uint8 [T, H, W, C]; `given` of them are context.
+    """A titled row of pictures.
 
-    No borders where `given` is None.
+    Attributes:
+        title: text above or beside the pictures.
+        frames: uint8 [T, H, W, C].
+        given: how many of the frames are context; None for frames without coloured borders.
     """
 
     title: str
@@ -37,16 +39,24 @@ class Track(NamedTuple):
 
 
 def deviation(samples: Array) -> Array:
-    """Per-pixel standard deviation over N samples [N, T, H, W, C] uint8, as a picture [T, H, W, 3]
-    (dark: they agree).
+    """Return the standard deviation of each pixel over samples, as pictures uint8 [T, H, W, 3].
+
+    Dark pixels agree.
+
+    Args:
+        samples: uint8 [N, T, H, W, C].
     """
     return _coloured((samples.astype(np.float32) / 255).std(0).mean(-1) / _FULL_DEVIATION)
 
 
 def error(truth: Array, prediction: Array) -> Array:
-    """Mean absolute error of each pixel [T, H, W, C] uint8, as a picture [T, H, W, 3] (dark.
+    """Return the absolute error of each pixel, averaged over channels, as pictures [T, H, W, 3].
 
-    None).
+    Dark pixels have no error.
+
+    Args:
+        truth: uint8 [T, H, W, C].
+        prediction: uint8 [T, H, W, C].
     """
     return _coloured(np.abs(truth.astype(np.float32) - prediction).mean(-1) / 255 / _FULL_ERROR)
 
@@ -74,8 +84,16 @@ def bars(
 
 
 def animate(tracks: Sequence[Track], path: Path, frames_per_second: float, zoom: int = 2) -> Path:
-    """Write an animation with one column a track (.webp, .gif or .mp4), or the strip of all frames
-    (.png).
+    """Write an animation with one column per track.
+
+    Args:
+        tracks: the columns, all with the same number of frames.
+        path: a file that ends in .webp, .gif or .mp4, or in .png for a strip of frames.
+        frames_per_second: speed of the animation.
+        zoom: size of a pixel of the frames, in pixels of the animation.
+
+    Raises:
+        InputError: another suffix; MP4 without PyAV.
     """
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path} ends in {path.suffix!r}; expected one of {', '.join(SUFFIXES)}")
@@ -87,9 +105,9 @@ def animate(tracks: Sequence[Track], path: Path, frames_per_second: float, zoom:
 def animation(
     tracks: Sequence[Track], suffix: str, frames_per_second: float, zoom: int = 2
 ) -> bytes:
-    """The content of an animation's file.
+    """Return an animation as the content of a file.
 
-    `.webp` (every colour), `.gif`, or `.mp4` (H.264, needs PyAV).
+    The suffix is `.webp` (lossless), `.gif` (256 colours), or `.mp4` (H.264, needs PyAV).
     """
     pictures = [_columns(tracks, t, zoom) for t in range(len(tracks[0].frames))]
     if suffix == ".mp4":
@@ -98,7 +116,7 @@ def animation(
 
     images = [Image.fromarray(picture) for picture in pictures]
     durations = [round(1000 / frames_per_second)] * len(images)
-    durations[-1] += 800  # a rest before it begins anew
+    durations[-1] += 800  # a pause before it starts again
     options: dict[str, Any] = {
         "save_all": True,
         "append_images": images[1:],
@@ -111,9 +129,9 @@ def animation(
 
 
 def strip(tracks: Sequence[Track], zoom: int = 1) -> Array:
-    """Frames side by side, one row a track, titles at the left.
+    """Return frames side by side, one row per track, with titles at the left: [H', W', 3].
 
-    Of long clips an even spread of frames: [H', W', 3].
+    Of long clips only evenly spaced frames are shown.
     """
     count = len(tracks[0].frames)
     shown = np.unique(np.linspace(0, count - 1, min(count, _STRIP_FRAMES)).round().astype(int))
@@ -130,7 +148,10 @@ def strip(tracks: Sequence[Track], zoom: int = 1) -> Array:
 
 
 def sheet(clips: Sequence[Array], columns: int, zoom: int = 1) -> Array:
-    """A contact sheet: clips [T, H, W, C], each a row of at most `columns` evenly spaced frames."""
+    """Return a contact sheet [H', W', 3] of clips uint8 [T, H, W, C].
+
+    Each clip is a row of at most `columns` evenly spaced frames.
+    """
     rows = []
     for frames in clips:
         chosen = np.linspace(0, len(frames) - 1, min(columns, len(frames))).round().astype(int)
@@ -171,7 +192,7 @@ def _film(pictures: Sequence[Array], frames_per_second: float) -> bytes:
             "writing MP4 needs PyAV; install it with: pip install 'foreframe[video]'"
         ) from None
     content = io.BytesIO()
-    height, width = (size - size % 2 for size in pictures[0].shape[:2])  # what H.264 can hold
+    height, width = (size - size % 2 for size in pictures[0].shape[:2])  # H.264 needs even sizes
     with av.open(content, "w", format="mp4") as container:
         stream = container.add_stream(
             "libx264", rate=Fraction(frames_per_second).limit_denominator(1001)
@@ -187,7 +208,7 @@ def _film(pictures: Sequence[Array], frames_per_second: float) -> bytes:
 
 
 def _coloured(shares: Array) -> Array:
-    """Shares of the brightest colour [T, H, W] as pictures uint8 [T, H, W, 3]."""
+    """Return shares of the brightest colour [T, H, W] as pictures uint8 [T, H, W, 3]."""
     from matplotlib import colormaps
 
     return (colormaps["inferno"](np.clip(shares, 0, 1))[..., :3] * 255).astype(np.uint8)
@@ -232,10 +253,10 @@ def _paper(height: int, width: int) -> Array:
     return np.full((height, width, 3), 255, np.uint8)
 
 
-def _written(decoder: Array, text: str, at: tuple[int, int]) -> Array:
+def _written(paper: Array, text: str, at: tuple[int, int]) -> Array:
     from PIL import Image, ImageDraw, ImageFont
 
-    image = Image.fromarray(decoder)
+    image = Image.fromarray(paper)
     ImageDraw.Draw(image).text(
         at, text, fill=palette.rgb(palette.INK), font=ImageFont.load_default(11)
     )

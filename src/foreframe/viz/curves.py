@@ -1,4 +1,4 @@
-"""Curves: how training went, and how scores change from frame to frame."""
+"""Curves of training, and of scores from frame to frame."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def training(runs: Mapping[str, Lines], path: Path) -> Path:
 
     Beta and teacher forcing are on a second axis.
 
-    `runs` maps a name to the lines of its `metrics.jsonl`.
+    Args:
+        runs: the lines of each run's `metrics.jsonl`, by the name of the run.
+        path: the picture to write.
     """
     figure, axes = _figure(2, 2, (9.6, 5.6))
     chosen = colours(runs)
@@ -45,12 +47,14 @@ def training(runs: Mapping[str, Lines], path: Path) -> Path:
         (
             axes[0][1],
             "distortion",
-            "distortion (squared error a frame)",
+            "distortion (squared error per frame)",
             "teacher_forcing",
             "teacher-forcing ratio",
         ),
         (axes[1][0], "rate_nats", "rate (nats a frame)", "beta", "KL weight beta"),
-        (axes[1][1], "validation_psnr", "validation PSNR, one prior sample (dB)", None, None),
+        (axes[1][1], "validation_crps", "validation CRPS, two prior samples", None, None)
+        if any("validation_crps" in line for lines in runs.values() for line in lines)
+        else (axes[1][1], "validation_psnr", "validation PSNR, one prior sample (dB)", None, None),
     )
     for axis, key, title, second, second_title in panels:
         axis.set_title(title)
@@ -70,7 +74,15 @@ def training(runs: Mapping[str, Lines], path: Path) -> Path:
 
 
 class Line(NamedTuple):
-    """A score of each predicted frame, with its name in the legend and its band."""
+    """A score of each predicted frame.
+
+    Attributes:
+        label: its name in the legend.
+        values: the score of each frame.
+        colour: a colour that matplotlib knows.
+        dashed: whether the line is dashed.
+        band: lower and upper bound of each frame, drawn as a band; empty for none.
+    """
 
     label: str
     values: Sequence[float]
@@ -82,7 +94,10 @@ class Line(NamedTuple):
 def per_frame(panels: Mapping[str, Sequence[Line]], n_past: int, path: Path) -> Path:
     """Draw scores of each predicted frame, one panel per title, with one legend below them.
 
-    Frame numbers count the `n_past` context frames.
+    Args:
+        panels: the lines of each panel, by its title.
+        n_past: number of context frames; predicted frames are numbered from there on.
+        path: the picture to write.
     """
     columns = min(len(panels), _PANELS_IN_A_ROW)
     rows = -(-len(panels) // columns)
@@ -148,16 +163,16 @@ def comparison(
     """Draw all arms of an experiment over each other: one line per seed, one colour per arm.
 
     Args:
-        logs: for each arm the lines of each seed's `metrics.jsonl`.
-        per_frame: for each arm each seed's score of frames n_past, ...
-        per_frame_title: the title of that score.
-        n_past: context frames.
-        path: of the picture.
+        logs: for each arm, the lines of each seed's `metrics.jsonl`.
+        per_frame: for each arm, each seed's scores of the predicted frames.
+        per_frame_title: the name of that score.
+        n_past: number of context frames.
+        path: the picture to write.
     """
     panels = {
         "loss": "loss (MSE + beta KL, summed over frames)",
-        "distortion": "distortion (squared error a frame)",
-        "rate_nats": "rate (nats a frame)",
+        "distortion": "distortion (squared error per frame)",
+        "rate_nats": "rate (nats per frame)",
         "validation_psnr": "validation PSNR (dB)",
         "beta": "KL weight beta",
         "teacher_forcing": "teacher-forcing ratio",

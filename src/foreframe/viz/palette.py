@@ -1,4 +1,4 @@
-"""The few colours that every picture, plot and page of this project uses."""
+"""The colours that all pictures, plots and pages of this project share."""
 
 GIVEN = "#2f9e6e"  # green: frames that were given
 PREDICTED = "#d64545"  # red: frames that were predicted
@@ -11,7 +11,7 @@ SEQUENCE = ("#3366cc", "#e08e2b", "#2f9e6e", "#8a56ac", "#d64545", "#1d8fa6")
 
 
 def rgb(colour: str) -> tuple[int, int, int]:
-    """The bytes of a colour.
+    """Return a colour as three bytes.
 
     >>> rgb(PREDICTED)
     (214, 69, 69)

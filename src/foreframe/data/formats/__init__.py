@@ -3,5 +3,6 @@
 A format module has `recognises(path) -> bool` and `open_recordings(path, options) -> Source`; if it
 can also be written, `export(store, out) -> int` (the number of episodes written). A module that
 takes whatever has pictures in it says `GENERAL = True` and stands back where another knows the
-source better. Modules whose name begins with `_` are shared helpers.
+source better. `DECIDES` names the options that only some formats take (`flip`, `channel_order`).
+Modules whose name begins with `_` are shared helpers.
 """

@@ -77,7 +77,8 @@ class Archive:
     def member(self, key: str) -> Member:
         if key not in self.members:
             raise InputError(
-                f"{self.file} has {', '.join(self.members) or 'no arrays'}; expected {key!r} as in the first file"
+                f"{self.file} has {', '.join(self.members) or 'no arrays'}; "
+                f"expected {key!r} as in the first file"
             )
         return self.members[key]
 
@@ -114,7 +115,8 @@ class Archive:
 
     def _damaged(self, key: str, error: Exception) -> InputError:
         return InputError(
-            f"{self.file}: {key!r} cannot be read ({error}); expected it as in the first file, undamaged"
+            f"{self.file}: {key!r} cannot be read ({error}); "
+            "expected it as in the first file, undamaged"
         )
 
 
@@ -127,7 +129,8 @@ def read_npy(file: Path) -> Array:
             held = file.stat().st_size - stream.tell()
         if held < member.nbytes:
             raise InputError(
-                f"{file} holds {held} bytes of numbers; expected {member.nbytes} by its header: it is cut off"
+                f"{file} holds {held} bytes of numbers; expected {member.nbytes} by its header: "
+                "it is cut off"
             )
         return np.asarray(np.load(file, allow_pickle=False))
     except _BROKEN as error:
@@ -145,7 +148,8 @@ def _member(file: Path, opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Membe
         ) from None
     if not member.dtype.hasobject and member.nbytes > info.file_size:
         raise InputError(
-            f"{file}: {key!r} says it has {member.nbytes} bytes; expected at most the {info.file_size} it is stored in"
+            f"{file}: {key!r} says it has {member.nbytes} bytes; "
+            f"expected at most the {info.file_size} it is stored in"
         )
     return member
 
@@ -160,7 +164,8 @@ def _header(stream: IO[bytes]) -> Member:
 def _no_objects(file: Path, key: str, member: Member) -> None:
     if member.dtype.hasobject:
         raise InputError(
-            f"{file}{key and ': '}{key} holds Python objects, which are never unpacked (that could run code); "
+            f"{file}{key and ': '}{key} holds Python objects, which are never unpacked (that could "
+            "run code); "
             "expected arrays of numbers"
         )
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..sources.findings import Findings
+from ..sources.options import ChannelOrder, Flip
 from ..sources.pixels import ChannelLayout, PixelSample, PixelScale, channel_layout, pixel_scale
 
 Array = NDArray[Any]
@@ -56,6 +57,20 @@ class ArrayPictures:
         )
 
 
+def upright(pictures: Array, flip: Flip) -> Array:
+    """Return stored pictures [T, H, W, C] as they stand upright."""
+    if flip == "none":
+        return pictures
+    return np.ascontiguousarray(
+        pictures[:, ::-1] if flip == "vertical" else pictures[:, ::-1, ::-1]
+    )
+
+
+def reordered(picture: Array, order: ChannelOrder) -> Array:
+    """Return stored pictures [..., 3] as RGB."""
+    return picture if order == "rgb" else np.ascontiguousarray(picture[..., ::-1])
+
+
 def sampled(count: int) -> list[int]:
     """Return a few places from the first to the last of `count`.
 
@@ -73,3 +88,8 @@ def with_camera(
     reason = "--camera" if chosen else "its name" if others else "the only one in colour"
     beside = f" (there are also {others})" if others else ""
     return found.decided("camera", camera, reason + beside, "" if chosen else "--camera")
+
+
+def with_choice(found: Findings, subject: str, value: object, reason: str, option: str) -> Findings:
+    """Add a decision that `option` makes, unless it was made by that already."""
+    return found.decided(subject, value, reason, "" if reason == option else option)

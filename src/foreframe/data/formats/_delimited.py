@@ -141,7 +141,7 @@ def _without_comments(text: str) -> tuple[list[str], str | None]:
 
 
 def _rows(file: Path, lines: list[str]) -> tuple[list[list[str]], str]:
-    """Rows of stripped cells by the delimiter under which they are even, and hold the most numbers."""
+    """Return rows of stripped cells by the delimiter that makes them even and most numeric."""
     best: tuple[tuple[int, float, int], list[list[str]], str] | None = None
     for rank, delimiter in enumerate(_DELIMITERS):
         if delimiter != "," and not any(delimiter in line for line in lines):
@@ -187,7 +187,7 @@ def _without_trailing_empties(rows: list[list[str]]) -> list[list[str]]:
 
 
 def _names_like_numbers(rows: list[list[str]], plain: list[bool]) -> bool:
-    """Whether a first row such as `A,INF` names columns: words over numbers, beside `nan` or `inf`."""
+    """Return whether a first row such as `A,INF` names columns: words above numbers."""
     words = [place for place, is_plain in enumerate(plain) if is_plain]
     others = [
         cell.strip().lower() for cell, is_plain in zip(rows[0], plain, strict=True) if not is_plain
@@ -214,7 +214,8 @@ def _header(
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise InputError(
-            f"{file} has several columns called {', '.join(twice)}; expected each name once: rename them"
+            f"{file} has several columns called {', '.join(twice)}; expected each name once: "
+            "rename them"
         )
     return tuple(name or f"column {i}" for i, name in enumerate(names)), body
 

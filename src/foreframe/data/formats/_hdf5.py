@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ..sources.folders import files_under
+from ..sources.folders import files_under, split_of_path
+from ..sources.options import SourceOptions
 
 Array = NDArray[Any]
 
 SUFFIXES = (".hdf5", ".h5")
+_BLOCK = 1 << 22  # bytes of pictures that are held at once
 
 
 def files_of(path: Path) -> list[Path]:
@@ -23,6 +26,22 @@ def files_of(path: Path) -> list[Path]:
     if path.is_dir():
         return [file for file in files_under(path) if file.suffix in SUFFIXES]
     return [path] if path.suffix in SUFFIXES else []
+
+
+def readable(files: Sequence[Path]) -> Path:
+    """Return the first of some files that opens.
+
+    Raises:
+        InputError: what is wrong with the first, if none does.
+    """
+    fault: InputError | None = None
+    for file in files:
+        try:
+            with opened(file):
+                return file
+        except InputError as error:
+            fault = fault or error
+    raise fault or InputError("there are no HDF5 files")
 
 
 @contextlib.contextmanager
@@ -42,7 +61,7 @@ def opened(file: Path) -> Iterator[Any]:
             yield root
     except InputError:
         raise
-    except Exception as error:  # the HDF5 library raises OSError, KeyError, RuntimeError, ...; this is the one door
+    except Exception as error:  # the HDF5 library raises OSError, KeyError, RuntimeError, ...
         raise InputError(
             f"{file} cannot be read ({error}): fetch it again, or say --skip-bad to leave it out"
         ) from None
@@ -63,7 +82,8 @@ def found(root: Any, key: str) -> Any | None:
             return None
         if not isinstance(link, h5py.HardLink):
             raise InputError(
-                f"{root.file.filename}: {key} is a link; expected the numbers themselves in the file"
+                f"{root.file.filename}: {key} is a link; "
+                "expected the numbers themselves in the file"
             )
         node = node[part]
     return node
@@ -88,15 +108,48 @@ def dataset(root: Any, key: str) -> Any:
     node = found(root, key)
     if not isinstance(node, h5py.Dataset):
         raise InputError(
-            f"{root.file.filename} has no data set {root.name.rstrip('/')}/{key}; expected it as in the first episode"
+            f"{root.file.filename} has no data set {root.name.rstrip('/')}/{key}; "
+            "expected it as in the first episode"
         )
     if node.external or node.is_virtual:
         raise InputError(
-            f"{root.file.filename}: {key} keeps its numbers in other files; expected them in the file itself"
+            f"{root.file.filename}: {key} keeps its numbers in other files; "
+            "expected them in the file itself"
         )
     return node
 
 
-def member(root: Any, key: str) -> Array:
-    """Return a data set as an array."""
-    return np.asarray(dataset(root, key)[()])
+def member(root: Any, key: str, options: SourceOptions) -> Array:
+    """Return a data set as an array, if it fits into the memory that an episode may need."""
+    return np.asarray(sized(root, key, options)[()])
+
+
+def sized(root: Any, key: str, options: SourceOptions) -> Any:
+    """Return the data set at `key`, unread, if it and a chunk of it fit into memory."""
+    found = dataset(root, key)
+    where = f"{root.file.filename}: {found.name.lstrip('/')}"
+    chunk = math.prod(found.chunks or ()) * found.dtype.itemsize
+    options.check_memory(max(found.nbytes, chunk), where)
+    return found
+
+
+def blocks(array: Any) -> Iterator[Array]:
+    """Yield the rows of a data set [T, ...] a few at a time, whole chunks where it has any."""
+    row = max(1, math.prod(array.shape[1:]) * array.dtype.itemsize)
+    chunk = array.chunks[0] if array.chunks else 1
+    rows = max(1, _BLOCK // row // chunk) * chunk
+    for first in range(0, array.shape[0], rows):
+        yield np.asarray(array[first : first + rows])
+
+
+def attribute(node: Any, name: str) -> str:
+    """Return an attribute as text; empty if there is none."""
+    value = node.attrs.get(name, "")
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def split_and_name(root: Path, file: Path) -> tuple[str | None, str]:
+    """Return the split that a file's folders say, and its name below `root` without the ending."""
+    if file == root:
+        return None, file.stem
+    return split_of_path(root, file.parent), str(file.relative_to(root).with_suffix(""))

@@ -37,7 +37,8 @@ class Joined:
             ):
                 if ours != theirs:
                     raise InputError(
-                        f"{path} holds {len(sources)} data sets: {name} has {what} {theirs}, {first} has {ours}; expected "
+                        f"{path} holds {len(sources)} data sets: "
+                        f"{name} has {what} {theirs}, {first} has {ours}; expected "
                         "the same in all: import each by itself"
                     )
         return cls(dict(sources))
@@ -71,4 +72,4 @@ class Joined:
 
 
 def _described(source: Source) -> dict[str, tuple[str, ...]]:
-    return {name: column.names for name, column in source.columns.items()}
+    return {name: (*column.names, f"lag {column.lag}") for name, column in source.columns.items()}

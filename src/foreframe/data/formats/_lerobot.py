@@ -1,356 +1,206 @@
-"""What LeRobotDatasets of both versions have in common: their description, columns, tables and
-times.
+"""LeRobotDatasets of both versions, once it is known where their episodes lie.
 
-Letters: R rows of an episode.
+An episode is a table's rows and the pictures of their times.
 """
 
 from __future__ import annotations
 
-import string
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...runtime.files import read_json
-from ..pictures import decode_picture
 from ..sources.findings import Findings
-from ..sources.folders import natural_order
 from ..sources.options import SourceOptions
-from ..sources.pixels import is_depth
-from ..sources.recording import Column, Role, Source, finite, names_of
-from ._joined import Joined
+from ..sources.pixels import pixel_scale
+from ..sources.recording import Column, Recording
+from ._array_pictures import sampled
+from ._coded_pictures import CodedPictures
+from ._lerobot_features import Description, found_in
+from ._lerobot_sets import INFO, MODALITY
+from ._lerobot_tables import Rows, first_picture, read_rows, rows_of
 from ._timed_videos import pictures_at
-from ._videos import rate
+from ._videos import deep_sample, look_at
 
 Array = NDArray[Any]
-Keys = Mapping[Role, tuple[str, ...]]
-
-_INFO = Path("meta") / "info.json"
-_TIME = "timestamp"
-_COUNTERS = (_TIME, "frame_index", "episode_index", "index", "task_index")
-_LATEST_S = 1e6  # timestamps above are those of a clock, not of a video
 
 
 @dataclass(frozen=True)
-class Listed:
-    """The episodes that are there, of those that are listed: what both versions have in common."""
+class Episode:
+    """Where an episode lies.
 
-    root: Path
-    info: Mapping[str, Any]
-    camera: str
-    keys: Keys
-    episodes: tuple[Any, ...]
+    Attributes:
+        number: its index in the data set.
+        table: the file of its rows.
+        video: the file of its pictures; None if they are in the table.
+        shared: whether the table has rows of other episodes.
+        length: how many rows it has by the description; None if that is not said.
+        start_s: when its pictures begin in the video.
+        end_s: when they end there, if that is said.
+        alone: whether the video should show nothing else, as nothing says where it begins.
+    """
+
+    number: int
+    table: Path
+    video: Path | None
+    shared: bool = False
+    length: int | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+    alone: bool = False
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.table] if self.video is None else [self.table, self.video]
+
+
+@dataclass(frozen=True)
+class LeRobotSet:
+    """The episodes that are there, of those that are listed."""
+
+    described: Description
+    episodes: tuple[Episode, ...]
+    pictures: CodedPictures
     findings: Findings
 
     @property
     def frames_per_second(self) -> float | None:
-        return float(self.info["fps"])
+        return self.described.rate
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
-        return columns_of(self.info, self.keys)
+        return self.described.columns()
 
     def __len__(self) -> int:
         return len(self.episodes)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return tuple(self.episodes[index].files)
 
-def version(path: Path) -> str:
-    """The version that a LeRobotDataset says it has; empty if it is none."""
-    if not (path / _INFO).is_file():
-        return ""
-    info = read_json(path / _INFO, "the description of a LeRobotDataset")
-    return str(info.get("codebase_version", "")) if isinstance(info, dict) else ""
-
-
-def described(path: Path, major: str, needed: Sequence[str]) -> dict[str, Any]:
-    """`meta/info.json`, if it is of this major version and complete."""
-    info = read_json(path / _INFO, "the description of a LeRobotDataset")
-    if not version(path).startswith(major):
-        raise InputError(
-            f"{path} is a LeRobotDataset {version(path) or 'of no version'}; expected {major}.x: "
-            "convert it with the lerobot package first"
+    def read(self, index: int) -> Recording:
+        episode, described = self.episodes[index], self.described
+        _check_rows(episode)
+        _check_segment(episode, described)
+        image = described.camera if episode.video is None else None
+        number = episode.number if episode.shared else None
+        rows = read_rows(episode.table, described.info, described.keys, image, number)
+        return Recording(
+            f"episode_{episode.number:06d}",
+            self._frames(episode, rows),
+            rows.values,
+            facts={"episode_index": episode.number},
+            times_s=rows.times_s,
         )
-    lacking = [key for key in needed if key not in info]
-    if lacking:
+
+    def _frames(self, episode: Episode, rows: Rows) -> Iterable[Array]:
+        """The picture of each row: that of its time in the video, or the one in the table."""
+        if episode.video is None:
+            return (
+                self.pictures.to_rgb(content, f"{episode.table}: row {row}")
+                for row, content in enumerate(rows.pictures)
+            )
+        where = f"{episode.video}, episode {episode.number}"
+        times, step_s = rows.times_s + episode.start_s, 1 / self.described.rate
+        return pictures_at(episode.video, times, step_s, where, self.pictures.scale)
+
+
+def open_set(
+    described: Description,
+    listed: Sequence[Episode],
+    files: Sequence[Path],
+    options: SourceOptions,
+    found: Findings,
+) -> LeRobotSet:
+    """Open the episodes of a data set that are there.
+
+    Args:
+        described: what the data set says of itself.
+        listed: the episodes that it lists.
+        files: the files that list them.
+        options: what a person chose.
+        found: what was found so far.
+
+    Raises:
+        InputError: none of the listed episodes is there.
+    """
+    there = [episode for episode in listed if all(file.is_file() for file in episode.files)]
+    if not there:
         raise InputError(
-            f"{path / _INFO} has no {lacking[0]!r}; expected a whole LeRobotDataset description"
+            f"{described.root} lists {len(listed)} episodes, but none has both its table and a "
+            "video of "
+            f"{described.camera}; fetch the videos, or choose another --camera"
         )
-    return dict(info)
+    found = found + found_in(described, len(listed), len(there), there[0].video)
+    read = [described.root / INFO, described.root / MODALITY, *files]
+    read += dict.fromkeys(file for episode in there for file in episode.files)
+    pictures = _pictures(described, there, options)
+    found = pictures.add_to(found.reads(file for file in read if file.is_file()))
+    return LeRobotSet(described, tuple(there), pictures, found)
 
 
-def chosen(path: Path, info: Mapping[str, Any], options: SourceOptions) -> tuple[str, Keys]:
-    """The camera, and the features that are actions and states."""
-    options.refuse(
-        "a LeRobotDataset has no label images, and its episodes are cut already",
-        "labels",
-        "max_gap_s",
+def _pictures(
+    described: Description, episodes: Sequence[Episode], options: SourceOptions
+) -> CodedPictures:
+    """Decide how pictures are read: grey of more than 8 bits has one scale for all episodes."""
+    if not described.is_deep and options.pixel_range is None:
+        return CodedPictures()
+    where, image = f"{described.root}: {described.camera}", described.camera
+    some = [episodes[place] for place in sampled(len(episodes))]
+    if not described.is_video:
+        contents = [first_picture(e.table, image, e.number if e.shared else None) for e in some]
+        return CodedPictures.of(contents, where, options.pixel_range)
+    videos = list(dict.fromkeys(episode.video for episode in some if episode.video))
+    if not look_at(videos[0]).deep:
+        if options.pixel_range is not None:
+            raise InputError(f"--pixel-range: {where} is of bytes; leave --pixel-range out")
+        return CodedPictures()
+    samples = [deep_sample(video) for video in videos]
+    return CodedPictures(pixel_scale(samples, where, options.pixel_range))
+
+
+def _check_rows(episode: Episode) -> None:
+    """Raise an error if a table has not as many rows of an episode as the description says."""
+    if episode.length is None:
+        return
+    got = rows_of(episode.table, episode.number)
+    if got == episode.length:
+        return
+    others = [f for f in sorted(episode.table.parent.glob("*.parquet")) if f != episode.table]
+    place = next((f.name for f in others if rows_of(f, episode.number)), None)
+    hint = (
+        f"{place} has them, so the data/file_index of meta/episodes is out of date: "
+        "convert the set again"
+        if place
+        else "fetch the set again"
     )
-    features = info["features"]
-    numbers = [
-        name
-        for name, feature in features.items()
-        if str(feature.get("dtype")).startswith(("float", "int", "uint", "bool"))
-    ]
-    cameras = [
-        name for name, feature in features.items() if feature.get("dtype") in ("video", "image")
-    ]
-    in_colour = [name for name in cameras if not _shows_depth(name, features[name])]
-    camera = options.one("camera", cameras, in_colour, path)
-    usual = [n for n in numbers if n == "action"] or [n for n in numbers if n.startswith("action.")]
-    actions = options.some("actions", numbers, usual, path)
-    if camera is None or not actions:
-        raise InputError(
-            f"{path} has features {', '.join(features)}; expected a camera and an action among them"
-        )
-    return camera, {
-        "action": actions,
-        "state": options.some("states", numbers, ("observation.state",), path),
-    }
-
-
-def _shows_depth(name: str, feature: Mapping[str, Any]) -> bool:
-    """Whether a camera's pixels are distances.
-
-    By its name, its description, or its only channel.
-    """
-    described = feature.get("info") or feature.get("video_info") or {}
-    shape = [int(n) for n in feature.get("shape") or ()]
-    lone = len(shape) == 3 and 1 in (shape[0], shape[-1])
-    return is_depth(name) or bool(described.get("video.is_depth_map")) or lone
-
-
-def is_video(info: Mapping[str, Any], camera: str) -> bool:
-    return bool(info["features"][camera]["dtype"] == "video")
-
-
-def columns_of(info: Mapping[str, Any], keys: Keys) -> dict[str, Column]:
-    """A column a role, its numbers named as the data set names them."""
-    found = {}
-    for role, features in keys.items():
-        names = [name for feature in features for name in _names(role, info["features"][feature])]
-        if names:
-            found[str(role)] = Column(role, "float32", (len(names),), tuple(names))
-    return found
-
-
-def _names(role: Role, feature: Mapping[str, Any]) -> tuple[str, ...]:
-    width = int(np.prod(feature["shape"], dtype=int))
-    names = tuple(_flat(feature.get("names")))
-    return names if len(names) == width else names_of(role, width)
-
-
-def _flat(names: Any) -> Iterator[str]:
-    """Names may be a list, a list of lists, or a mapping to lists."""
-    if isinstance(names, Mapping):
-        names = list(names.values())
-    for name in names or ():
-        if isinstance(name, str):
-            yield name
-        elif isinstance(name, list | tuple | Mapping):
-            yield from _flat(name)
-
-
-def inside(root: Path, pattern: str, facts: Mapping[str, Any]) -> Path:
-    """Return the file that a path pattern names.
-
-    Links are followed, names that lead out of the data set are refused.
-    """
-    where = f"{root / _INFO}: path pattern {pattern!r}"
-    try:
-        for _, name, width, conversion in string.Formatter().parse(pattern):
-            plain = not conversion and (not width or (width.isalnum() and len(width) <= 3))
-            if name is not None and not (name.isidentifier() and plain):
-                raise InputError(f"{where} has the field {name!r}; expected plain names and widths")
-        file = PurePosixPath(pattern.format(**facts))
-    except (KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{where} cannot be filled in ({error})") from None
-    if file.is_absolute() or ".." in file.parts or "\\" in str(file) or ":" in str(file):
-        raise InputError(f"{where} leads out of the data set")
-    return root / file
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows of one episode.
-
-    Attributes:
-        values: of each role: [R, ...].
-        pictures: from the table, if they are there.
-        times_s: of the rows on the clock of the episode's video: [R].
-    """
-
-    values: Mapping[str, Array]
-    pictures: Iterable[Array]
-    times_s: Array
-
-
-def read_rows(
-    file: Path, info: Mapping[str, Any], keys: Keys, image: str | None, episode: int | None = None
-) -> Rows:
-    """Read the rows of one episode, by role, and its pictures if the table holds them."""
-    features = [name for names in keys.values() for name in names]
-    table = read_parquet(file, [*features, *([image] if image else [])], episode, optional=(_TIME,))
-    values = {
-        str(role): _numbers(table, names, info, file) for role, names in keys.items() if names
-    }
-    pictures = (
-        (_picture(cell.as_py(), file, row) for row, cell in enumerate(table[image]))
-        if image
-        else iter(())
+    raise InputError(
+        f"{episode.table} has {got} rows of episode {episode.number}; "
+        f"expected {episode.length}, as "
+        f"meta/episodes says: {hint}, or say --skip-bad"
     )
-    return Rows(values, pictures, _times(table, float(info["fps"]), file))
 
 
-def _numbers(table: Any, names: Sequence[str], info: Mapping[str, Any], file: Path) -> Array:
-    """Some features side by side: [R, K], float64 where the source has large or whole numbers."""
-    said = [str(info["features"][name]["dtype"]) for name in names]
-    dtype = np.float64 if any(d == "float64" or "int" in d for d in said) else np.float32
-    try:
-        rows = [np.asarray(table[n].to_pylist(), dtype).reshape(len(table), -1) for n in names]
-    except (TypeError, ValueError, KeyError) as error:
+def _check_segment(episode: Episode, described: Description) -> None:
+    """Raise an error if a segment of a video is not as long as its rows."""
+    if episode.length is None or episode.video is None:
+        return
+    wanted_s = episode.length / described.rate
+    end_s = episode.end_s
+    if episode.alone:
+        header = look_at(episode.video)
+        end_s = len(header.times_s) / (header.rate or described.rate)
+    if end_s is None:
+        return
+    lasts_s, slack_s = end_s - episode.start_s, 0.5 / described.rate
+    if lasts_s < wanted_s - slack_s or (episode.alone and lasts_s > wanted_s + 3 * slack_s):
+        said = "" if episode.alone else " by meta/episodes"
         raise InputError(
-            f"{file}: {', '.join(names)} are not rows of equally many numbers ({error})"
-        ) from None
-    return finite(np.concatenate(rows, 1), f"{file}: {', '.join(names)}")
-
-
-def _times(table: Any, rate: float, file: Path) -> Array:
-    """The time of each row, by its timestamp, else by its number."""
-    if _TIME not in table.column_names:
-        return np.arange(len(table)) / rate
-    times = np.asarray(table[_TIME].to_pylist(), np.float64).reshape(-1)
-    if len(times) and abs(times[0]) > _LATEST_S:
-        times = times - times[0]
-    back = np.flatnonzero(np.diff(times) <= 0)
-    if len(back):
-        raise InputError(
-            f"{file}: the time of row {back[0] + 1} is not after that of the row above; expected times that grow"
+            f"{described.root}: the video of episode {episode.number} lasts {lasts_s:.3f} s{said}; "
+            "expected "
+            f"{wanted_s:.3f} s for its {episode.length} rows: "
+            "fetch the set again, or say --skip-bad"
         )
-    return finite(times[:, None], f"{file}: {_TIME}")[:, 0]
-
-
-def shown(
-    video: Path, rows: Rows, rate: float, where: str, start_s: float = 0.0
-) -> Iterable[Array]:
-    """Return the picture of each row.
-
-    That of its time in the video, `start_s` later than in the table.
-    """
-    return pictures_at(video, rows.times_s + start_s, 1 / rate, where)
-
-
-def found_in(
-    info: Mapping[str, Any], keys: Keys, camera: str, listed: int, there: int, video: Path | None
-) -> Findings:
-    """Return what was found.
-
-    Columns taken and left out, the camera, the rate, episodes that are not here.
-    """
-    found, features = Findings(), info["features"]
-    for role, names in keys.items():
-        for name in names:
-            width = int(np.prod(features[name]["shape"], dtype=int))
-            found = found.takes(name, role, features[name]["dtype"], width)
-    cameras = [n for n, f in features.items() if f.get("dtype") in ("video", "image")]
-    for name, feature in features.items():
-        if name in cameras or name in _COUNTERS or any(name in names for names in keys.values()):
-            continue
-        words = str(feature.get("dtype")) == "string"
-        reason = "words" if words else "neither action nor observation.state is its name"
-        found = found.leaves_out(name, reason, "" if words else f"--states {name}")
-    others = "".join(
-        f", {n}{' (depth)' if _shows_depth(n, features[n]) else ''}" for n in cameras if n != camera
-    )
-    reason = (
-        f"the first in colour or --camera; there are also{others[1:]}" if others else "the only one"
-    )
-    found = found.decided("camera", camera, reason, "--camera")
-    if listed > there:
-        found = found.warn(
-            f"{listed - there} of {listed} listed episodes have no table or no video here and were left out"
-        )
-    return _rate_found(found, float(info["fps"]), video)
-
-
-def _rate_found(found: Findings, rows: float, video: Path | None) -> Findings:
-    try:
-        pictures = rate(video) if video else None
-    except InputError:
-        pictures = None  # that video is broken: reading its episode says so
-    if pictures is None or abs(pictures - rows) < 0.02 * rows:
-        return found.decided("rate", f"{rows:g} frames per second", "meta/info.json")
-    reason = f"rows, {rows:g} per second; of the {pictures:g} pictures per second each row takes that of its time"
-    return found.decided("rate", f"{rows:g} frames per second", reason)
-
-
-def sets_under(path: Path) -> list[Path]:
-    """Return the data sets of a folder that is none.
-
-    One or two folders down, or the current one of a Hub cache.
-    """
-    if version(path) or not path.is_dir():
-        return []
-    if (path / "snapshots").is_dir():
-        return _snapshot(path)
-    found = [f.parent.parent for deep in ("*", "*/*") for f in path.glob(f"{deep}/meta/info.json")]
-    return natural_order([folder for folder in found if version(folder)])
-
-
-def _snapshot(cache: Path) -> list[Path]:
-    """The revision that a Hub cache calls main, or its only one."""
-    revisions = [f for f in natural_order((cache / "snapshots").iterdir()) if version(f)]
-    main = cache / "refs" / "main"
-    current = main.read_text().strip() if main.is_file() else ""
-    named = [folder for folder in revisions if folder.name == current] or revisions
-    if len(named) > 1:
-        raise InputError(
-            f"{cache} holds {len(named)} revisions ({', '.join(f.name for f in named)}); name the folder of one"
-        )
-    return named
-
-
-def joined(path: Path, sources: Mapping[str, Source]) -> Source:
-    """Return the sets of a folder as one source; a lone one as it is."""
-    return next(iter(sources.values())) if len(sources) == 1 else Joined.of(path, sources)
-
-
-def read_parquet(
-    file: Path,
-    columns: Sequence[str] | None,
-    episode: int | None = None,
-    optional: Sequence[str] = (),
-) -> Any:
-    """Return a table, its page checksums verified; the rows of one episode alone if it is named."""
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError:
-        raise InputError(
-            "reading LeRobotDatasets needs PyAV and pyarrow; install them with: pip install 'foreframe[lerobot]'"
-        ) from None
-    chosen_rows = None if episode is None else [("episode_index", "=", episode)]
-    wanted = list(columns) if columns is not None else None
-    try:
-        if wanted is not None and optional:
-            wanted += [name for name in optional if name in parquet.read_schema(file).names]
-        return parquet.read_table(
-            file, columns=wanted, filters=chosen_rows, page_checksum_verification=True
-        )
-    except Exception as error:  # pyarrow raises many kinds; this is the one door
-        what = f" with {', '.join(columns)}" if columns else ""
-        raise InputError(
-            f"{file} cannot be read ({error}); expected a parquet table{what}"
-        ) from None
-
-
-def _picture(cell: Any, file: Path, row: int) -> Array:
-    """An image feature is a struct of bytes and a path; the bytes are in the table."""
-    content = cell.get("bytes") if isinstance(cell, dict) else cell
-    if not isinstance(content, bytes):
-        raise InputError(f"{file}: row {row} holds no picture; expected its bytes in the table")
-    return decode_picture(content, f"{file}: row {row}")

@@ -105,7 +105,8 @@ def by_time(picture_s: Array, table: Table, where: Path) -> Pairing:
     step = max(_step(picture_s), _step(row_s))
     if abs(lasting[0] - lasting[1]) > max(2 * step, 0.02 * max(lasting)):
         raise InputError(
-            f"{table.file} has {len(row_s)} rows over {lasting[1]:.2f} s, {where} {len(picture_s)} pictures over "
+            f"{table.file} has {len(row_s)} rows over {lasting[1]:.2f} s, {where} {len(picture_s)} "
+            "pictures over "
             f"{lasting[0]:.2f} s; expected one row per picture, or the same stretch of time"
         )
     start = first if abs(first - float(picture_s[0])) <= step else float(picture_s[0])
@@ -119,7 +120,8 @@ def by_time(picture_s: Array, table: Table, where: Path) -> Pairing:
         kept = [(p, int(r)) for p, r in enumerate(match.rows) if r >= 0]
         pictures, rows = tuple(p for p, _ in kept), tuple(r for _, r in kept)
     unused = (
-        f"{len(picture_s) - len(pictures)} of {len(picture_s)} pictures and {len(row_s) - len(set(rows))} of "
+        f"{len(picture_s) - len(pictures)} of {len(picture_s)} pictures and "
+        f"{len(row_s) - len(set(rows))} of "
         f"{len(row_s)} rows have no partner in time and were left out"
     )
     reason = f"the times in {name} and of the pictures, at most {match.largest_s:.3f} s apart"
@@ -155,7 +157,8 @@ def _by_file_names(names: Sequence[str], table: Table, options: SourceOptions) -
     missing = [name for name in told if name not in places]
     if missing and not options.skip_bad:
         raise InputError(
-            f"{table.file}: {column} names {', '.join(missing[:_SHOWN])} ({len(missing)} of {len(told)} rows), which are not "
+            f"{table.file}: {column} names {', '.join(missing[:_SHOWN])} ({len(missing)} of "
+            f"{len(told)} rows), which are not "
             "there; expected every picture: restore them, or say --skip-bad to leave those rows out"
         )
     kept = sorted((places[name], row) for row, name in enumerate(told) if name in places)

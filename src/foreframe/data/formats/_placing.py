@@ -43,10 +43,13 @@ def table_of(
 ) -> Table | None:
     """Return the table of an episode, or None.
 
-    Args: root: the source, above which nothing is looked for. place: the folder of its pictures, or
-        its video. lengths: how many rows would fit; a JSON, text or NumPy file without a column of
-        such a length is no table. options: of the source. alone: whether its pictures are the only
-        ones below the folder that holds `place`.
+    Args:
+        root: the source, above which nothing is looked for.
+        place: the folder of its pictures, or its video.
+        lengths: how many rows would fit; a JSON, text or NumPy file without a column of such a
+            length is no table.
+        options: of the source.
+        alone: whether its pictures are the only ones below the folder that holds `place`.
     """
     for files in _candidates(root, place, alone):
         if options.actions_file:

@@ -20,13 +20,15 @@ from ..sources.options import SourceOptions
 from ..sources.pixels import is_depth
 
 _CAMERAS = (
-    "cam", "camera", "view", "left", "right", "center", "centre", "front", "rear", "wrist", "gripper", "top", "side", "overhead",
-    "rgb", "color", "colour", "depth", "ir", "infrared", "thermal", "mask", "masks", "seg", "segmentation", "semantic", "normals",
-    "flow", "disparity", "aux", "main",
+    "cam", "camera", "view", "left", "right", "center", "centre", "front", "rear", "wrist",
+    "gripper", "top", "side", "overhead", "rgb", "color", "colour", "depth", "ir", "infrared",
+    "thermal", "mask", "masks", "seg", "segmentation", "semantic", "normals", "flow", "disparity",
+    "aux", "main",
 )  # fmt: skip
 _AUXILIARY = ("mask", "seg", "semantic", "normal", "flow", "thermal", "infrared")
 _EPISODES = (
-    "ep", "eps", "episode", "run", "traj", "trajectory", "demo", "seq", "sequence", "clip", "drive", "rollout", "session", "take",
+    "ep", "eps", "episode", "run", "traj", "trajectory", "demo", "seq", "sequence", "clip", "drive",
+    "rollout", "session", "take",
 )  # fmt: skip
 
 

@@ -26,15 +26,18 @@ from ._tables import Table
 Array = NDArray[Any]
 
 COUNTERS = (
-    "index", "idx", "id", "frame", "frames", "frame_index", "frame_number", "frame_id", "frame_no", "frame_idx", "step", "row",
-    "image_id", "image_index", "seq", "number", "no", "n", "unnamed: 0", "column 0 of pandas",
+    "index", "idx", "id", "frame", "frames", "frame_index", "frame_number", "frame_id", "frame_no",
+    "frame_idx", "step", "row", "image_id", "image_index", "seq", "number", "no", "n", "unnamed: 0",
+    "column 0 of pandas",
 )  # fmt: skip
 EPISODES = (
-    "episode", "episode_index", "episode_id", "run", "run_id", "traj", "trajectory", "trajectory_id", "traj_id", "sequence",
-    "sequence_id", "clip", "clip_id", "video", "video_id", "video_name", "drive", "demo", "demo_id", "session", "session_id", "ep",
+    "episode", "episode_index", "episode_id", "run", "run_id", "traj", "trajectory",
+    "trajectory_id", "traj_id", "sequence", "sequence_id", "clip", "clip_id", "video", "video_id",
+    "video_name", "drive", "demo", "demo_id", "session", "session_id", "ep",
 )  # fmt: skip
 _ENDINGS = (
-    ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff", ".mp4", ".avi", ".mov", ".mkv", ".webm", ".gif",
+    ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff", ".mp4", ".avi",
+    ".mov", ".mkv", ".webm", ".gif",
 )  # fmt: skip
 _SPLIT = ("split", "subset", "partition", "set")
 
@@ -89,7 +92,8 @@ class Roles:
                 column = np.asarray(table.numbers[name], np.float64)
                 if column.shape[1] != self.widths[name]:
                     raise InputError(
-                        f"{table.file}: {name} has {column.shape[1]} numbers per row; expected {self.widths[name]}"
+                        f"{table.file}: {name} has {column.shape[1]} numbers per row; "
+                        f"expected {self.widths[name]}"
                     )
                 parts.append(np.where(places[:, None] < 0, 0.0, column[np.maximum(places, 0)]))
             if parts:
@@ -136,7 +140,8 @@ def roles(table: Table, options: SourceOptions, where: Path, fitting: Sequence[i
             usable = [k for k in chosen_actions if k not in broken]
             instead = f", or choose others with --actions {','.join(usable)}" if usable else ""
             raise InputError(
-                f"{table.file}: {table.unusable[key]}; expected a number in every row: fill it in{instead}"
+                f"{table.file}: {table.unusable[key]}; expected a number in every row: "
+                f"fill it in{instead}"
             )
     keys: dict[Role, tuple[str, ...]] = {
         "action": chosen_actions,

@@ -33,11 +33,14 @@ _SHOWN = 4
 class Table:
     """What a file holds.
 
-    Attributes: file: where it was read from. numbers: columns of numbers, float64 or int64 [T, K];
-        those of JSON and NumPy may differ in length. kinds: "boolean", "integer" or "real", per
-        column of numbers. words: columns of words: file names, splits, notes. unusable: columns
-        that hold numbers in some rows only, with what is wrong. dialect: what the file is written
-        in.
+    Attributes:
+        file: where it was read from.
+        numbers: columns of numbers, float64 or int64 [T, K]; those of JSON and NumPy may differ in
+            length.
+        kinds: "boolean", "integer" or "real", per column of numbers.
+        words: columns of words: file names, splits, notes.
+        unusable: columns that hold numbers in some rows only, with what is wrong.
+        dialect: what the file is written in.
     """
 
     file: Path
@@ -68,8 +71,9 @@ def read_table(file: Path) -> Table:
 
     CSV has a header or none; JSON is a list of rows, a list of objects, or an object of lists.
 
-    Raises: InputError: what cannot be read, rows of different lengths, no numbers at all; file and
-        row are named.
+    Raises:
+        InputError: what cannot be read, rows of different lengths, no numbers at all; file and row
+            are named.
     """
     readers = {
         ".json": _json,
@@ -95,7 +99,8 @@ def read_numbers(file: Path) -> Array:
     cells = cells_of(file)
     if cells.names:
         raise InputError(
-            f"{file}: row 0 holds words ({', '.join(cells.names[:_SHOWN])}); expected numbers without a header"
+            f"{file}: row 0 holds words ({', '.join(cells.names[:_SHOWN])}); "
+            "expected numbers without a header"
         )
     found = [
         _column(file, f"column {i}", cells.column(i), cells.first) for i in _places(cells.rows)
@@ -237,7 +242,8 @@ def _objects(file: Path, found: Any) -> Table:
     values = _values(unnamed(file), found)
     if not isinstance(values, np.ndarray):
         raise InputError(
-            f"{file} holds {values if isinstance(values, str) else 'words'}; expected rows of numbers"
+            f"{file} holds {values if isinstance(values, str) else 'words'}; "
+            "expected rows of numbers"
         )
     return _table(file, {unnamed(file): values}, lambda k: _kind_of(found), "a list of rows")
 
@@ -257,7 +263,8 @@ def _values(name: str, rows: Any) -> Array | tuple[str, ...] | str:
         return _column(Path(), name, rows, 0) if _clock(rows) is not None else tuple(rows)
     empty = [i for i, row in enumerate(rows) if row is None]
     if empty:
-        return f"{name} is empty in row {', '.join(map(str, empty[:_SHOWN]))} ({len(empty)} of {len(rows)} rows)"
+        places = ", ".join(map(str, empty[:_SHOWN]))
+        return f"{name} is empty in row {places} ({len(empty)} of {len(rows)} rows)"
     try:
         values = np.asarray(rows)
     except (ValueError, OverflowError):

@@ -25,7 +25,10 @@ Array = NDArray[Any]
 
 _HEAD, _TAIL = struct.Struct("<QI"), struct.Struct("<I")
 _MASK = 0xA282EAD8
-_EXTRA = "reading TFRecords needs protobuf and google-crc32c; install them with: pip install 'foreframe[tfrecord]'"
+_EXTRA = (
+    "reading TFRecords needs protobuf and google-crc32c; "
+    "install them with: pip install 'foreframe[tfrecord]'"
+)
 
 
 @dataclass(frozen=True)
@@ -51,11 +54,13 @@ class Record:
             raise InputError(f"{where} cannot be read ({error.strerror})") from None
         if len(content) < self.length or len(tail) < _TAIL.size:
             raise InputError(
-                f"{where} is cut off; expected {self.length} bytes and a checksum: fetch the file again"
+                f"{where} is cut off; expected {self.length} bytes and a checksum: "
+                "fetch the file again"
             )
         if _masked_crc(content) != _TAIL.unpack(tail)[0]:
             raise InputError(
-                f"{where} is damaged (its checksum differs): fetch the file again, or say --skip-bad"
+                f"{where} is damaged (its checksum differs): "
+                "fetch the file again, or say --skip-bad"
             )
         return _example(content, where)
 

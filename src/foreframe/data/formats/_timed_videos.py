@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..sources.pixels import PixelScale
 from ._videos import _aspect, _av, _broken, _sane, _shown
 
 Array = NDArray[Any]
@@ -17,14 +18,18 @@ Array = NDArray[Any]
 _NEAR = 0.75  # of the usual step of the rows: how far a picture may be from its row
 
 
-def pictures_at(file: Path, times_s: Array, step_s: float, where: str) -> Iterator[Array]:
-    """Yield the picture nearest to each time, uint8 [H, W, 3]. Times count from the video's first
-    picture and grow.
+def pictures_at(
+    file: Path, times_s: Array, step_s: float, where: str, scale: PixelScale | None = None
+) -> Iterator[Array]:
+    """Yield the picture nearest to each time, uint8 [H, W, 3].
+
+    Times count from the video's first picture and grow. Grey of more than 8 bits needs a `scale`.
 
     Raises:
         InputError: a time without a picture near it, or two times with the same one.
     """
-    frames = _timed(file, float(times_s[0]) - step_s, where) if len(times_s) else iter(())
+    start_s = float(times_s[0]) - step_s if len(times_s) else 0.0
+    frames = _timed(file, start_s, where, scale) if len(times_s) else iter(())
     before, after = None, next(frames, None)
     last: Any = None
     for row, time in enumerate(times_s.tolist()):
@@ -36,7 +41,8 @@ def pictures_at(file: Path, times_s: Array, step_s: float, where: str) -> Iterat
             raise _missing(row, len(times_s), time, after is None, where)
         if nearest is last:
             raise InputError(
-                f"{where} shows the same picture for rows {row - 1} and {row}; expected a picture per row: "
+                f"{where} shows the same picture for rows {row - 1} and {row}; "
+                "expected a picture per row: "
                 "its rate is below that of the rows"
             )
         last = nearest
@@ -52,7 +58,9 @@ def _missing(row: int, rows: int, time: float, ended: bool, where: str) -> Input
     return InputError(f"{where} {what}: fetch it again, or say --skip-bad to leave the episode out")
 
 
-def _timed(file: Path, start_s: float, where: str) -> Iterator[tuple[float, Callable[[], Array]]]:
+def _timed(
+    file: Path, start_s: float, where: str, scale: PixelScale | None
+) -> Iterator[tuple[float, Callable[[], Array]]]:
     """Yield the time of each picture since the first, from `start_s` on, and a function that makes
     its numbers.
     """
@@ -71,6 +79,6 @@ def _timed(file: Path, start_s: float, where: str) -> Iterator[tuple[float, Call
                 time = count / rate if frame.time is None else frame.time - first
                 count += 1
                 if time >= start_s:
-                    yield time, functools.partial(_shown, frame, aspect, where, None)
+                    yield time, functools.partial(_shown, frame, aspect, where, scale)
     except (av.error.FFmpegError, OSError, IndexError, ValueError) as error:
         raise _broken(where, count, error) from None

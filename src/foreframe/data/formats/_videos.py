@@ -152,8 +152,10 @@ def _shown(frame: Any, aspect: float, where: str, scale: PixelScale | None) -> A
         numbers = _deep_numbers(frame)
         if scale is None:
             raise InputError(
-                f"{where} is grey of more than 8 bits, as maps of depth are ({numbers.min()} to {numbers.max()} in its first "
-                "picture); expected a camera's pictures: say --pixel-range LOW HIGH, the numbers that are black and white"
+                f"{where} is grey of more than 8 bits, as maps of depth are ({numbers.min()} to "
+                f"{numbers.max()} in its first "
+                "picture); expected a camera's pictures: "
+                "say --pixel-range LOW HIGH, the numbers that are black and white"
             )
         picture = np.repeat(scale.to_bytes(numbers, where)[..., None], 3, axis=-1)
     else:
@@ -240,13 +242,15 @@ def _rate(times: Array) -> float | None:
 def _sane(width: int, height: int, where: str) -> None:
     if width * height > LARGEST:
         raise InputError(
-            f"{where} says it is {width}x{height}; expected at most {LARGEST} pixels: it is no camera's picture"
+            f"{where} says it is {width}x{height}; expected at most {LARGEST} pixels: "
+            "it is no camera's picture"
         )
 
 
 def _broken(where: str, count: int, error: Exception) -> InputError:
     return InputError(
-        f"{where} cannot be decoded after {count} frames ({error}): fetch it again, or say --skip-bad to leave it out"
+        f"{where} cannot be decoded after {count} frames ({error}): "
+        "fetch it again, or say --skip-bad to leave it out"
     )
 
 

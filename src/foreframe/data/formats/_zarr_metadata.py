@@ -9,19 +9,23 @@ Sources: zarr-specs.readthedocs.io, versions 2 and 3, and the spec of the codec 
 from __future__ import annotations
 
 import math
-import struct
-from collections.abc import Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ...errors import InputError
 from ...runtime.files import read_json
+from ._jpegxl import JPEG_XL, register
 
 _CODECS_V2 = frozenset(
-    ("blosc", "zstd", "zlib", "gzip", "bz2", "lzma", "lz4", "delta", "shuffle", "fixedscaleoffset")
+    (
+        *("blosc", "zstd", "zlib", "gzip", "bz2", "lzma", "lz4", "delta", "shuffle"),
+        *("fixedscaleoffset", JPEG_XL),
+    )
 )
 _CODECS_V3 = frozenset(
     ("bytes", "transpose", "blosc", "gzip", "zstd", "crc32c", "sharding_indexed")
@@ -32,21 +36,25 @@ _DTYPES_V3 = frozenset(
         *("float16", "float32", "float64"),
     )
 )
-_BLOSC_HEAD = struct.Struct("<4B3I")  # versions, flags, item size; bytes, block size, bytes packed
-_CRC = 4
-_NOTHING = 2**64 - 1  # the offset of a chunk that a shard does not hold
+
+
+Place = Path | zipfile.Path  # a folder, or one in a zip
 
 
 @dataclass(frozen=True)
 class ArrayMetadata:
     """What an array says of itself.
 
-    Attributes: folder: where it lies. shape: of the whole array. dtype: of its numbers. chunk: the
-        shape of a file; of a shard, if files are shards. codecs: what its bytes go through on the
-        way into a file, in order; those of zarr v2 are named alike.
+    Attributes:
+        folder: where it lies.
+        shape: of the whole array.
+        dtype: of its numbers.
+        chunk: the shape of a file; of a shard, if files are shards.
+        codecs: what its bytes go through on the way into a file, in order; those of zarr v2 are
+            named alike.
     """
 
-    folder: Path
+    folder: Place
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     chunk: tuple[int, ...]
@@ -61,7 +69,7 @@ class ArrayMetadata:
         return math.prod(self.shape[1:]) * self.dtype.itemsize
 
 
-def version_of(root: Path) -> int | None:
+def version_of(root: Place) -> int | None:
     """Return the zarr format of a group, 2 or 3; None if the folder is none.
 
     Early stores have no metadata beside their groups, so that of an array decides there.
@@ -74,7 +82,7 @@ def version_of(root: Path) -> int | None:
     return None
 
 
-def is_array(folder: Path, version: int) -> bool:
+def is_array(folder: Place, version: int) -> bool:
     """Return whether a folder is an array, not a group."""
     if version == 2:
         return (folder / ".zarray").is_file()
@@ -82,7 +90,7 @@ def is_array(folder: Path, version: int) -> bool:
     return file.is_file() and _object(file).get("node_type") == "array"
 
 
-def read_metadata(folder: Path, version: int) -> ArrayMetadata:
+def read_metadata(folder: Place, version: int) -> ArrayMetadata:
     """Return what an array says of itself.
 
     Raises:
@@ -99,19 +107,20 @@ def read_metadata(folder: Path, version: int) -> ArrayMetadata:
     rank = len(described.shape)
     if len(described.chunk) != rank or min(described.shape, default=0) < 0 or 0 in described.chunk:
         raise InputError(
-            f"{file} has shape {described.shape} in chunks of {described.chunk}; expected a chunk of each axis"
+            f"{file} has shape {described.shape} in chunks of {described.chunk}; "
+            "expected a chunk of each axis"
         )
     return described
 
 
-def _object(file: Path) -> dict[str, Any]:
-    found = read_json(file, "the description of a zarr array or group")
+def _object(file: Place) -> dict[str, Any]:
+    found = read_json(cast(Path, file), "the description of a zarr array or group")
     if not isinstance(found, dict):
         raise InputError(f"{file} holds {type(found).__name__}; expected a JSON object")
     return found
 
 
-def _v2(folder: Path, found: Mapping[str, Any], file: Path) -> ArrayMetadata:
+def _v2(folder: Place, found: Mapping[str, Any], file: Place) -> ArrayMetadata:
     filters, compressor = found.get("filters") or [], found.get("compressor")
     codecs = [
         {"name": str(c["id"]), **c} for c in [*filters, *([compressor] if compressor else [])]
@@ -127,7 +136,7 @@ def _v2(folder: Path, found: Mapping[str, Any], file: Path) -> ArrayMetadata:
     )
 
 
-def _v3(folder: Path, found: Mapping[str, Any], file: Path) -> ArrayMetadata:
+def _v3(folder: Place, found: Mapping[str, Any], file: Place) -> ArrayMetadata:
     if found["data_type"] not in _DTYPES_V3:
         raise InputError(f"{file} has the data type {found['data_type']!r}; expected numbers")
     if found.get("storage_transformers"):
@@ -146,81 +155,18 @@ def _sizes(numbers: Sequence[int]) -> tuple[int, ...]:
 
 
 def _check_codecs(
-    codecs: Sequence[Mapping[str, Any]], known: frozenset[str], file: Path, depth: int = 0
+    codecs: Sequence[Mapping[str, Any]], known: frozenset[str], file: Place, depth: int = 0
 ) -> None:
     for codec in codecs:
+        if codec["name"] == JPEG_XL in known:
+            register()
         if codec["name"] not in known or depth > 1:
             raise InputError(
-                f"{file}: its numbers are packed with {codec['name']!r}; expected one of {', '.join(sorted(known))}: "
+                f"{file}: its numbers are packed with {codec['name']!r}; "
+                f"expected one of {', '.join(sorted(known))}: "
                 "write the array again with one of them"
             )
         if codec["name"] == "sharding_indexed":
             inner = codec["configuration"]
             for part in ("codecs", "index_codecs"):
                 _check_codecs(inner[part], known, file, depth + 1)
-
-
-def check_chunks(array: ArrayMetadata) -> None:
-    """Raise an error if a chunk is cut off.
-
-    Blosc's decoder trusts the lengths in a chunk's head and dies of wrong ones.
-    """
-    names = [codec["name"] for codec in array.codecs]
-    sharded = "sharding_indexed" in names
-    if not sharded and "blosc" not in names:
-        return
-    for file in array.folder.rglob("*"):
-        if not file.is_file() or file.name.startswith((".", "zarr.json")):
-            continue
-        size = file.stat().st_size
-        pieces = _shard_pieces(array, file, size) if sharded else iter([(0, size)])
-        codecs = array.codecs[0]["configuration"]["codecs"] if sharded else array.codecs
-        for start, length in pieces:
-            _check_blosc(file, start, length, size, codecs)
-
-
-def _check_blosc(
-    file: Path, start: int, length: int, size: int, codecs: Sequence[Mapping[str, Any]]
-) -> None:
-    """Compare the length in a Blosc head with that of the piece, less the checksums behind it."""
-    names = [codec["name"] for codec in codecs]
-    if "blosc" not in names:
-        return
-    behind = names[names.index("blosc") + 1 :]
-    if any(name != "crc32c" for name in behind):
-        return  # packed once more, by a codec that checks itself
-    packed = length - _CRC * len(behind)
-    with file.open("rb") as opened:
-        opened.seek(start)
-        head = opened.read(_BLOSC_HEAD.size)
-    whole = len(head) == _BLOSC_HEAD.size and start + length <= size
-    if not whole or _BLOSC_HEAD.unpack(head)[-1] != packed:
-        raise InputError(
-            f"{file} is cut off or damaged ({packed} bytes are not what its head says): fetch it again"
-        )
-
-
-def _shard_pieces(array: ArrayMetadata, file: Path, size: int) -> Iterator[tuple[int, int]]:
-    """Yield where the chunks of a shard lie and how long they are, by the index in it."""
-    shard = array.codecs[0]
-    if shard["name"] != "sharding_indexed" or len(array.codecs) > 1:
-        raise InputError(f"{file.parent}: a shard is packed once more; expected shards alone")
-    inner = shard["configuration"]
-    if [codec["name"] for codec in inner["index_codecs"]] not in (["bytes"], ["bytes", "crc32c"]):
-        raise InputError(f"{file}: expected a shard's index as numbers, with a checksum or without")
-    chunks = math.prod(
-        math.ceil(a / b) for a, b in zip(array.chunk, inner["chunk_shape"], strict=True)
-    )
-    length = 16 * chunks
-    tail = _CRC * (len(inner["index_codecs"]) - 1)
-    if size < length + tail:
-        raise InputError(
-            f"{file} is cut off ({size} bytes do not hold a shard's index): fetch it again"
-        )
-    with file.open("rb") as opened:
-        if inner.get("index_location", "end") == "end":
-            opened.seek(size - length - tail)
-        index = np.frombuffer(opened.read(length), "<u8").reshape(-1, 2)
-    for start, piece in index.tolist():
-        if start != _NOTHING:
-            yield start, piece

@@ -56,11 +56,28 @@ def open_recordings(path: Path, options: SourceOptions) -> Bair:
         found, fault = records(file, options.skip_bad)
         episodes += [(_split(file), record) for record in found]
         notes += [f"left out the rest of a file: {fault}"] if fault else []
+    if not episodes:
+        raise InputError(f"{files[0].parent} holds no record; expected 256 trajectories a file")
     findings = with_camera(Findings().reads(files), camera, _CAMERAS, options.camera)
+    findings = _columns(findings, episodes[0][1].read())
     if any(split == "validate" for split, _ in episodes):
         splits = (f"train/{_VALIDATION} is the validation split", "public work on the set")
         findings = findings.decided("splits", *splits)
     return Bair(camera, tuple(episodes), findings.warn(*notes))
+
+
+def _columns(found: Findings, example: Mapping[str, Any]) -> Findings:
+    """Add the columns of a trajectory, taken and left out."""
+    for key in sorted({name.partition("/")[2] for name in example if name.startswith("0/")}):
+        if key.removesuffix("/encoded") in _CAMERAS:
+            continue
+        if key in ("action", _POSITION):
+            role = "action" if key == "action" else "state"
+            width = np.size(example[f"0/{key}"])
+            found = found.takes(key, role, "float32", int(width))
+        else:
+            found = found.leaves_out(key, "neither BAIR's action nor its end-effector position")
+    return found
 
 
 @dataclass(frozen=True)
@@ -82,6 +99,9 @@ class Bair:
 
     def __len__(self) -> int:
         return len(self.episodes)
+
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return (self.episodes[index][1].file,)
 
     def read(self, index: int) -> Recording:
         split, record = self.episodes[index]
@@ -125,7 +145,8 @@ def _picture(example: Mapping[str, Any], key: str, where: str) -> Array:
     content = example.get(key)
     if not isinstance(content, list) or len(content) != 1 or len(content[0]) != _SIDE * _SIDE * 3:
         raise InputError(
-            f"{where} has no {_SIDE}x{_SIDE} picture {key!r}; expected {_SIDE * _SIDE * 3} raw bytes"
+            f"{where} has no {_SIDE}x{_SIDE} picture {key!r}; "
+            f"expected {_SIDE * _SIDE * 3} raw bytes"
         )
     return np.frombuffer(content[0], np.uint8).reshape(_SIDE, _SIDE, 3)
 

@@ -56,7 +56,8 @@ def open_recordings(path: Path, options: SourceOptions) -> Dance:
     options.refuse("the dance layout has one camera and label images")
     if not recognises(path):
         raise InputError(
-            f"{path} has no train/train_img, val/val_img or test/test_img; expected the dance layout"
+            f"{path} has no train/train_img, val/val_img or test/test_img; "
+            "expected the dance layout"
         )
     sequences, notes = [], []
     for name in ("train", "val"):
@@ -168,14 +169,16 @@ def _pairs(folder: Path, pictures: str, labels: str) -> tuple[Files, Files]:
     images, drawn = _numbered(folder / pictures), _numbered(folder / labels)
     if lone := sorted(set(images) - set(drawn)):
         raise InputError(
-            f"{images[lone[0]]} has no label of its number in {folder / labels} ({len(lone)} pictures have none); "
+            f"{images[lone[0]]} has no label of its number in {folder / labels} ({len(lone)} "
+            "pictures have none); "
             "expected a label image for each picture: add them, or remove the pictures"
         )
     given = sorted(images)
     wanted = sorted(drawn) if pictures.startswith("test") else given
     if given != wanted[: len(given)] or not given:
         raise InputError(
-            f"{folder / pictures} has pictures {given[:_SHOWN]}...; expected the first of the numbers of {folder / labels}"
+            f"{folder / pictures} has pictures {given[:_SHOWN]}...; "
+            f"expected the first of the numbers of {folder / labels}"
         )
     return tuple(images[n] for n in given), tuple(drawn[n] for n in wanted)
 
@@ -188,7 +191,8 @@ def _numbered(folder: Path) -> dict[int, Path]:
         number = number_of(file)
         if number < 0 or number in found:
             raise InputError(
-                f"{file} is not a number, or the number of another picture there; expected names such as 12.png or frame12.png"
+                f"{file} is not a number, or the number of another picture there; "
+                "expected names such as 12.png or frame12.png"
             )
         found[number] = file
     return found
@@ -267,6 +271,7 @@ def _of_shape(file: Path, shape: tuple[int, ...]) -> Array:
     label = read_picture(file)
     if label.shape != shape:
         raise InputError(
-            f"{file} is {label.shape[1]}x{label.shape[0]}; expected {shape[1]}x{shape[0]} as the first label image"
+            f"{file} is {label.shape[1]}x{label.shape[0]}; "
+            f"expected {shape[1]}x{shape[0]} as the first label image"
         )
     return label

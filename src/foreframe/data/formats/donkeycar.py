@@ -85,7 +85,8 @@ def open_recordings(path: Path, options: SourceOptions) -> Tubs:
     actions = () if options.no_actions else options.some("actions", numbers, _ACTIONS, path)
     if not actions and not options.no_actions:
         raise InputError(
-            f"{tubs[0].root} has numbers {', '.join(numbers) or 'none'}; expected {' and '.join(_ACTIONS)}: say --actions"
+            f"{tubs[0].root} has numbers {', '.join(numbers) or 'none'}; "
+            f"expected {' and '.join(_ACTIONS)}: say --actions"
         )
     states = options.some("states", numbers, (), path)
     findings = _said(findings, tubs, camera, actions, states)
@@ -170,7 +171,8 @@ class Tubs:
         file = run.pictures / name
         if Path(name).name != name or name in ("", ".", ".."):
             raise InputError(
-                f"{run.tub}: record {record['_index']} names a picture outside its folder ({name!r})"
+                f"{run.tub}: record {record['_index']} names a picture outside its folder "
+                f"({name!r})"
             )
         return file
 
@@ -208,11 +210,13 @@ def _said(
         findings = findings.decided("tub", tub.root.name, f"version {tub.version}")
         if tub.deleted:
             findings = findings.warn(
-                f"{tub.root.name}: {tub.deleted} of {tub.deleted + len(tub.records)} records are deleted and were left out"
+                f"{tub.root.name}: {tub.deleted} of {tub.deleted + len(tub.records)} records are "
+                "deleted and were left out"
             )
         if tub.broken:
             findings = findings.warn(
-                f"{tub.root.name}: {len(tub.broken)} records cannot be read and were left out; the first: {tub.broken[0]}"
+                f"{tub.root.name}: {len(tub.broken)} records cannot be read and were left out; "
+                f"the first: {tub.broken[0]}"
             )
         files = [tub.pictures / str(r.get(camera)) for r in tub.records]
         inside = [
@@ -235,7 +239,8 @@ def _episodes(
         episodes += long
     if not episodes:
         raise InputError(
-            f"{root}: {records} records make no episode of {_SHORTEST} pictures; expected consecutive ones"
+            f"{root}: {records} records make no episode of {_SHORTEST} pictures; "
+            "expected consecutive ones"
         )
     if late:
         findings = findings.decided("cuts", late, "gaps in time", "--max-gap-s")

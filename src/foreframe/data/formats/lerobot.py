@@ -9,26 +9,15 @@ sets is read as a whole. Needs PyAV and pyarrow (extra `lerobot`).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import InputError
 from ..sources.findings import Findings
 from ..sources.options import SourceOptions
-from ..sources.recording import Recording, Source
-from ._lerobot import (
-    Listed,
-    chosen,
-    described,
-    found_in,
-    inside,
-    is_video,
-    joined,
-    read_rows,
-    sets_under,
-    shown,
-    version,
-)
+from ..sources.recording import Source
+from ._lerobot import Episode, LeRobotSet, open_set
+from ._lerobot_features import Description
+from ._lerobot_sets import described, inside, open_sets, sets_under, version
 
 
 def recognises(path: Path) -> bool:
@@ -37,28 +26,15 @@ def recognises(path: Path) -> bool:
 
 
 def open_recordings(path: Path, options: SourceOptions) -> Source:
-    inner = sets_under(path)
-    if inner:
-        return joined(path, {str(f.relative_to(path)): _opened(f, options) for f in inner})
-    return _opened(path, options)
+    return open_sets(path, options, _opened)
 
 
-def _opened(path: Path, options: SourceOptions) -> LeRobot:
+def _opened(path: Path, options: SourceOptions) -> LeRobotSet:
     info = described(path, "v2", ("fps", "chunks_size", "data_path", "features"))
-    camera, keys = chosen(path, info, options)
-    listed = _listed(path / "meta" / "episodes.jsonl")
-    found = LeRobot(path, info, camera, keys, (), Findings())
-    there = tuple(i for i in listed if all(file.is_file() for file in found.files(i)))
-    if not there:
-        raise InputError(
-            f"{path} lists {len(listed)} episodes, but none has both its table and a video of {camera}; "
-            "fetch the videos, or choose another --camera"
-        )
-    video = found.files(there[0])[1] if is_video(info, camera) else None
-    findings = found_in(info, keys, camera, len(listed), len(there), video)
-    files = [path / "meta" / name for name in ("info.json", "episodes.jsonl")]
-    files += [file for episode in there for file in found.files(episode)]
-    return LeRobot(path, info, camera, keys, there, findings.reads(files))
+    description = Description.of(path, info, options)
+    file = path / "meta" / "episodes.jsonl"
+    episodes = [_episode(description, number) for number in _listed(file)]
+    return open_set(description, episodes, [file], options, Findings())
 
 
 def _listed(file: Path) -> list[int]:
@@ -75,33 +51,11 @@ def _listed(file: Path) -> list[int]:
         ) from None
 
 
-@dataclass(frozen=True)
-class LeRobot(Listed):
-    """Episodes by their number."""
-
-    def files(self, episode: int) -> list[Path]:
-        """Table and video of an episode."""
-        chunk = episode // int(self.info["chunks_size"])
-        facts = {"episode_chunk": chunk, "episode_index": episode, "video_key": self.camera}
-        patterns = [
-            self.info["data_path"],
-            *([self.info["video_path"]] if is_video(self.info, self.camera) else []),
-        ]
-        return [inside(self.root, pattern, facts) for pattern in patterns]
-
-    def read(self, index: int) -> Recording:
-        episode = self.episodes[index]
-        table, *video = self.files(episode)
-        rows = read_rows(table, self.info, self.keys, None if video else self.camera)
-        frames = (
-            shown(video[0], rows, float(self.info["fps"]), str(video[0]))
-            if video
-            else rows.pictures
-        )
-        return Recording(
-            f"episode_{episode:06d}",
-            frames,
-            rows.values,
-            facts={"episode_index": episode},
-            times_s=rows.times_s,
-        )
+def _episode(description: Description, number: int) -> Episode:
+    """Where an episode lies, by the patterns of the description."""
+    info, root = description.info, description.root
+    chunk = number // int(info["chunks_size"])
+    facts = {"episode_chunk": chunk, "episode_index": number, "video_key": description.camera}
+    table = inside(root, info["data_path"], facts)
+    video = inside(root, info["video_path"], facts) if description.is_video else None
+    return Episode(number, table, video)

@@ -1,16 +1,16 @@
 """LeRobotDataset v3: many episodes a parquet table and many a video; `meta/episodes/` says where
 each lies.
 
-A row's picture is that of its time behind the episode's `from_timestamp` in its video; a segment
-that ends before the episode's rows do is an error. Episodes whose table or video is not there are
-left out and counted. A folder of several data sets is read as a whole. Needs PyAV and pyarrow
-(extra `lerobot`).
+Where it does not, as in sets made for GR00T, tables tell by their rows and videos by their number:
+one a episode, in chunk 0. A row's picture is that of its time behind the episode's `from_timestamp`
+in its video; a segment that ends before the episode's rows do is an error. Episodes whose table or
+video is not there are left out and counted. A folder of several data sets is read as a whole. Needs
+PyAV and pyarrow (extra `lerobot`). Source: NVIDIA/Isaac-GR00T pull request 556.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,148 +18,139 @@ from ...errors import InputError
 from ..sources.findings import Findings
 from ..sources.folders import files_under
 from ..sources.options import SourceOptions
-from ..sources.recording import Recording, Source
-from ._lerobot import (
-    Listed,
-    chosen,
-    described,
-    found_in,
-    inside,
-    is_video,
-    joined,
-    read_parquet,
-    read_rows,
-    sets_under,
-    shown,
-    version,
-)
+from ..sources.recording import Source
+from ._lerobot import Episode, LeRobotSet, open_set
+from ._lerobot_features import Description
+from ._lerobot_sets import described, inside, open_sets, recognised
+from ._lerobot_tables import episodes_in, read_parquet
 
 _TABLE = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 _VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 
 
 def recognises(path: Path) -> bool:
-    versions = [version(folder) for folder in sets_under(path)] or [version(path)]
-    return all(found.startswith("v3") for found in versions)
+    return recognised(path, "v3")
 
 
 def open_recordings(path: Path, options: SourceOptions) -> Source:
-    inner = sets_under(path)
-    if inner:
-        return joined(path, {str(f.relative_to(path)): _opened(f, options) for f in inner})
-    return _opened(path, options)
+    return open_sets(path, options, _opened)
 
 
-def _opened(path: Path, options: SourceOptions) -> LeRobotV3:
+def _opened(path: Path, options: SourceOptions) -> LeRobotSet:
     info = described(path, "v3", ("fps", "features"))
-    camera, keys = chosen(path, info, options)
+    description = Description.of(path, info, options)
     folder = path / "meta" / "episodes"
     tables = [f for f in files_under(folder) if f.suffix == ".parquet"] if folder.is_dir() else []
-    listed = [place for file in tables for place in _places(file, info, camera)]
-    if not listed:
+    rows = [(file, row) for file in tables for row in read_parquet(file, None).to_pylist()]
+    if not rows:
         raise InputError(f"{folder} lists no episodes; expected a whole LeRobotDataset v3")
-    found = LeRobotV3(path, info, camera, keys, (), Findings())
-    there = tuple(place for place in listed if all(file.is_file() for file in found.files(place)))
-    if not there:
-        raise InputError(
-            f"{path} lists {len(listed)} episodes, but none has both its table and a video of {camera}"
-        )
-    video = found.files(there[0])[1] if is_video(info, camera) else None
-    findings = found_in(info, keys, camera, len(listed), len(there), video)
-    files = dict.fromkeys(file for place in there for file in found.files(place))
-    findings = findings.reads([path / "meta" / "info.json", *tables, *files])
-    return LeRobotV3(path, info, camera, keys, there, findings)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an episode lies.
-
-    Its rows in a table, its segment of a video and when that ends, if it is said.
-    """
-
-    episode: int
-    length: int
-    table: tuple[int, int]
-    video: tuple[int, int]
-    start_s: float
-    end_s: float | None
-
-
-@dataclass(frozen=True)
-class LeRobotV3(Listed):
-    """Episodes by their place."""
-
-    def files(self, place: Place) -> list[Path]:
-        """Table and video of an episode."""
-        wanted = [(self.info.get("data_path") or _TABLE, place.table)]
-        if is_video(self.info, self.camera):
-            wanted.append((self.info.get("video_path") or _VIDEO, place.video))
-        return [
-            inside(
-                self.root,
-                pattern,
-                {"chunk_index": chunk, "file_index": file, "video_key": self.camera},
-            )
-            for pattern, (chunk, file) in wanted
-        ]
-
-    def read(self, index: int) -> Recording:
-        place: Place = self.episodes[index]
-        table, *video = self.files(place)
-        got = len(read_parquet(table, ["episode_index"], place.episode))
-        if got != place.length:
-            raise InputError(
-                f"{table} has {got} rows of episode {place.episode}; expected {place.length}, as meta/episodes says"
-            )
-        self._check_segment(place)
-        rows = read_rows(table, self.info, self.keys, None if video else self.camera, place.episode)
-        frames = rows.pictures
-        if video:
-            where = f"{video[0]}, episode {place.episode}"
-            frames = shown(video[0], rows, float(self.info["fps"]), where, place.start_s)
-        return Recording(
-            f"episode_{place.episode:06d}",
-            frames,
-            rows.values,
-            facts={"episode_index": place.episode},
-            times_s=rows.times_s,
-        )
-
-    def _check_segment(self, place: Place) -> None:
-        """Raise an error if the episode's segment of the video ends before its last row.
-
-        What follows is another episode.
-        """
-        if place.end_s is None:
-            return
-        segment, step_s = place.end_s - place.start_s, 1 / float(self.info["fps"])
-        if segment < (place.length - 0.5) * step_s:
-            raise InputError(
-                f"{self.root}: the video of episode {place.episode} lasts {segment:.3f} s by meta/episodes; expected "
-                f"{place.length * step_s:.3f} s for its {place.length} rows: fetch the set again, or say --skip-bad"
-            )
-
-
-def _places(file: Path, info: Mapping[str, Any], camera: str) -> list[Place]:
-    """The episodes that a table of `meta/episodes/` lists."""
-    found = []
-    for row in read_parquet(file, None).to_pylist():
+    unsaid = [row for _, row in rows if _place(row, "data/") is None]
+    by_rows = _tables_by_rows(path) if unsaid else {}
+    episodes = []
+    for file, row in rows:
         try:
-            found.append(_place(row, f"videos/{camera}/" if is_video(info, camera) else None))
+            episodes.append(_episode(description, row, by_rows))
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(
-                f"{file} does not say where every episode lies ({error!r}); expected LeRobotDataset v3"
+                f"{file} does not say where every episode lies ({error!r}); "
+                "expected LeRobotDataset v3"
             ) from None
+    found = Findings()
+    if unsaid:
+        reason = f"meta/episodes, which does not say it of {len(unsaid)} episodes"
+        found = found.decided("tables", "those that have rows of the episode", reason)
+    prefix = f"videos/{description.camera}/"
+    guessed = [e for e, (_, row) in zip(episodes, rows, strict=True) if _place(row, prefix) is None]
+    if guessed and description.is_video:
+        _check_there(description, guessed)
+        reason = f"meta/episodes, which does not say it of {len(guessed)} episodes"
+        where = "chunk 0, the file of the episode's number or the only one"
+        found = found.decided("videos", where, reason)
+    return open_set(description, episodes, tables, options, found)
+
+
+def _place(row: Mapping[str, Any], prefix: str) -> tuple[int, int] | None:
+    """Chunk and file of a part of an episode; None where they are not said."""
+    chunk, file = row.get(f"{prefix}chunk_index"), row.get(f"{prefix}file_index")
+    return None if chunk is None or file is None else (int(chunk), int(file))
+
+
+def _tables_by_rows(path: Path) -> dict[int, Path]:
+    """The table that has rows of each episode.
+
+    Raises:
+        InputError: rows of an episode in two tables.
+    """
+    found: dict[int, Path] = {}
+    for file in files_under(path / "data") if (path / "data").is_dir() else ():
+        if file.suffix != ".parquet":
+            continue
+        for episode in episodes_in(file):
+            if episode in found:
+                raise InputError(
+                    f"{file} has rows of episode {episode}, as has {found[episode].name}; "
+                    "expected one table an episode"
+                )
+            found[episode] = file
     return found
 
 
-def _place(row: Mapping[str, Any], video: str | None) -> Place:
-    table = (int(row["data/chunk_index"]), int(row["data/file_index"]))
-    episode, length = int(row["episode_index"]), int(row["length"])
-    if video is None:
-        return Place(episode, length, table, (0, 0), 0.0, None)
-    shown_in = (int(row[f"{video}chunk_index"]), int(row[f"{video}file_index"]))
-    end_s = row.get(f"{video}to_timestamp")
-    start_s = float(row[f"{video}from_timestamp"])
-    return Place(episode, length, table, shown_in, start_s, None if end_s is None else float(end_s))
+def _episode(
+    description: Description, row: Mapping[str, Any], by_rows: Mapping[int, Path]
+) -> Episode:
+    """Where an episode lies, by its row of `meta/episodes` or by the tables themselves."""
+    number = int(row["episode_index"])
+    length = None if row.get("length") is None else int(row["length"])
+    place = _place(row, "data/")
+    if place is not None:
+        table = _file(description, "data_path", _TABLE, place)
+    else:
+        table = by_rows.get(number) or _file(description, "data_path", _TABLE, (0, number))
+    if not description.is_video:
+        return Episode(number, table, None, True, length)
+    video, start_s, end_s = _segment(description, row, number)
+    alone = start_s is None
+    return Episode(number, table, video, True, length, start_s or 0.0, end_s, alone)
+
+
+def _segment(
+    description: Description, row: Mapping[str, Any], number: int
+) -> tuple[Path, float | None, float | None]:
+    """The video of an episode, and where it begins and ends there, as far as that is said."""
+    prefix = f"videos/{description.camera}/"
+    place, start_s, end_s = (
+        _place(row, prefix),
+        row.get(f"{prefix}from_timestamp"),
+        row.get(f"{prefix}to_timestamp"),
+    )
+    if place is not None and start_s is None:
+        raise KeyError(f"{prefix}from_timestamp")
+    video = _file(description, "video_path", _VIDEO, place or (0, number))
+    if place is None and start_s is not None and not video.is_file():
+        first = _file(description, "video_path", _VIDEO, (0, 0))
+        only = [f for f in first.parent.parent.glob("*/*") if f.suffix == first.suffix] == [first]
+        video = first if only else video
+    return (
+        video,
+        None if start_s is None else float(start_s),
+        None if end_s is None else float(end_s),
+    )
+
+
+def _file(description: Description, key: str, usual: str, place: tuple[int, int]) -> Path:
+    chunk, file = place
+    facts = {"chunk_index": chunk, "file_index": file, "video_key": description.camera}
+    return inside(description.root, description.info.get(key) or usual, facts)
+
+
+def _check_there(description: Description, episodes: list[Episode]) -> None:
+    """Raise an error if the videos of episodes whose place is not said are not there."""
+    lacking = [e for e in episodes if e.video is not None and not e.video.is_file()]
+    if lacking:
+        raise InputError(
+            f"{description.root}: meta/episodes does not say in which video an episode lies, and "
+            f"{lacking[0].video} "
+            "is not there; expected a video an episode, or the columns "
+            f"videos/{description.camera}/chunk_index, "
+            "file_index and from_timestamp: convert the set again"
+        )

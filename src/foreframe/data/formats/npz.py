@@ -40,7 +40,8 @@ Array = NDArray[Any]
 Span = tuple[Path, int, int]
 
 _FRAMES = (
-    "frames", "aux1_image", "image", "images", "img", "imgs", "rgb", "pixels", "video", "observation", "observations", "obs",
+    "frames", "aux1_image", "image", "images", "img", "imgs", "rgb", "pixels", "video",
+    "observation", "observations", "obs",
 )  # fmt: skip
 _ACTIONS = ("action", "actions")
 _STATES = ("endeffector_pos", "endeffector_positions", "state", "states")
@@ -135,7 +136,8 @@ class Archives:
             member = archive.member(self.frames_key)
             if len(member.shape) != len(self._shape):
                 raise InputError(
-                    f"{file}: {self.frames_key} has shape {list(member.shape)}; expected {len(self._shape)} axes as in "
+                    f"{file}: {self.frames_key} has shape {list(member.shape)}; "
+                    f"expected {len(self._shape)} axes as in "
                     f"{self.spans[0][0].name}"
                 )
             count = member.shape[0]
@@ -235,7 +237,8 @@ def _lag(
     if short:
         return (
             1,
-            f"{len(short)} of {len(files)} files have one action less than frames: each leads on to the next frame",
+            f"{len(short)} of {len(files)} files have one action less than frames: "
+            "each leads on to the next frame",
         )
     with_rows = [
         seen.actions for seen in looked if seen.actions is not None and len(seen.actions) > 1
@@ -265,7 +268,8 @@ def _camera(file: Path, members: Mapping[str, Member], options: SourceOptions) -
             raise AmbiguousSource(file, [f"pictures from {k}" for k in usual], "--camera")
     if not usual:
         raise InputError(
-            f"{file} has {', '.join(members)}; expected frames under one of {', '.join(_FRAMES)}: name them with --camera"
+            f"{file} has {', '.join(members)}; expected frames under one of {', '.join(_FRAMES)}: "
+            "name them with --camera"
         )
     return usual[0]
 

@@ -46,7 +46,8 @@ def open_recordings(path: Path, options: SourceOptions) -> Pushing:
     ]
     if not episodes:
         raise InputError(
-            f"{path} has no <split>/<group>/<k>/{_ACTIONS}; expected the pushing layout with splits {', '.join(SPLITS)}"
+            f"{path} has no <split>/<group>/<k>/{_ACTIONS}; "
+            f"expected the pushing layout with splits {', '.join(SPLITS)}"
         )
     return Pushing(path, tuple(episodes))
 
@@ -88,7 +89,8 @@ class Pushing:
         pictures = sorted((f for f in folder.glob("*.png") if not is_leftover(f)), key=number_of)
         if [number_of(p) for p in pictures] != list(range(len(pictures))) or not pictures:
             raise InputError(
-                f"{folder} has pictures {[p.name for p in pictures[:4]]}...; expected 0.png to T-1.png without a gap"
+                f"{folder} has pictures {[p.name for p in pictures[:4]]}...; "
+                "expected 0.png to T-1.png without a gap"
             )
         values = {}
         for name, file in (("action", _ACTIONS), ("endeffector_pos", _POSITIONS)):
@@ -108,7 +110,8 @@ def export(store: ClipStore, out: Path) -> int:
     state = [name for name, column in store.columns.items() if column.role == "state"]
     if len(action) != 1 or len(state) > 1:
         raise InputError(
-            f"{store.path} has actions {action} and states {state}; the pushing layout holds one of the first and at most one of the second"
+            f"{store.path} has actions {action} and states {state}; "
+            "the pushing layout holds one of the first and at most one of the second"
         )
     new_folder(out, "the pushing layout")
     counts = dict.fromkeys(SPLITS, 0)
@@ -155,7 +158,8 @@ def _pictures(files: Sequence[Path]) -> Iterator[Array]:
         shape = shape or picture.shape
         if picture.shape != shape:
             raise InputError(
-                f"{file} is {picture.shape[1]}x{picture.shape[0]}; expected {shape[1]}x{shape[0]} as the episode's first frame"
+                f"{file} is {picture.shape[1]}x{picture.shape[0]}; "
+                f"expected {shape[1]}x{shape[0]} as the episode's first frame"
             )
         yield picture
 
@@ -164,6 +168,7 @@ def _matching(file: Path, rows: int, width: int) -> Array:
     values = finite(read_numbers(file), str(file))
     if values.shape != (rows, width):
         raise InputError(
-            f"{file} has {values.shape[0]} rows x {values.shape[1]} columns; expected {rows} x {width} (one row a picture)"
+            f"{file} has {values.shape[0]} rows x {values.shape[1]} columns; "
+            f"expected {rows} x {width} (one row a picture)"
         )
     return values

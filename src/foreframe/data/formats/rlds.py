@@ -8,8 +8,7 @@ al. 2021 (arXiv 2111.02767).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...runtime.files import read_json
 from ..pictures import decode_picture
 from ..sources.findings import Findings
-from ..sources.folders import is_leftover, split_of
 from ..sources.options import SourceOptions
-from ..sources.pixels import is_depth
 from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
-from ._array_pictures import with_camera
-from ._tfrecords import Record, records
+from ._array_pictures import sampled, with_camera
+from ._coded_pictures import CodedPictures
+from ._rlds_features import described, shows_depth
+from ._rlds_records import episodes_in
+from ._tfrecords import Record
 
 Array = NDArray[Any]
 
@@ -52,8 +51,8 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
         raise InputError(
             f"{path} has no dataset_info.json with features.json; expected an RLDS data set of TFDS"
         )
-    tensors, images, dtypes = _described(root)
-    episodes, notes = _episodes(root, options.skip_bad)
+    tensors, images, dtypes = described(root)
+    episodes, notes = episodes_in(root, options.skip_bad)
     observed = [key.removeprefix(_OBSERVATION) for key in tensors if key.startswith(_OBSERVATION)]
     cameras = sorted(
         key.removeprefix(_OBSERVATION) for key in images if key.startswith(_OBSERVATION)
@@ -72,11 +71,12 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
     states = options.some(
         "states", observed, [name for name in _STATES if name in observed][:1], root
     )
-    in_colour = [name for name in cameras if not _is_depth(name, images[_OBSERVATION + name])]
+    in_colour = [name for name in cameras if not shows_depth(name, images[_OBSERVATION + name])]
     camera = options.one("camera", cameras, _live(episodes[0][1], in_colour), root)
     if camera is None:
         raise InputError(
-            f"{root}: all cameras are black in the first episode ({', '.join(cameras)}); choose a --camera"
+            f"{root}: all cameras are black in the first episode ({', '.join(cameras)}); "
+            "choose a --camera"
         )
     keys: dict[Role, tuple[str, ...]] = {
         "action": tuple(f"steps/{key}" for key in chosen),
@@ -91,7 +91,26 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
             found = found.leaves_out(
                 _OBSERVATION + name, "its pixels are distances", f"--camera {name}"
             )
-    return Rlds(_OBSERVATION + camera, keys, tensors, tuple(episodes), found)
+    pictures = _pictures(root, _OBSERVATION + camera, images, episodes, options)
+    found = pictures.add_to(found)
+    return Rlds(_OBSERVATION + camera, keys, tensors, tuple(episodes), pictures, found)
+
+
+def _pictures(
+    root: Path,
+    camera: str,
+    images: Mapping[str, Mapping[str, Any]],
+    episodes: Sequence[tuple[str | None, Record]],
+    options: SourceOptions,
+) -> CodedPictures:
+    """How the pictures are read: those of more than 8 bits have one scale for all episodes."""
+    dtype = str(images[camera].get("dtype", "uint8"))
+    if dtype == "uint8" and options.pixel_range is None:
+        return CodedPictures()
+    records = [episodes[place][1] for place in sampled(len(episodes))]
+    found = [record.read().get(camera) for record in records]
+    samples = [pictures[0] for pictures in found if isinstance(pictures, list) and pictures]
+    return CodedPictures.of(samples, f"{root}: {camera}", options.pixel_range, dtype)
 
 
 def _columns(
@@ -121,6 +140,7 @@ class Rlds:
     keys: Mapping[Role, tuple[str, ...]]
     widths: Mapping[str, int]
     episodes: tuple[tuple[str | None, Record], ...]
+    pictures: CodedPictures
     findings: Findings
     frames_per_second: float | None = None
 
@@ -137,6 +157,9 @@ class Rlds:
     def __len__(self) -> int:
         return len(self.episodes)
 
+    def files_read(self, index: int) -> tuple[Path, ...]:
+        return (self.episodes[index][1].file,)
+
     def read(self, index: int) -> Recording:
         split, record = self.episodes[index]
         example = record.read()
@@ -151,7 +174,8 @@ class Rlds:
                     [self._rows(example, key, len(pictures), where) for key in keys], 1
                 )
         frames = (
-            decode_picture(content, f"{where}, step {t}") for t, content in enumerate(pictures)
+            self.pictures.to_rgb(content, f"{where}, step {t}")
+            for t, content in enumerate(pictures)
         )
         name = (
             f"{record.file.name.split('.tfrecord')[0]}/{record.file.name[-14:-9]}/{record.offset}"
@@ -177,98 +201,6 @@ def _root(path: Path) -> Path | None:
         ),
         None,
     )
-
-
-def _described(root: Path) -> tuple[dict[str, int], dict[str, Mapping[str, Any]], dict[str, str]]:
-    """Numbers per step of each tensor, descriptions of images and dtypes of tensors, flattened as
-    in the records.
-    """
-    tensors: dict[str, int] = {}
-    images: dict[str, Mapping[str, Any]] = {}
-    dtypes: dict[str, str] = {}
-    try:
-        for key, feature in _leaves(
-            read_json(root / "features.json", "the features of a TFDS data set"), ""
-        ):
-            if "image" in feature:
-                images[key] = feature["image"]
-            elif "tensor" in feature or "scalar" in feature:
-                described = feature.get("tensor", {})
-                shape = [int(n) for n in described.get("shape", {}).get("dimensions", [])]
-                dtype = described.get("dtype", "float32")
-                if dtype.startswith(("float", "int", "uint", "bool")):
-                    tensors[key], dtypes[key] = int(np.prod(shape, dtype=int)), dtype
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{root / 'features.json'} cannot be understood ({error}); expected what TFDS writes"
-        ) from None
-    return tensors, images, dtypes
-
-
-def _is_depth(name: str, image: Mapping[str, Any]) -> bool:
-    """Whether a camera's pixels are distances: by its name or its declared type."""
-    return is_depth(name) or str(image.get("dtype", "uint8")) != "uint8"
-
-
-def _leaves(feature: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if "featuresDict" in feature:
-        for name, inner in feature["featuresDict"]["features"].items():
-            yield from _leaves(inner, f"{key}/{name}".lstrip("/"))
-    elif "sequence" in feature:
-        yield from _leaves(feature["sequence"]["feature"], key)
-    else:
-        yield key, feature
-
-
-def _episodes(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record]], list[str]]:
-    info = read_json(root / "dataset_info.json", "the description of a TFDS data set")
-    declared = {
-        str(split.get("name")): list(split.get("shardLengths", ()))
-        for split in info.get("splits", ())
-    }
-    episodes: list[tuple[str | None, Record]] = []
-    notes = []
-    splits_there = set()
-    for split, shards in declared.items():
-        files = sorted(
-            f
-            for f in root.iterdir()
-            if not is_leftover(f)
-            and re.search(rf"-{re.escape(split)}\.tfrecord-\d+-of-\d+$", f.name)
-        )
-        if len(files) < len(shards):
-            notes.append(
-                f"split {split}: {len(shards) - len(files)} of {len(shards)} files are not here and were left out"
-            )
-        for file in files:
-            found, fault = records(file, skip_bad)
-            fault = fault or _too_few(file, len(found), shards)
-            if fault and not skip_bad:
-                raise InputError(fault)
-            episodes += [(split_of(split), record) for record in found]
-            notes += [f"left out the rest of a file: {fault}"] if fault else []
-            splits_there.add(split_of(split))
-    if not episodes:
-        raise InputError(
-            f"{root} describes splits {', '.join(declared)} but holds no record of them; fetch the files"
-        )
-    if splits_there == {"train"}:  # nothing to validate on: let the importer draw splits
-        episodes = [(None, record) for _, record in episodes]
-    return episodes, notes
-
-
-def _too_few(file: Path, found: int, shards: Sequence[Any]) -> str | None:
-    """What is wrong with a file that ends between two records.
-
-    Only the number that was written tells.
-    """
-    number = int(file.name.rpartition("-of-")[0].rpartition("-")[2])
-    written = (
-        int(shards[number]) if number < len(shards) and str(shards[number]).isdigit() else found
-    )
-    if found == written:
-        return None
-    return f"{file} holds {found} records, dataset_info.json says {written}: fetch the file again, or say --skip-bad"
 
 
 def _live(record: Record, cameras: Sequence[str]) -> list[str]:

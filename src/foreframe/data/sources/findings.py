@@ -27,8 +27,9 @@ class AmbiguousSource(InputError):  # noqa: N818 - a state of the source, as Fil
         option: what to type, such as "--lag 0 or --lag 1".
 
     Example:
-        >>> print(AmbiguousSource("a.npz: image", ("floats of 0..1", "floats of 0..255"), "--pixel-range LOW HIGH"))
-        a.npz: image can be read in 2 ways: (1) floats of 0..1; (2) floats of 0..255. Say which with --pixel-range LOW HIGH
+        >>> print(AmbiguousSource("a.npz", ("floats of 0..1", "floats of 0..255"), "--pixel-range"))
+        a.npz can be read in 2 ways: (1) floats of 0..1; (2) floats of 0..255. Say which with
+        --pixel-range
     """
 
     def __init__(self, where: str | Path, readings: Sequence[str], option: str) -> None:
@@ -77,9 +78,11 @@ class TakenColumn:
 class LeftOutColumn:
     """A column that was found and does not go into the store.
 
-    Attributes: key: the name of the column, key or feature in the source. reason: why it is left
-        out: words, a counter, a time, another representation of the action, ... option: what would
-        take it, such as "--states joints"; empty if nothing would.
+    Attributes:
+        key: the name of the column, key or feature in the source.
+        reason: why it is left out: words, a counter, a time, another representation of the action,
+            ...
+        option: what would take it, such as "--states joints"; empty if nothing would.
     """
 
     key: str
@@ -91,9 +94,12 @@ class LeftOutColumn:
 class Decision:
     """A choice that the source left open.
 
-    Attributes: subject: lag, pixel range, camera, order, rate, orientation, pairing, splits, cuts,
-        layout, actions, ... value: what was decided. reason: what decided it. option: what decides
-        otherwise, such as "--lag"; empty if nothing does.
+    Attributes:
+        subject: lag, pixel range, camera, order, rate, orientation, pairing, splits, cuts, layout,
+            actions, ...
+        value: what was decided.
+        reason: what decided it.
+        option: what decides otherwise, such as "--lag"; empty if nothing does.
     """
 
     subject: str
@@ -106,9 +112,9 @@ class Decision:
 class Findings:
     """What was found of a source. Every method returns findings with something added.
 
-    Attributes: files: every file that is read or will be, absolute or below the source; the rest of
-        the source counts as unused.
-            Empty: the format does not say.
+    Attributes:
+        files: every file that is read or will be, absolute or below the source; the rest of the
+            source counts as unused. Empty: the format does not say.
         unused: files that were found and are not read, where the format knows a reason.
         taken: columns that go into the store.
         left_out: columns that do not.
@@ -117,9 +123,11 @@ class Findings:
         remarks: what is worth saying and nothing else here holds.
 
     Example:
-        >>> found = Findings().decided("lag", "1", "5 actions for 6 pictures", "--lag").warn("episode 3 has no end")
-        >>> found.lines()
-        ['lag: 1, by 5 actions for 6 pictures (--lag decides otherwise)', 'NOTE: episode 3 has no end']
+        >>> found = Findings().decided("lag", "1", "5 actions for 6 pictures", "--lag")
+        >>> for line in found.warn("episode 3 has no end").lines():
+        ...     print(line)
+        lag: 1, by 5 actions for 6 pictures (--lag decides otherwise)
+        NOTE: episode 3 has no end
     """
 
     files: tuple[Path, ...] = ()

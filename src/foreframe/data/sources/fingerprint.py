@@ -64,7 +64,8 @@ def change_between(
 ) -> SourceChange:
     """Compare the fingerprints of a source.
 
-    >>> str(change_between({"a": (1, 0, "x"), "b": (1, 0, "y")}, {"a": (1, 9, "z"), "b": (1, 9, "y")}))
+    >>> before = {"a": (1, 0, "x"), "b": (1, 0, "y")}
+    >>> str(change_between(before, {"a": (1, 9, "z"), "b": (1, 9, "y")}))
     '1 changed (a)'
     """
     changed = [

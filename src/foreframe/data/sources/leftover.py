@@ -33,7 +33,7 @@ def files_of(path: Path, findings: Findings) -> list[Path]:
 
 
 def with_leftovers(path: Path, findings: Findings) -> Findings:
-    """Return the findings with every file of the source that nothing reads, by folder and suffix."""
+    """Return the findings with the files of the source that nothing reads, by folder and suffix."""
     if not findings.files or not path.is_dir():
         return findings
     read = {file.resolve() for file in files_of(path, findings)}
@@ -79,7 +79,9 @@ def stop_without_actions(path: Path, source: Source, findings: Findings) -> None
     seen = [*(f"column {key}" for key in left_out), *offered, *tables]
     more = f" and {len(seen) - _NAMED} more" if len(seen) > _NAMED else ""
     raise InputError(
-        f"{path} would come in without actions, but there is {', '.join(seen[:_NAMED])}{more} that may hold them: name the "
-        "columns with --actions or the file with --actions-file, choose another --layout or --format, or go on without "
+        f"{path} would come in without actions, but there is {', '.join(seen[:_NAMED])}{more} that "
+        "may hold them: name the "
+        "columns with --actions or the file with --actions-file, choose another --layout or "
+        "--format, or go on without "
         "with --no-actions"
     )

@@ -20,15 +20,23 @@ from .findings import Findings
 from .options import SourceOptions
 from .recording import Column, Recording, Source, findings_of
 
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
+
 
 def recognise(path: Path) -> str:
     """The format that recognises `path`."""
     if not path.exists():
         raise InputError(f"{path} does not exist; expected recordings to import")
     found = [name for name in FORMATS.names() if FORMATS.module(name).recognises(path)]
+    if not found and path.suffix.lower() in _ARCHIVES:
+        raise InputError(
+            f"{path} is an archive; expected what is in it: unpack it, and name the folder (only a "
+            "replay buffer in a .zarr.zip is read as it is)"
+        )
     if not found:
         raise InputError(
-            f"{path} looks like none of the known formats ({', '.join(FORMATS.names())}); if it is one of them, say --format"
+            f"{path} looks like none of the known formats ({', '.join(FORMATS.names())}); "
+            "if it is one of them, say --format"
         )
     return next(
         (name for name in found if not getattr(FORMATS.module(name), "GENERAL", False)), found[0]
@@ -40,8 +48,15 @@ def open_source(name: str, path: Path, options: SourceOptions) -> Guarded:
 
     Whatever goes wrong in reading them, now or later, is an InputError.
     """
+    module = FORMATS.module(name)
+    left = [option for option in _OF_FEW if option not in getattr(module, "DECIDES", ())]
+    if left:
+        options.refuse(f"the format {name} says it of every picture", *left)
     with _door(name, path):
-        return Guarded(FORMATS.module(name).open_recordings(path, options), name, path)
+        return Guarded(module.open_recordings(path, options), name, path)
+
+
+_OF_FEW = ("flip", "channel_order")  # options of the formats that name them in DECIDES
 
 
 @dataclass
@@ -99,6 +114,8 @@ def _door(name: str, path: Path, episode: int | None = None) -> Iterator[None]:
     except Exception as error:
         where = f"{path}" if episode is None else f"{path}, episode {episode}"
         raise InputError(
-            f"{where} cannot be read as {name} ({type(error).__name__}: {error}); expected recordings as that format has "
-            "them: repair it, say another --format, or --skip-bad if it is one episode (--debug shows where)"
+            f"{where} cannot be read as {name} ({type(error).__name__}: {error}); "
+            "expected recordings as that format has "
+            "them: repair it, say another --format, or --skip-bad if it is one episode (--debug "
+            "shows where)"
         ) from error

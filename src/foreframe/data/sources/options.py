@@ -10,6 +10,8 @@ from typing import Literal
 from ...errors import InputError, unknown
 
 SplitBy = Literal["session", "episode", "time"]
+Flip = Literal["none", "vertical", "both"]
+ChannelOrder = Literal["rgb", "bgr"]
 
 
 @dataclass(frozen=True)
@@ -20,19 +22,31 @@ class SourceOptions:
     Formats decide by `camera` ... `max_gap_s`, and refuse those that mean nothing to them. The
     import itself sees to the rest, for every format.
 
-    Attributes: camera: the key of the pictures, for sources with several. actions: the keys of the
-        action columns. states: the keys of the state columns. labels: the key, folder or name of
-        label images. layout: how files make episodes, where a folder can be read in several ways;
-        each format names its layouts. actions_file: the name of the table of conditions, or its
-        path below the source, where several are near. pixel_range: the numbers that are black and
-        white, where the type of the pixels does not say it. max_gap_s: seconds between pictures
-        from which on they belong to two episodes, in formats that know the time. lag: 1: row k of
-        the actions leads on from frame k; 0: it led to frame k. None: decided by all files
-        together. no_actions: go on without actions, whatever tables are near. one_hot: columns of
-        class ids that become a number per class. split_by: what falls into one split as a whole: a
-        session, an episode, or a stretch of time of every episode. skip_bad: leave out what is
-        broken, and say it. memory_gb: how much memory one episode may need; larger ones are refused
-        before they are read.
+    Attributes:
+        camera: the key of the pictures, for sources with several.
+        actions: the keys of the action columns.
+        states: the keys of the state columns.
+        labels: the key, folder or name of label images.
+        layout: how files make episodes, where a folder can be read in several ways; each format
+            names its layouts.
+        actions_file: the name of the table of conditions, or its path below the source, where
+            several are near.
+        pixel_range: the numbers that are black and white, where the type of the pixels does not say
+            it.
+        flip: how stored pictures are turned to stand upright: none, vertical (the last row is the
+            top) or both (half a turn).
+        channel_order: the order of the stored colours, rgb or bgr.
+        max_gap_s: seconds between pictures from which on they belong to two episodes, in formats
+            that know the time.
+        lag: 1: row k of the actions leads on from frame k; 0: it led to frame k. None: decided by
+            all files together.
+        no_actions: go on without actions, whatever tables are near.
+        one_hot: columns of class ids that become a number per class.
+        split_by: what falls into one split as a whole: a session, an episode, or a stretch of time
+            of every episode.
+        skip_bad: leave out what is broken, and say it.
+        memory_gb: how much memory one episode may need; larger ones are refused before they are
+            read.
     """
 
     camera: str | None = None
@@ -42,6 +56,8 @@ class SourceOptions:
     layout: str | None = None
     actions_file: str | None = None
     pixel_range: tuple[float, float] | None = None
+    flip: Flip | None = None
+    channel_order: ChannelOrder | None = None
     max_gap_s: float | None = None
     lag: int | None = None
     no_actions: bool = False
@@ -95,12 +111,14 @@ class SourceOptions:
         allowed = (self.memory_gb or _MEMORY_GB) * 1e9
         if needed > allowed:
             raise InputError(
-                f"{where} needs {needed / 1e9:.1f} GB of memory by what its header says; expected at most {allowed / 1e9:g} GB: "
+                f"{where} needs {needed / 1e9:.1f} GB of memory by what its header says; "
+                f"expected at most {allowed / 1e9:g} GB: "
                 "say --memory-gb if that is right"
             )
 
 
 _OF_FORMATS = (
-    "camera", "actions", "states", "labels", "layout", "actions_file", "pixel_range", "max_gap_s",
+    "camera", "actions", "states", "labels", "layout", "actions_file", "pixel_range", "flip",
+    "channel_order", "max_gap_s",
 )  # fmt: skip
 _MEMORY_GB = 8.0

@@ -28,9 +28,12 @@ _BLACK, _WHITE = 0.0, 255.0
 class ChannelLayout:
     """Where the channels of an array of pictures are, and what they are.
 
-    Attributes: axis: the axis of the channels, -1 or 1 for arrays [T, ...]; None for pictures
-        without (grey). kind: grey, rgb, rgba, or stacked (several RGB pictures, the last one
-        current). channels: how many. reason: what decided it.
+    Attributes:
+        axis: the axis of the channels, -1 or 1 for arrays [T, ...]; None for pictures without
+            (grey).
+        kind: grey, rgb, rgba, or stacked (several RGB pictures, the last one current).
+        channels: how many.
+        reason: what decided it.
     """
 
     axis: int | None
@@ -62,8 +65,9 @@ def channel_layout(shape: Sequence[int], where: str, names: Sequence[str] = ()) 
     `names` are those of the axes after the first, where the source says them ("height", "width",
     "channel").
 
-    Raises: InputError: nothing that makes sense; more than one picture in the channels of the last
-        axis.
+    Raises:
+        InputError: nothing that makes sense; more than one picture in the channels of the last
+            axis.
 
     >>> channel_layout((6, 96, 96, 4), "a.npz").kind, channel_layout((6, 3, 96, 96), "a.npz").axis
     ('rgba', 1)
@@ -87,7 +91,8 @@ def channel_layout(shape: Sequence[int], where: str, names: Sequence[str] = ()) 
         first = shape[1] in (1, 3, 4, 6, 9) and min(shape[2:]) > _STRIP
     if last == first:
         raise InputError(
-            f"{where} has shape {list(shape)}, in which no axis is clearly that of the channels; expected [T, H, W, 3], "
+            f"{where} has shape {list(shape)}, in which no axis is clearly that of the channels; "
+            "expected [T, H, W, 3], "
             "[T, 3, H, W], grey (1) or RGBA (4), and pictures of at least 9 pixels a side"
         )
     return _kind(
@@ -104,10 +109,14 @@ def _kind(shape: Sequence[int], axis: int, where: str, reason: str) -> ChannelLa
     if channels in kinds:
         return ChannelLayout(axis, kinds[channels], channels, reason)
     if axis == 1 and channels % 3 == 0 and channels:
-        why = f"{channels} channels first are {channels // 3} stacked pictures, the last is the current one"
+        why = (
+            f"{channels} channels first are {channels // 3} stacked pictures, "
+            "the last is the current one"
+        )
         return ChannelLayout(axis, "stacked", channels, why)
     raise InputError(
-        f"{where} has {channels} channels (shape {list(shape)}); expected 1, 3 or 4: several cameras or moments side by side "
+        f"{where} has {channels} channels (shape {list(shape)}); expected 1, 3 or 4: "
+        "several cameras or moments side by side "
         "must be taken apart first"
     )
 
@@ -172,8 +181,10 @@ class PixelScale:
         sample = PixelSample.of(pictures)
         if not (sample.low >= self.low and sample.high <= self.high):
             raise InputError(
-                f"{where} has pixels from {sample.low:g} to {sample.high:g}; expected {self.low:g} to {self.high:g} as in the "
-                "rest of the source: say --pixel-range LOW HIGH, the numbers that are black and white"
+                f"{where} has pixels from {sample.low:g} to {sample.high:g}; "
+                f"expected {self.low:g} to {self.high:g} as in the "
+                "rest of the source: say --pixel-range LOW HIGH, the numbers that are black and "
+                "white"
             )
         span = (np.asarray(pictures, np.float32) - self.low) * (_WHITE / (self.high - self.low))
         return np.asarray(np.round(span), np.uint8)
@@ -195,7 +206,8 @@ def pixel_scale(
     if chosen is not None:
         if not chosen[0] < chosen[1]:
             raise InputError(
-                f"--pixel-range is {chosen[0]:g} {chosen[1]:g}; expected the number of black, then of white"
+                f"--pixel-range is {chosen[0]:g} {chosen[1]:g}; "
+                "expected the number of black, then of white"
             )
         return PixelScale(*chosen, "--pixel-range")
     low, high = min(s.low for s in found), max(s.high for s in found)

@@ -23,12 +23,14 @@ Role = Literal["frames", "action", "state", "label", "truth"]
 class Column:
     """What a column of values is.
 
-    Attributes: role: frames, action, state, label, or truth (what a world knows and no model is
-        given). dtype: of the numbers as they are stored. shape: of one row. names: of the numbers
-        of a row. lag: when a row is known: row k is known before frame k + lag is seen. An action
-        that leads from frame k to frame
-            k + 1 has lag 1, as has a position measured at frame k; a pose label that goes with
-            frame k has lag 0.
+    Attributes:
+        role: frames, action, state, label, or truth (what a world knows and no model is given).
+        dtype: of the numbers as they are stored.
+        shape: of one row.
+        names: of the numbers of a row.
+        lag: when a row is known: row k is known before frame k + lag is seen. An action that leads
+            from frame k to frame k + 1 has lag 1, as has a position measured at frame k; a pose
+            label that goes with frame k has lag 0.
         offset: what was subtracted from each number before it was stored, so that a small step at a
             large value survives float32; empty if nothing was. Sources leave it empty and give
             float64 rows: the import finds it.
@@ -85,17 +87,20 @@ class Fork:
 class Recording:
     """An episode: T frames, uint8 [H, W, C], and per-frame values of each column [T, ...].
 
-    Attributes: name: of the episode, unique in its source. frames: the pictures, which may be read
-        lazily. values: rows of each column, one per frame; float64 where the source has large
-        numbers. split: train, validate or test, if the source says it. facts: JSON values about the
-        whole episode (a seed, hidden physics, where it was read from). withheld: rows at the end
-        that have no frame: those who made the recording keep it, to score what others predict.
-        times_s: seconds of each frame on any clock, float64 [T], if the source knows them. session:
-        what the episode is a piece of (a drive, a video, a file): pieces of one session share a
-        split. warnings: what is odd about this episode, in whole sentences; the import collects
-        them.
+    Attributes:
+        name: of the episode, unique in its source.
+        frames: the pictures, which may be read lazily.
+        values: rows of each column, one per frame; float64 where the source has large numbers.
+        split: train, validate or test, if the source says it.
+        facts: JSON values about the whole episode (a seed, hidden physics, where it was read from).
+        withheld: rows at the end that have no frame: those who made the recording keep it, to score
+            what others predict.
+        times_s: seconds of each frame on any clock, float64 [T], if the source knows them.
+        session: what the episode is a piece of (a drive, a video, a file): pieces of one session
+            share a split.
+        warnings: what is odd about this episode, in whole sentences; the import collects them.
         futures: what else could have happened, of the worlds that tell: frames and columns of
-        truth, each [K, T, ...] as the source's `fork` says.
+            truth, each [K, T, ...] as the source's `fork` says.
     """
 
     name: str
@@ -156,7 +161,8 @@ def finite(values: Array, where: str) -> Array:
     bad = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     if bad.any():
         raise InputError(
-            f"{where}: row {int(bad.argmax())} holds NaN or infinity; expected finite numbers: mend or leave out the episode"
+            f"{where}: row {int(bad.argmax())} holds NaN or infinity; expected finite numbers: "
+            "mend or leave out the episode"
         )
     return values
 

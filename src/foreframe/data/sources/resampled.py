@@ -27,13 +27,17 @@ _LOST = 0.02  # of the smallest step: what rounding may take away of it
 class Resampling:
     """How a source is changed on its way into a store.
 
-    Attributes: size: height and width of the pictures; None leaves them. crop: cut the middle out
-        of another aspect instead of stretching it. stride: keep every so many frames.
+    Attributes:
+        size: height and width of the pictures; None leaves them.
+        crop: cut the middle out of another aspect instead of stretching it.
+        stride: keep every so many frames.
         action_offset: frames, before the stride, after which an action shows in the picture.
         actions_as: given, deltas (the difference from the kept row before) or absolute (the running
-        sum). max_episodes: take only the first so many. lag: overrides the lag of the actions.
-        no_actions: leave actions out. one_hot: names of numbers, or of a column of one number, that
-        are class ids.
+            sum).
+        max_episodes: take only the first so many.
+        lag: overrides the lag of the actions.
+        no_actions: leave actions out.
+        one_hot: names of numbers, or of a column of one number, that are class ids.
     """
 
     size: tuple[int, int] | None = None
@@ -113,7 +117,8 @@ class ResampledSource:
                 or ids.max(initial=0) >= _MOST_CLASSES
             ):
                 raise InputError(
-                    f"--one-hot {name}[{number}] has values such as {ids[0]:g}; expected class ids from 0 to {_MOST_CLASSES - 1}"
+                    f"--one-hot {name}[{number}] has values such as {ids[0]:g}; "
+                    f"expected class ids from 0 to {_MOST_CLASSES - 1}"
                 )
             largest = max(largest, float(ids.max(initial=0)))
         return int(largest) + 1
@@ -167,7 +172,7 @@ class ResampledSource:
 
     @cached_property
     def _round(self) -> dict[str, tuple[dict[int, float], list[int]]]:
-        """The angles and quaternions of each column of actions, for differences that do not jump."""
+        """The angles and quaternions by column of actions, for differences that do not jump."""
         return {
             name: (turns_of(rows), quaternions_of(rows, column.names))
             for name, column in self.source.columns.items()
@@ -227,7 +232,8 @@ class ResampledSource:
         lengths = {name: len(values) for name, values in recording.values.items()}
         if set(lengths) != set(self.source.columns):
             raise InputError(
-                f"episode {recording.name} has {', '.join(lengths)}; expected {', '.join(self.source.columns)}, as described"
+                f"episode {recording.name} has {', '.join(lengths)}; "
+                f"expected {', '.join(self.source.columns)}, as described"
             )
         values = {
             name: self._rows(name, np.asarray(recording.values[name])) for name in self.columns
@@ -253,7 +259,8 @@ class ResampledSource:
                 yield self._picture(recording.name, picture)
         if any(n != count + recording.withheld for n in rows.values()) or not count:
             raise InputError(
-                f"episode {recording.name} has {count} pictures and rows {dict(rows)}; expected as many of each"
+                f"episode {recording.name} has {count} pictures and rows {dict(rows)}; "
+                "expected as many of each"
             )
 
     def _split(self, recording: Recording) -> str | None:
@@ -268,7 +275,8 @@ class ResampledSource:
         if self.resampling.size is None and picture.shape != self.frame_shape:
             got = f"{picture.shape[1]}x{picture.shape[0]}"
             raise InputError(
-                f"episode {name} has frames of {got}; expected {width}x{height} as the first episode: say --size H W"
+                f"episode {name} has frames of {got}; "
+                f"expected {width}x{height} as the first episode: say --size H W"
             )
         return resized(picture, (height, width), self.resampling.crop)
 

@@ -84,7 +84,7 @@ class AreaLight:
 
 @dataclass(frozen=True)
 class Texture:
-    """A solid texture: two colours (linear RGB) mixed by a pattern in the geom's own coordinates."""
+    """A solid texture: two colours (linear RGB) mixed by a pattern in the geom's coordinates."""
 
     first: tuple[float, float, float]
     second: tuple[float, float, float]

@@ -15,6 +15,9 @@ PROTOCOL = Protocol(
     every=0,
     samples=1,
     metrics=(psnr.METRIC, ssim.METRIC),
-    about="1 > 629 frames from the first, one prior sample, mean over predicted frames of each frame's PSNR, then over sequences",
+    about=(
+        "1 > 629 frames from the first, one prior sample, "
+        "mean over predicted frames of each frame's PSNR, then over sequences"
+    ),
     controls=False,
 )

@@ -13,5 +13,8 @@ PROTOCOL = Protocol(
     every=0,
     samples=1,
     metrics=(psnr.PER_CHANNEL, ssim.METRIC),
-    about="2 > 10 frames from the first, one prior sample, mean over channels and predicted frames of the PSNR",
+    about=(
+        "2 > 10 frames from the first, one prior sample, "
+        "mean over channels and predicted frames of the PSNR"
+    ),
 )

@@ -1,4 +1,4 @@
-// Steering by pose: a recorded track to follow, mirror, slow and scrub, and a skeleton whose joints one drags.
+// Steering by pose: a recorded track to follow, mirror, slow down and scrub, and a skeleton with joints to drag.
 
 const $ = (id) => document.getElementById(id);
 const hue = (n, of) => `hsl(${360 * n / of} 100% 50%)`;
@@ -20,10 +20,10 @@ export class Dancer {
     $("mirror").onchange = () => { this.go(this.at); this.changed(); };
   }
 
-  /** Whether joints are known, so that the skeleton can be dragged; else the recording's labels can be followed alone. */
+  /** Whether joints are known, so that the skeleton can be dragged; otherwise the recording can only be followed. */
   get drags() { return this.names.length > 0 && this.track?.length !== 0; }
 
-  /** The parent of each joint, seen from the pelvis (or the first joint). */
+  /** Return the parent of each joint in the tree whose root is the pelvis (or the first joint). */
   tree() {
     const root = Math.max(0, this.names.indexOf("pelvis")), parent = new Array(this.names.length).fill(-1), seen = new Set([root]);
     for (let grown = true; grown;) {
@@ -49,7 +49,7 @@ export class Dancer {
     this.draw();
   }
 
-  /** The recorded pose at any time, mirrored if that is asked for. */
+  /** Return the recorded pose at any time, interpolated between frames, and mirrored if chosen. */
   pose(at) {
     const low = Math.floor(at), high = Math.min(low + 1, this.rows - 1), share = at - low;
     const now = this.track[low].map(([x, y], j) => share ? [x + (this.track[high][j][0] - x) * share, y + (this.track[high][j][1] - y) * share] : [x, y]);
@@ -62,14 +62,14 @@ export class Dancer {
     });
   }
 
-  /** What is done next; null where the recording has ended. */
+  /** Return the next act. */
   action() {
     const following = $("track").checked;
     if (!this.drags) return { row: Math.round(this.at) };
     return following ? { joints: this.pose(this.at) } : { joints: this.joints };
   }
 
-  /** After an act: on to the next pose of the recording. False where it has ended. */
+  /** Go on to the next pose of the recording; return false at its end. */
   next() {
     if (!$("track").checked) return true;
     if (this.at >= this.rows - 1) return false;
@@ -89,7 +89,7 @@ export class Dancer {
     if (away[nearest] < 5) { this.grabbed = nearest; $("track").checked = false; }
   }
 
-  /** A joint turns about its parent, and what hangs on it turns with it; the pelvis takes everything along. */
+  /** Turn the grabbed joint and those below it about its parent; the pelvis moves the whole skeleton. */
   drag(event) {
     if (this.grabbed === null) return;
     const [x, y] = this.place(event), joint = this.grabbed, pivot = this.parent[joint], here = this.joints[joint];

@@ -1,4 +1,4 @@
-// The page: what is there, what was chosen, and the beat that drives.
+// The page: it shows the simulators, keeps what was chosen, and acts at a steady pace.
 
 import { Dancer } from "./dancer.js";
 import { Stage } from "./stage.js";
@@ -7,7 +7,7 @@ import { Wire, address } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
 const stage = new Stage($("imagined"), $("truth"), $("beside"));
-const state = { simulators: [], simulator: null, start: 0, samples: 1, running: false, once: 0, row: 0, rows: 0, dirty: false, arrived: [], recorded: null };
+const state = { simulators: [], simulator: null, start: 0, samples: 1, running: false, once: 0, row: 0, rows: 0, dirty: false, arrived: [], recorded: null, beginning: null };
 let steer = null, dancer = null, wire = null, last = 0;
 
 const found = await (await fetch(address("simulators"))).json();
@@ -43,9 +43,9 @@ function choose(name) {
   $("what").textContent = "Everything here is imagined by a neural network that learned from recordings: no simulator runs behind it. "
     + (steer ? "The arrow keys are the robot's actions; the network draws what the camera would see." : "The skeleton is the condition; the network draws the dancer.");
   $("states").hidden = !simulator.predicted_states.length;
-  $("states").textContent = `The model is also given ${simulator.predicted_states.join(", ")}. These cannot be known ahead, so a small linear head that was fitted with the run predicts them from your actions; nothing is taken from a recording.`;
-  $("latent").textContent = simulator.has_latent ? "z is what the conditions do not tell: each future draws its own." : "This model has no latent: all futures are the same.";
-  $("card").textContent = `${simulator.name}: ${simulator.model}, ${simulator.parameters.toLocaleString("en")} parameters, recipe ${simulator.notes.recipe}, ${simulator.notes.step} steps; ${simulator.frame.join("×")} pixels; ${simulator.act_ms} ms an act in ${simulator.precision} on this machine.`;
+  $("states").textContent = `The model is also given ${simulator.predicted_states.join(", ")}. These are not known ahead, so a small linear head that was fitted with the run predicts them from your actions; nothing is taken from a recording.`;
+  $("latent").textContent = simulator.has_latent ? "z stands for what the conditions do not determine: each future draws its own." : "This model has no latent: all futures are the same.";
+  $("card").textContent = `${simulator.name}: ${simulator.model}, ${simulator.parameters.toLocaleString("en")} parameters, recipe ${simulator.notes.recipe}, ${simulator.notes.step} steps; ${simulator.frame.join("×")} pixels; ${simulator.act_ms} ms per act in ${simulator.precision} on this machine.`;
   $("starts").replaceChildren(...simulator.starts.map((start, i) => {
     const choice = button("", () => begin(i)), image = new Image();
     image.src = address(`simulators/${encodeURIComponent(simulator.name)}/starts/${i}.png`);
@@ -58,17 +58,19 @@ function choose(name) {
   begin(0);
 }
 
+/** Begin a drive. Nothing acts until the server was told, or the old drive would move on meanwhile. */
 async function begin(start) {
-  const { simulator } = state;
+  const { simulator } = state, turn = state.beginning = {};
   Object.assign(state, { start, row: simulator.begins_at, rows: simulator.starts[start].rows });
   [...$("starts").children].forEach((choice, i) => choice.setAttribute("aria-selected", i === start));
   const track = await (await fetch(address(`simulators/${encodeURIComponent(simulator.name)}/starts/${start}.json`))).json();
-  if (simulator !== state.simulator || start !== state.start) return;
+  if (turn !== state.beginning) return;
   state.recorded = track.actions ?? [];
   steer?.begin(simulator.begins_at, state.recorded[simulator.begins_at]);
   dancer?.begin(track.joints ?? [], state.rows, simulator.begins_at);
   wire.say({ do: "begin", simulator: simulator.name, start, samples: state.samples, seed: Math.floor(Math.random() * 2 ** 32) });
   chance();
+  state.beginning = null;
 }
 
 function chance() {
@@ -76,7 +78,7 @@ function chance() {
   wire.say({ do: "chance", temperature: Number($("temperature").value), frozen: $("frozen").checked });
 }
 
-/** Something was steered: it is seen at once, also while time stands still. */
+/** Show a change of the steering at once, also while the drive is paused. */
 function nudge() {
   steer?.say();
   if (!state.running) state.once = Math.max(state.once, 1);
@@ -95,7 +97,7 @@ function beat(now) {
   requestAnimationFrame(beat);
   steer?.say();
   const due = now - last >= 1000 / Number($("pace").value) - 2;
-  if (!wire.free || !(state.once > 0 || ((state.running || steer?.busy) && due))) return;
+  if (state.beginning || !wire.free || !(state.once > 0 || ((state.running || steer?.busy) && due))) return;
   if (act()) { last = now; state.once = Math.max(0, state.once - 1); state.moved = true; }
 }
 
@@ -166,7 +168,7 @@ function help() {
   }));
 }
 
-// Whose key it is: a slider or a list that was reached with the keyboard keeps its arrows; one that was dragged gives them back.
+// A slider or a list that was reached with the keyboard keeps its arrow keys; one that was dragged gives them back.
 const keeps = (target, key) => target.tagName === "SELECT" || (["range", "radio"].includes(target.type) && /^(Arrow|Home|End|Page)/.test(key));
 addEventListener("pointerup", (event) => { if (event.target.matches?.("input")) event.target.blur(); });
 addEventListener("keydown", (event) => {

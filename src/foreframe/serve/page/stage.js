@@ -1,4 +1,4 @@
-// Pictures: N futures in a grid, where they disagree laid over, the recording beside.
+// The pictures: N futures in a grid with their disagreement as an overlay, and the recording beside them.
 
 const heat = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
 
@@ -12,7 +12,7 @@ export class Stage {
     Object.assign(this, { canvas, truth, beside, overlay: false, last: null });
   }
 
-  /** Which sample is under a pointer event. */
+  /** Return the number of the sample under a pointer event. */
   sampleAt(event) {
     if (!this.last) return 0;
     const box = this.canvas.getBoundingClientRect(), side = Math.sqrt(this.last.head.samples);

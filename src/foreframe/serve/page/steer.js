@@ -1,4 +1,4 @@
-// Steering by numbers: a pad and the arrow keys for two columns, keys for some, a slider for each.
+// Steering by numbers: a pad and the arrow keys for two columns, a key for some, a slider for each.
 
 const $ = (id) => document.getElementById(id);
 
@@ -6,9 +6,9 @@ export class Steer {
   constructor(simulator, changed) {
     Object.assign(this, { columns: simulator.columns, steering: simulator.steering, changed });
     this.rest = this.columns.map((c) => (c.low <= 0 && c.high >= 0 ? 0 : c.mean));
-    this.set = [...this.rest];           // where the sliders are
-    this.pushed = new Set();             // keys that are down
-    this.lean = [0, 0];                  // of the pad, -1 to 1: right and down
+    this.set = [...this.rest];           // the values of the sliders
+    this.pushed = new Set();             // the keys that are down
+    this.lean = [0, 0];                  // the pad's position, right and down, -1 to 1
     this.begin(0, null);
     this.draw();
   }
@@ -49,7 +49,7 @@ export class Steer {
     this.say();
   }
 
-  /** Whether the key steers. */
+  /** Note that a key went down or up; return whether it steers. */
   key(name, down) {
     if (!/^Arrow/.test(name) && !(name.toLowerCase() in (this.steering.keys ?? {}))) return false;
     down ? this.pushed.add(name) : this.pushed.delete(name);
@@ -61,12 +61,12 @@ export class Steer {
 
   letGo() { this.pushed.clear(); this.lean = [0, 0]; }
 
-  /** Frame `first` comes next; the recording's command for it may be the second half of one that is held. */
+  /** Begin before frame `first`; `recorded` is the recording's command for it, which may be held over from the frame before. */
   begin(first, recorded) { this.first = Math.max(0, first - 1); this.done = []; this.recorded = recorded; }
 
   back(steps) { this.done.length = Math.max(0, this.done.length - steps); }
 
-  /** What is done next. A command is held for as many frames as the data hold one. */
+  /** Return the next command. It is held for as many frames as commands of the data are. */
   action() {
     const anew = (this.first + this.done.length) % (this.steering.held_frames ?? 1) === 0;
     this.done.push(anew ? this.now() : this.done.at(-1) ?? this.recorded ?? this.now());
@@ -90,7 +90,7 @@ export class Steer {
     return values;
   }
 
-  /** Show where everything stands. */
+  /** Show the current values. */
   say() {
     const values = this.now(), strength = Number($("strength").value), has = (k) => (this.pushed.has(k) ? 1 : 0);
     this.columns.forEach((c, i) => { c.says.textContent = values[i].toFixed(Math.abs(c.high - c.low) < 1 ? 3 : 2); });

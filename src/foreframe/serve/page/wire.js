@@ -1,14 +1,15 @@
-// Talking to the server. One picture is asked for at a time: the next act goes out when the last picture has come.
+// The connection to the server. One picture is asked for at a time: the next act is sent when the last picture has arrived.
 
 const token = new URLSearchParams(location.search).get("token");
 export const address = (path) => (token ? `${path}?token=${encodeURIComponent(token)}` : path);
 
 export class Wire {
-  /** `heard` has `ready`, `picture`, `error` and `lost`. */
+  /** `heard` has the handlers `ready`, `picture`, `error` and `lost`. */
   constructor(heard) {
     this.heard = heard;
     this.seen = 0;
-    this.asked = null;   // when the act was sent whose picture is on its way
+    this.asked = null;   // when the act was sent whose picture has not arrived yet
+    this.begins = this.begun = 0;   // drives that were asked for, and the one that the last picture is of
     this.open();
   }
 
@@ -23,25 +24,28 @@ export class Wire {
   take(data) {
     if (typeof data === "string") {
       const message = JSON.parse(data);
-      if (message.is === "ready") { this.key = message.key; this.seen = 0; this.asked = null; this.heard.ready(); }
-      else if (message.is === "error") { this.asked = null; this.heard.error(message.says); }
+      if (message.is === "ready") { this.key = message.key; this.seen = this.begins = this.begun = 0; this.asked = null; this.heard.ready(); }
+      else if (message.is === "error") { this.asked = null; this.begun = this.begins; this.heard.error(message.says); }
       return;
     }
     const length = new DataView(data).getUint32(0);
     const head = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
     this.seen = head.number;
+    this.begun = head.begins;
     const waited = this.asked === null ? null : performance.now() - this.asked;
     this.asked = null;
     this.heard.picture(head, new Uint8Array(data, 4 + length), waited);
   }
 
-  get free() { return this.asked === null && this.socket.readyState === WebSocket.OPEN; }
+  get free() { return this.asked === null && this.begun === this.begins && this.socket.readyState === WebSocket.OPEN; }
 
   say(message) {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    if (message.do === "begin") this.begins++;
+    this.socket.send(JSON.stringify(message));
   }
 
-  /** Act, unless a picture is still on its way. */
+  /** Act, unless the picture of the last act has not arrived yet. */
   act(how) {
     if (!this.free) return false;
     this.asked = performance.now();

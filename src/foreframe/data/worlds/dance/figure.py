@@ -184,6 +184,8 @@ def _room(room: np.random.Generator) -> tuple[str, dict[str, Texture]]:
         side * room.uniform(0.7, 1.3),
     )
     plant = -side * room.uniform(0.95, 1.15)
+    lamp = side * 2.05
+    lamp = side * 2.05
     lines = [
         '<geom name="wall" type="box" pos="-1.35 0 1.5" size="0.05 4 1.7"/>',
         '<geom name="skirting" type="box" pos="-1.29 0 0.06" size="0.02 4 0.06"/>',
@@ -192,8 +194,8 @@ def _room(room: np.random.Generator) -> tuple[str, dict[str, Texture]]:
         f'<geom name="sofa_back" type="box" pos="-1.2 {sofa:.3f} 0.5" size="0.07 0.6 0.3"/>',
         f'<geom name="shelf" type="box" pos="-1.15 {shelf:.3f} 0.75" size="0.14 0.28 0.75"/>',
         f'<geom name="poster" type="box" pos="-1.295 {poster:.3f} 1.45" size="0.008 0.32 0.24"/>',
-        f'<geom name="lamp_pole" type="cylinder" pos="-1.1 {side * 2.05:.3f} 0.7" size="0.02 0.7"/>',
-        f'<geom name="lamp_shade" type="cylinder" pos="-1.1 {side * 2.05:.3f} 1.5" size="0.16 0.14"/>',
+        f'<geom name="lamp_pole" type="cylinder" pos="-1.1 {lamp:.3f} 0.7" size="0.02 0.7"/>',
+        f'<geom name="lamp_shade" type="cylinder" pos="-1.1 {lamp:.3f} 1.5" size="0.16 0.14"/>',
         f'<geom name="plant_pot" type="cylinder" pos="-1.1 {plant:.3f} 0.14" size="0.11 0.14"/>',
         f'<geom name="plant" type="ellipsoid" pos="-1.1 {plant:.3f} 0.55" size="0.16 0.18 0.32"/>',
     ]
@@ -299,7 +301,8 @@ def _hair() -> str:
         )
         size = 0.045 - 0.006 * link
         text = f"""<body childclass="cloth" pos="{at}">{limits}
-          <geom name="hair{link}" type="capsule" fromto="0 0 0 0 0 {-length}" size="{size:.3f}"/>{text}</body>"""
+          <geom name="hair{link}" type="capsule" fromto="0 0 0 0 0 {-length}" size="{size:.3f}"/>
+          {text}</body>"""
     return text
 
 
@@ -313,20 +316,28 @@ def _skirt() -> str:
         turn = 360 * panel / _SKIRT_PANELS
         x, y = 0.10 * np.cos(np.radians(turn)), 0.15 * np.sin(np.radians(turn))
         half = _SKIRT_LENGTH_M / 2
-        below = f"""<body childclass="cloth" pos="0 0 {-_SKIRT_LENGTH_M}"><joint type="hinge" axis="0 -1 0" range="-50 60"/>
-            <geom name="skirt{panel}_1" type="box" pos="0 0 {-half}" size="0.008 0.085 {half}"/></body>"""
+        below = f"""<body childclass="cloth" pos="0 0 {-_SKIRT_LENGTH_M}">
+            <joint type="hinge" axis="0 -1 0" range="-50 60"/>
+            <geom name="skirt{panel}_1" type="box" pos="0 0 {-half}" size="0.008 0.085 {half}"/>
+            </body>"""
         panels.append(
             f"""<body childclass="cloth" pos="{x:.4f} {y:.4f} 0.02" euler="0 0 {turn:.1f}">
-          <joint type="hinge" axis="0 -1 0" range="-5 100"/><joint type="hinge" axis="1 0 0" range="-15 15"/>
-          <geom name="skirt{panel}_0" type="box" pos="0 0 {-half}" size="0.008 0.065 {half}"/>{below}</body>"""
+          <joint type="hinge" axis="0 -1 0" range="-5 100"/>
+          <joint type="hinge" axis="1 0 0" range="-15 15"/>
+          <geom name="skirt{panel}_0" type="box" pos="0 0 {-half}" size="0.008 0.065 {half}"/>
+          {below}</body>"""
         )
     return "".join(panels)
 
 
 BONES: tuple[tuple[str, str], ...] = (
     ("neck", "head"), ("head", "nose"), ("neck", "pelvis"),
-    *((a, b) for side in ("left", "right") for a, b in pairwise(("neck", f"{side}_shoulder", f"{side}_elbow", f"{side}_wrist"))),
-    *((a, b) for side in ("left", "right") for a, b in pairwise(("pelvis", f"{side}_hip", f"{side}_knee", f"{side}_ankle"))),
+    *(bone for side in ("left", "right") for bone in pairwise(
+        ("neck", f"{side}_shoulder", f"{side}_elbow", f"{side}_wrist")
+    )),
+    *(bone for side in ("left", "right") for bone in pairwise(
+        ("pelvis", f"{side}_hip", f"{side}_knee", f"{side}_ankle")
+    )),
 )  # fmt: skip
 
 # Where each joint is: a body and a point in its coordinates, m.

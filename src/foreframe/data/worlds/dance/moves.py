@@ -31,8 +31,13 @@ def _key(
     arms: tuple[tuple[float, ...], tuple[float, ...]],
     legs: tuple[tuple[float, ...], tuple[float, ...]],
 ) -> Array:
-    """Torso (bend, side, twist, nod, turn), left and right arm (swing, raise, twist, elbow), left and right leg
-    (flex, open, turn, knee), in degrees; feet are kept level."""
+    """Return a pose in radians; feet are kept level.
+
+    Args:
+        torso: bend, side, twist, nod and turn in degrees.
+        arms: swing, raise, twist and elbow of the left and the right arm in degrees.
+        legs: flex, open, turn and knee of the left and the right leg in degrees.
+    """
     level = [(*leg, leg[0] - leg[3]) for leg in legs]
     return np.radians([*torso, *arms[0], *arms[1], *level[0], *level[1]])
 
@@ -42,14 +47,19 @@ _KEYS = (
     _key((0, 0, 0, 0, 0), ((0, 15, 0, 20), (0, 15, 0, 20)), _STAND),
     _key((0, 0, 0, -10, 0), ((0, 150, 0, 20), (0, 150, 0, 20)), ((5, 12, 10, 8), (5, 12, 10, 8))),
     _key((0, 0, 0, 0, 20), ((0, 88, 0, 5), (0, 88, 0, 5)), ((10, 20, 15, 20), (10, 20, 15, 20))),
-    _key((8, 12, 15, 0, 25), ((20, 120, 0, 40), (10, 35, 0, 100)), ((15, 25, 10, 25), (0, 10, 0, 5))),
+    _key((8, 12, 15, 0, 25), ((20, 120, 0, 40), (10, 35, 0, 100)),
+         ((15, 25, 10, 25), (0, 10, 0, 5))),
     _key((10, 0, 20, 5, -15), ((70, 20, 0, 70), (-30, 20, 0, 40)), ((65, 5, 0, 80), (0, 5, 5, 5))),
-    _key((15, -8, 0, 10, 0), ((30, 60, 30, 95), (30, 60, 30, 95)), ((45, 22, 20, 85), (45, 22, 20, 85))),
+    _key((15, -8, 0, 10, 0), ((30, 60, 30, 95), (30, 60, 30, 95)),
+         ((45, 22, 20, 85), (45, 22, 20, 85))),
     _key((-8, 0, 0, -20, 0), ((165, 20, 0, 15), (165, 20, 0, 15)), ((0, 6, 0, 5), (-18, 6, 0, 15))),
     _key((0, 22, 0, 0, 0), ((0, 60, 0, 15), (0, 165, 0, 25)), ((0, 45, 10, 0), (5, 4, 0, 12))),
-    _key((12, 0, -25, 0, 30), ((95, 5, 0, 10), (-45, 30, 0, 20)), ((35, 10, 0, 50), (-20, 8, 0, 25))),
-    _key((0, -10, 10, 0, 0), ((0, 55, 60, 120), (0, 55, 60, 120)), ((10, 28, 20, 25), (5, 6, 0, 8))),
-    _key((20, 0, 0, 15, 0), ((60, 10, 0, 30), (60, 10, 0, 30)), ((60, 15, 10, 105), (60, 15, 10, 105))),
+    _key((12, 0, -25, 0, 30), ((95, 5, 0, 10), (-45, 30, 0, 20)),
+         ((35, 10, 0, 50), (-20, 8, 0, 25))),
+    _key((0, -10, 10, 0, 0), ((0, 55, 60, 120), (0, 55, 60, 120)),
+         ((10, 28, 20, 25), (5, 6, 0, 8))),
+    _key((20, 0, 0, 15, 0), ((60, 10, 0, 30), (60, 10, 0, 30)),
+         ((60, 15, 10, 105), (60, 15, 10, 105))),
     _key((0, 0, 30, 0, -30), ((0, 95, 0, 85), (0, 70, 0, 10)), ((25, 12, 0, 35), (-10, 15, 0, 20))),
 )  # fmt: skip
 
@@ -87,7 +97,7 @@ def varied(will: np.random.Generator) -> Array:
 
 
 class Choreography:
-    """An endless dance: asks for the next key frame on each beat, between them moves without jerks."""
+    """An endless dance: a new key frame on each beat, with smooth motion between them."""
 
     def __init__(self, will: np.random.Generator, feet: Feet) -> None:
         self._will, self._feet = will, feet

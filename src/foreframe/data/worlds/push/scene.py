@@ -79,7 +79,9 @@ _WORLD = """
   <size memory="16M"/>
   <default>
     <geom condim="6" friction="0.5 0.005 0.002" solref="0.01 1" solimp="0.95 0.99 0.002"/>
-    <default class="wall"><geom type="plane" size="1 1 .1" group="4" friction="0.1 0.001 0.0005"/></default>
+    <default class="wall">
+      <geom type="plane" size="1 1 .1" group="4" friction="0.1 0.001 0.0005"/>
+    </default>
     <default class="sight"><geom contype="0" conaffinity="0" mass="0"/></default>
   </default>
   <worldbody>
@@ -127,8 +129,10 @@ def _bin(looks: np.random.Generator, textures: dict[str, Texture]) -> str:
         "table": Texture(_srgb(0.30, 0.31, 0.33), _srgb(0.26, 0.27, 0.29), "speckle", 0.2),
     }
     lines = [
-        f'<geom name="floor" type="box" pos="{cx} {cy} -0.05" size="{hx} {hy} 0.05" friction="0.05 0.001 0.0005"/>',
-        '<geom name="table" type="plane" pos="0 0 -0.06" size="3 3 .1" contype="0" conaffinity="0"/>',
+        f'<geom name="floor" type="box" pos="{cx} {cy} -0.05" size="{hx} {hy} 0.05" '
+        'friction="0.05 0.001 0.0005"/>',
+        '<geom name="table" type="plane" pos="0 0 -0.06" size="3 3 .1" '
+        'contype="0" conaffinity="0"/>',
     ]
     sides = ((1, 0), (-1, 0), (0, 1), (0, -1))
     for number, (dx, dy) in enumerate(sides):
@@ -159,17 +163,23 @@ def _arm(textures: dict[str, Texture]) -> str:
     x, y, z = SHOULDER
     finger = (
         '<body name="{side}" pos="0 {y} -0.035" gravcomp="1">'
-        '<joint name="finger_{side}" type="slide" axis="0 {axis} 0" range="0 {travel}" damping="2"/>'
-        '<geom name="{side}_pad" type="box" size="0.011 0.006 0.034" pos="0 0 -0.03" mass="0.03" friction="0.9 0.01 0.002"/></body>'
+        '<joint name="finger_{side}" type="slide" axis="0 {axis} 0" range="0 {travel}" '
+        'damping="2"/>'
+        '<geom name="{side}_pad" type="box" size="0.011 0.006 0.034" pos="0 0 -0.03" '
+        'mass="0.03" friction="0.9 0.01 0.002"/></body>'
     )
     left = finger.format(side="left", y=0.036, axis=-1, travel=FINGER_TRAVEL_M)
     right = finger.format(side="right", y=-0.036, axis=1, travel=FINGER_TRAVEL_M)
     return f"""
-    <geom name="pedestal" class="sight" type="cylinder" fromto="{x} {y} -0.05 {x} {y} {z + 0.06}" size="0.075"/>
+    <geom name="pedestal" class="sight" type="cylinder" size="0.075"
+      fromto="{x} {y} -0.05 {x} {y} {z + 0.06}"/>
     <body name="target" mocap="true" pos="0.6 0 0.3"/>
-    <body name="upper" mocap="true"><geom name="upper_arm" class="sight" type="capsule" size="0.058 {UPPER_ARM_M / 2}"/>
-      <geom name="elbow" class="sight" type="sphere" size="0.066" pos="0 0 {UPPER_ARM_M / 2}"/></body>
-    <body name="fore" mocap="true"><geom name="forearm" class="sight" type="capsule" size="0.045 {FOREARM_M / 2}"/></body>
+    <body name="upper" mocap="true">
+      <geom name="upper_arm" class="sight" type="capsule" size="0.058 {UPPER_ARM_M / 2}"/>
+      <geom name="elbow" class="sight" type="sphere" size="0.066" pos="0 0 {UPPER_ARM_M / 2}"/>
+    </body>
+    <body name="fore" mocap="true">
+      <geom name="forearm" class="sight" type="capsule" size="0.045 {FOREARM_M / 2}"/></body>
     <body name="hand" pos="0.6 0 0.3" gravcomp="1">
       <freejoint/>
       <geom name="wrist" class="sight" type="cylinder" size="0.038 0.07" pos="0 0 0.11"/>
@@ -205,14 +215,17 @@ def _placed(
         name = f"object{number}_{part}"
         textures[name] = texture
         lines.append(
-            f'<geom name="{name}" {geom} mass="{body.mass_kg * share:.6f}" friction="{body.friction:.4f} 0.005 0.002"/>'
+            f'<geom name="{name}" {geom} mass="{body.mass_kg * share:.6f}" '
+            f'friction="{body.friction:.4f} 0.005 0.002"/>'
         )
     x, y, z = offset
     lines.append(
-        f'<geom type="sphere" size="0.004" pos="{x:.5f} {y:.5f} {z:.5f}" mass="{0.4 * body.mass_kg:.6f}" '
+        f'<geom type="sphere" size="0.004" pos="{x:.5f} {y:.5f} {z:.5f}" '
+        f'mass="{0.4 * body.mass_kg:.6f}" '
         'contype="0" conaffinity="0" group="4"/>'
     )
-    return f'<body name="object{number}" pos="{at[0]:.5f} {at[1]:.5f} {at[2]:.5f}"><freejoint/>{"".join(lines)}</body>'
+    place = f"{at[0]:.5f} {at[1]:.5f} {at[2]:.5f}"
+    return f'<body name="object{number}" pos="{place}"><freejoint/>{"".join(lines)}</body>'
 
 
 _PALETTE = (
@@ -280,7 +293,8 @@ def _angle(s: float, looks: np.random.Generator) -> tuple[list[str], float]:
     arm, thick = 1.5 * s, 0.5 * s
     return [
         f'type="box" size="{arm:.4f} {thick:.4f} {thick:.4f}"',
-        f'type="box" size="{thick:.4f} {arm * 0.7:.4f} {thick:.4f}" pos="{arm - thick:.4f} {arm * 0.7:.4f} 0"',
+        f'type="box" size="{thick:.4f} {arm * 0.7:.4f} {thick:.4f}" '
+        f'pos="{arm - thick:.4f} {arm * 0.7:.4f} 0"',
     ], 8 * arm * thick * thick * 1.7
 
 

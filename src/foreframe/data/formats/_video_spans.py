@@ -1,0 +1,127 @@
+"""Episodes of videos: pictures, rows and times of each, cut at pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ...errors import InputError
+from ..sources.findings import AmbiguousSource, Findings
+from ..sources.options import SourceOptions
+from ..sources.times import cuts_at_gaps, rate_of
+from ._pairing import Pairing, by_time, one_by_one
+from ._table_roles import Roles, seconds_from, times_of
+from ._tables import Table
+from ._videos import VideoHeader
+
+Array = NDArray[Any]
+
+_SAME_RATE = 0.02
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of a video: which of its pictures, with the rows of its table and the times."""
+
+    file: Path
+    name: str
+    pictures: tuple[int, ...]
+    table: Table | None
+    rows: tuple[int, ...]
+    seconds: Array
+    count: int
+
+
+def spans_of(
+    root: Path,
+    looked: Mapping[Path, VideoHeader],
+    tables: Mapping[Path, Table | None],
+    found: Roles,
+    options: SourceOptions,
+    findings: Findings,
+) -> tuple[list[Span], dict[str, Array], Findings]:
+    """Return the episodes of all videos, the clock of each video, and what was decided."""
+    spans: list[Span] = []
+    clocks: dict[str, Array] = {}
+    cuts = 0
+    for file, header in looked.items():
+        try:
+            paired, seconds = _paired(file, header, tables[file], found)
+        except InputError as error:
+            if not options.skip_bad:
+                raise
+            findings = findings.ignores(file.name, f"broken: {error}")
+            continue
+        if not spans and found.any:
+            findings = findings.decided("pairing", paired.reason, "what fits")
+        if paired.unused:
+            findings = findings.warn(f"{file.name}: {paired.unused}")
+        gaps = cuts_at_gaps(seconds, options.max_gap_s)
+        cuts += len(gaps)
+        clocks[file.name] = seconds
+        name = (
+            str(file.relative_to(root).with_suffix("")) if file.is_relative_to(root) else file.stem
+        )
+        bounds = [0, *gaps, len(paired.pictures)]
+        for a, b in zip(bounds, bounds[1:], strict=False):
+            whole = (a, b) == (0, len(header.times_s))
+            where = name if whole else f"{name}/{paired.pictures[a]}"
+            if b - a < 2:
+                findings = findings.warn(
+                    f"{where} is one picture and was left out: it shows no movement"
+                )
+                continue
+            part = (paired.pictures[a:b], tables[file], paired.rows[a:b], seconds[a:b])
+            spans.append(Span(file, where, *part, len(header.times_s)))
+    if cuts:
+        findings = findings.decided("cuts", cuts, "pauses in the times", "--max-gap-s")
+    if not spans:
+        raise InputError(
+            f"{root} has no video of two pictures; expected episodes of several pictures"
+        )
+    return spans, clocks, findings
+
+
+def _paired(
+    file: Path, header: VideoHeader, table: Table | None, found: Roles
+) -> tuple[Pairing, Array]:
+    """Pictures with rows, and the time of each picture.
+
+    Of the table's clock, if it has one, or of the video's.
+    """
+    count = len(header.times_s)
+    if table is None or not found.any:
+        return Pairing(tuple(range(count)), (-1,) * count, "pictures alone"), header.times_s
+    clock = times_of(table)
+    if table.length in (count, count - 1) or clock is None:
+        paired = one_by_one(count, table, file, bool(found.keys.get("state")))
+        if clock is None or -1 in paired.rows:
+            return paired, header.times_s
+        return paired, seconds_from(*clock)
+    paired = by_time(header.times_s, table, file)
+    return paired, header.times_s[list(paired.pictures)]
+
+
+def common_rate(clocks: Mapping[str, Array], findings: Findings) -> tuple[float | None, Findings]:
+    """The one rate of all videos.
+
+    Raises:
+        AmbiguousSource: videos of different rates.
+    """
+    rates = {name: rate for name, seconds in clocks.items() if (rate := rate_of(seconds))}
+    if not rates:
+        return None, findings
+    slow, fast = min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)
+    if rates[fast] > rates[slow] * (1 + _SAME_RATE):
+        raise AmbiguousSource(
+            f"{len(rates)} videos of different rates",
+            [f"{name} at {rates[name]:g} pictures per second" for name in (slow, fast)],
+            "separate imports, one per rate (--stride brings the faster one to the slower), then "
+            "train on all with --data S1,S2",
+        )
+    first = next(iter(rates.values()))
+    return first, findings.decided("rate", f"{first:g} per second", "the times")
