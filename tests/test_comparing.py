@@ -103,7 +103,7 @@ def test_scores_that_are_there_are_taken(
     def refuse(*_: object) -> None:
         raise AssertionError("measured again")
 
-    monkeypatch.setattr("foreframe.evaluation.evaluating.measure", refuse)
+    monkeypatch.setattr("foreframe.evaluation.scoring.measure_together", refuse)
     again = foreframe.compare([run, other], store.path, tmp_path / "out", samples=2)
     assert again.differences == first.differences
     files = [tmp_path / "out" / "scores" / f"{name}.json" for name in ("run", "other")]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from .errors import TrainingError as TrainingError
     from .evaluation import evaluate as evaluate
     from .evaluation import evaluate_predictions as evaluate_predictions
+    from .evaluation import export_clips as export_clips
+    from .evaluation import list_clips as list_clips
     from .evaluation.drawing import sample as sample
     from .experiments import experiment as experiment
     from .gaussian import Gaussian as Gaussian
@@ -63,7 +65,9 @@ _HOMES = {
     "evaluate": "evaluation",
     "evaluate_predictions": "evaluation",
     "experiment": "experiments",
+    "export_clips": "evaluation",
     "info": "runtime.hardware",
+    "list_clips": "evaluation",
     "load": "models",
     "play": "serve",
     "plot": "reporting",

@@ -62,7 +62,7 @@ def _exit(message: str, status: int) -> None:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Print what a warning is about (an old name, an input) as one line without its place."""
+    """Print a warning about an old name or an input as one line without file and line."""
     shown = warnings.showwarning
 
     def show(
@@ -112,19 +112,9 @@ def _run(words: list[str]) -> None:
 
 
 def _find(words: list[str]) -> tuple[Command, list[str]]:
-    """Return the command that the words begin with, and the other words; the longest name wins.
-
-    `eval --predictions` is a command too, wherever the option stands; its value comes first then.
-    """
-    for name, command in COMMANDS.items():
-        verb, _, option = name.partition(" --")
-        if option and verb == words[0]:
-            for at, word in enumerate(words):
-                given, equals, value = word.partition("=")
-                if given == f"--{option}":
-                    values = [value] if equals else words[at + 1 : at + 2]
-                    rest = words[1:at] + words[at + 1 + (not equals) :]
-                    return command, [*values, *rest]
+    """Return the command that the words begin with, and the remaining words."""
+    if found := _find_by_option(words):
+        return found
     for length in (2, 1):
         name = " ".join(words[:length])
         if name in COMMANDS:
@@ -135,6 +125,19 @@ def _find(words: list[str]) -> tuple[Command, list[str]]:
         raise SystemExit(0 if len(words) > 1 else 2)
     got = " ".join(words[:2]) if group else words[0]
     raise unknown("command", got, group or COMMANDS)
+
+
+def _find_by_option(words: list[str]) -> tuple[Command, list[str]] | None:
+    """Return a command that a verb and one of its options make, such as `eval --predictions`.
+
+    The option may stand anywhere; its value comes first among the remaining words.
+    """
+    options = [word.partition("=") for word in words]
+    for at, (name, equals, value) in enumerate(options[1:], start=1):
+        if name.startswith("--") and (command := COMMANDS.get(f"{words[0]} {name}")):
+            values = [value] if equals else words[at + 1 : at + 2]
+            return command, [*values, *words[1:at], *words[at + 1 + (not equals) :]]
+    return None
 
 
 def _help(names: Sequence[str] = ()) -> str:

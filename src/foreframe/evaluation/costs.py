@@ -62,13 +62,16 @@ def costs_of(model: Model, windows: Windows, n_past: int, samples: int) -> Costs
         began = time.perf_counter()
         sample_futures(model, clip, n_past, Noise([0], samples)).cpu()
         seconds.append(time.perf_counter() - began)
-    threads = torch.get_num_threads()
-    named = (
-        torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {threads} threads"
-    )
     return Costs(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         flops_per_frame=round(counted.get_total_flops() / horizon),
         frames_per_second=round(samples * horizon / statistics.median(seconds), 1),
-        device=named,
+        device=_named(device),
     )
+
+
+def _named(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"CPU, {threads} thread{'s' if threads > 1 else ''}"

@@ -90,7 +90,7 @@ def evaluate(
     """
     protocols, given_weights = find_protocols(protocol), read_weights(weights)
     described, store, chosen = models.describe(run), ClipStore(data), protocols[0]
-    device = hardware.device()
+    device, episodes = hardware.device(), store.of_split(split)
     model = models.load(run).to(device)
     check_data(model, store, str(run))
     if samples is not None and samples < 1:
@@ -99,7 +99,7 @@ def evaluate(
     if submission is not None:
         given, n_past = clip_windows(described, store, split, chosen, withheld=True)
         written = str(write_submission(model, given, n_past, seed, device, Path(submission)))
-    if withheld := all(episode.withheld for episode in store.of_split(split)):
+    if withheld := all(episode.withheld for episode in episodes):
         _check_withheld(store, split, written)
     baselines = fitted_baselines(model.spec, store, device)
     jobs = []

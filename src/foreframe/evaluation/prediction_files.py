@@ -86,7 +86,7 @@ class ClipFolder:
         if len({sample.shape for sample in samples}) != 1:
             shapes = sorted({str(list(sample.shape)) for sample in samples})
             raise InputError(
-                f"{entry} has samples of {' and '.join(shapes)}; expected all of one length and size"
+                f"{entry} has samples of {' and '.join(shapes)}; expected one length and size"
             )
         return np.stack(samples)
 
@@ -108,8 +108,8 @@ def open_stored(path: Path) -> Stored:
             values = _map_archive(path)
         else:
             raise InputError(
-                f"{path} ends in {path.suffix!r}; expected predictions as .npz, .npy or a folder of "
-                "videos or of folders of pictures"
+                f"{path} ends in {path.suffix!r}; expected predictions as .npz, .npy or a folder "
+                "of videos or of folders of pictures"
             )
     except InputError:
         raise

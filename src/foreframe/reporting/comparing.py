@@ -1,4 +1,4 @@
-"""Compare runs and predictions on the same clips: evaluate what has no scores yet, then pair them."""
+"""Compare runs and predictions on the same clips, evaluating what has no scores yet."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def write_comparison(
     text = page(
         "runs.html",
         found=found,
-        titles=[metric.label for metric in found.metrics],
+        titles=_titles(found),
         rows=[(entry.name, _cells(found, entry)) for entry in found.entries],
         cost_titles=_COSTS,
         costs=[(entry.name, _cost_cells(entry)) for entry in found.entries],
@@ -65,9 +65,14 @@ def write_comparison(
     ]
 
 
+def _titles(found: RunComparison) -> list[str]:
+    return ["skill", *(metric.label for metric in found.metrics)]
+
+
 def _cells(found: RunComparison, entry: Entry) -> list[tuple[str, str]]:
-    """The figure of each metric, and its difference from the first entry."""
-    cells = []
+    """The first skill, then the figure of each metric and its difference from the first entry."""
+    skill = next(iter(entry.evaluation.skill.values()), None)
+    cells = [(_with_span(skill, ".0f") if skill else "", "")]
     for metric in found.metrics:
         figure = _with_span(entry.evaluation.scores[metric.name], f".{metric.digits}f")
         difference = found.difference(entry.name, found.entries[0].name, metric.name)
@@ -99,10 +104,12 @@ def _markdown(found: RunComparison) -> str:
         f"{len(set(found.episodes))} episodes.",
         f"Differences from {found.entries[0].name} are paired clip by clip, "
         "with 95 % intervals over episodes.",
+        "Skill is 0 for copying the last frame and 100 for "
+        f"{'the world itself' if first.world else 'a perfect prediction'}.",
         "",
         *(f"- {said}" for said in found.statements()),
         "",
-        *_grid(["", *(m.label for m in found.metrics)], _score_rows(found)),
+        *_grid(["", *_titles(found)], _score_rows(found)),
         "",
         *_grid(["", "samples", *_COSTS], _cost_rows(found)),
     ]
