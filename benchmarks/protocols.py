@@ -1,6 +1,6 @@
 """The same predictions under every protocol: what a figure is worth without its protocol.
 
-    python benchmarks/protocols.py RUN STORE [--horizon 10] [--samples 10] [--split test]
+    python benchmarks/protocols.py RUN --data STORE [--horizon 10] [--samples 10] [--split test]
         [--json FILE]
 
 The futures of a run are drawn once, after its own context at the first frames of each episode, and
@@ -115,13 +115,13 @@ def markdown(rows: Sequence[dict[str, Any]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("store", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--horizon", type=int)
     parser.add_argument("--samples", type=int, default=10)
     parser.add_argument("--split", default="test")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    found = summaries(given.run, given.store, given.split, given.samples, given.horizon)
+    found = summaries(given.run, given.data, given.split, given.samples, given.horizon)
     rows = [row(name, summary) for name, summary in found.items()]
     reference = found[_REFERENCE]
     print(markdown(rows))
