@@ -25,6 +25,8 @@ from ..runtime.files import is_inside, read_json
 from ..runtime.tensors import map_array
 from ..runtime.typed import read_as
 from .manifest import SPLITS, Episode, read_manifest
+from .matching import Places, as_they_lie, match_names
+from .sources.recording import Column
 
 Array = NDArray[Any]
 
@@ -221,10 +223,11 @@ class ClipStore:
         ]
         return digest("\n".join(parts).encode())
 
-    def clip_spec(self, conditions: Sequence[str]) -> ClipSpec:
+    def clip_spec(self, conditions: Sequence[str], numbers: Sequence[str] = ()) -> ClipSpec:
         """What clips with these condition columns look like.
 
-        `state` and `action` also stand for every column of that role.
+        `state` and `action` also stand for every column of that role. With `numbers`, the names of
+        the numbers of a condition, these alone and in this order.
         """
         height, width, channels = self.frame_shape
         names = self.resolve(conditions)
@@ -241,19 +244,37 @@ class ClipStore:
                 )
             label = columns[0].shape
             return ClipSpec((channels, height, width), (label[2], label[0], label[1]), **common)
-        stats = [self.statistics(name) for name in names]
+        places = self.places(names, numbers)
         joined: dict[str, Any] = {
-            key: tuple(value for s in stats for value in s[key])
+            key: tuple(self.statistics(name)[key][i] for name in names for i in places[name])
             for key in ("mean", "std", "low", "high")
         }
         return ClipSpec(
             (channels, height, width),
-            (sum(column.shape[0] for column in columns),),
-            names=tuple(name for column in columns for name in column.names),
+            (sum(len(found) for found in places.values()),),
+            names=tuple(self.columns[name].names[i] for name in names for i in places[name]),
             uses_future_state=any(column.role == "state" for column in columns),
             **joined,
             **common,
         )
+
+    def columns_of(self, spec: ClipSpec) -> dict[str, Column]:
+        """The columns that a model's conditions are made of, with the numbers that it takes."""
+        places = self.places(spec.columns, spec.names) if spec.names else {}
+        return {
+            name: self.columns[name].only(places[name]) if spec.names else self.columns[name]
+            for name in spec.columns
+        }
+
+    def places(self, columns: Sequence[str], numbers: Sequence[str] = ()) -> Places:
+        """Which numbers of vector columns make a condition: those with the names `numbers`, in this
+        order; all as they lie if none are given.
+
+        Raises:
+            InputError: a name that is in none of the columns.
+        """
+        chosen = {name: self.columns[name] for name in columns}
+        return match_names(chosen, numbers, str(self.path)) if numbers else as_they_lie(chosen)
 
     def resolve(self, conditions: Sequence[str]) -> list[str]:
         """Column names for names or roles.

@@ -17,12 +17,16 @@ from ..runtime.files import read_json
 from ..runtime.schemas import KEY, unstamped
 from ..runtime.typed import read_as
 from .figures import ClipScore, Figure, Latent, Scores, Statement, World, read_figures, to_dicts
+from .sets import SetScore
+from .weights import UsedWeights
 
 SCHEMA = "foreframe.evaluation/1"
 
 _TITLES = {
     "posterior": "posterior (sees the future)",
     "copy_last": "copy last frame",
+    "world": "the world itself",
+    "halves": "one half of the truth v the other",
     "conditions_shuffled": "model, another clip's conditions",
     "conditions_zeroed": "model, mean conditions",
 }
@@ -41,6 +45,10 @@ class UsedProtocol:
         conditions: the store's columns that were given.
         future_states_given: whether some of them are the truth of the future.
         z_from: what the latent is drawn from.
+        best_by: the title of the metric that chooses the best sample for all; empty where each
+            chooses by itself.
+        words: every choice of the protocol in words, by what it is a choice of; empty in results of
+            versions that did not say.
     """
 
     name: str
@@ -51,6 +59,8 @@ class UsedProtocol:
     conditions: tuple[str, ...]
     future_states_given: bool
     z_from: str = "prior"
+    best_by: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,6 +146,11 @@ class Evaluation:
         ranks: how often what happened has each rank among the samples, in moving pixels [N + 1].
         verdict: what all this says, in words.
         identity: what these scores depend on, as a digest.
+        sets: by metric, the distances of whole sets of videos.
+        missing: by metric, why it was not computed.
+        weights: the files of weights that metrics needed, by what they are.
+        restated: the same predictions under the other protocols that were asked for; each has a
+            file of its own.
 
     Example:
         >>> evaluation = foreframe.evaluate("runs/push", data="data/push")  # doctest: +SKIP
@@ -166,6 +181,10 @@ class Evaluation:
     ranks: tuple[float, ...] = ()
     verdict: tuple[Statement, ...] = ()
     identity: str | None = None
+    sets: Mapping[str, SetScore] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, UsedWeights] = field(default_factory=dict)
+    restated: tuple[Evaluation, ...] = ()
 
     @property
     def headline(self) -> Metric:
@@ -179,9 +198,14 @@ class Evaluation:
     def rows(self) -> list[Row]:
         """Return the lines of a score table: the model, its baselines, its controls."""
         several = self.samples > 1
+        chosen = f" by {self.protocol.best_by}" if self.protocol.best_by else ""
         return [
             Row(f"model, mean of {self.samples}" if several else "model", "model", self.scores),
-            *([Row(f"model, best of {self.samples}", "model", self.best_of)] if several else []),
+            *(
+                [Row(f"model, best of {self.samples}{chosen}", "model", self.best_of)]
+                if several
+                else []
+            ),
             *self._world_rows(),
             *(Row(title_of(name), "baseline", found) for name, found in self.baselines.items()),
             *(Row(title_of(name), "control", found) for name, found in self.controls.items()),
@@ -237,6 +261,9 @@ class Evaluation:
             "per_clip": [clip.to_dict() for clip in self.per_clip],
             **({"submission": self.submission} if self.submission else {}),
             **({"identity": self.identity} if self.identity else {}),
+            "sets": {name: found.to_dict() for name, found in self.sets.items()},
+            "missing": dict(self.missing),
+            "weights": {name: asdict(used) for name, used in self.weights.items()},
             "environment": dict(self.environment),
         }
 
@@ -270,6 +297,9 @@ class Evaluation:
             ranks=tuple(values.get("ranks", ())),
             verdict=tuple(Statement(**said) for said in values.get("verdict", ())),
             identity=values.get("identity"),
+            sets={name: SetScore.from_dict(v) for name, v in values.get("sets", {}).items()},
+            missing=values.get("missing", {}),
+            weights={name: UsedWeights(**v) for name, v in values.get("weights", {}).items()},
             environment=values["environment"],
             submission=values.get("submission"),
         )

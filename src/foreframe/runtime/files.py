@@ -12,7 +12,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from ..errors import InputError
 
@@ -37,6 +37,24 @@ def atomic_write(path: Path, content: bytes | str) -> Path:
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Yield an open file to write in pieces.
+
+    It takes the name `path` when the block ends, and is removed when the block raises.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary(path)
+    try:
+        with temporary.open("w+b") as file:
+            yield file
+        sync(temporary)
+        _move_into_place(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -92,7 +92,7 @@ class Simulator:
         self.kind: str = described["model"]
         self.n_past = models.trained_clip(described).n_past
         self.starts = starts_of(store, self.spec, self.n_past)
-        self.columns: dict[str, Column] = {name: store.columns[name] for name in self.spec.columns}
+        self.columns: Mapping[str, Column] = store.columns_of(self.spec)
         world = WORLDS.current(str(store.source.get("world")))
         self._world = worlds.world_module(world) if world in WORLDS.names() else None
         self.head = self._head(run)

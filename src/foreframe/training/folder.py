@@ -24,6 +24,7 @@ from .state import DESCRIBED, IDENTITY, copy_state_into, newest_valid_state
 
 SETTINGS = "recipe.yaml"
 ENVIRONMENT = "environment.json"
+TRAINING_TIME = "training_time.json"
 
 _SCHEMA = "foreframe.run/1"
 _DEMO_DATA = "data/manifest.json"  # a demo keeps its data inside
@@ -132,6 +133,20 @@ class RunFolder:
                 f"{self.path} is another run (different: {', '.join(differ[:4])}); choose another "
                 f"--out, or begin from its weights there: --resume-from {self.path}"
             )
+
+
+def add_training_time(run: Path, seconds: float, step: int) -> None:
+    """Add to the time that a run has taken, validation and earlier starts included."""
+    total = (training_time(run) or 0.0) + seconds
+    write_json(run / TRAINING_TIME, {"seconds": round(total, 1), "step": step})
+
+
+def training_time(run: Path) -> float | None:
+    """Return the seconds that a run has trained for; None where that is not known."""
+    try:
+        return float(read_json(run / TRAINING_TIME, "the time a run took")["seconds"])
+    except (InputError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _move_aside(run: Path) -> None:

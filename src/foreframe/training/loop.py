@@ -27,7 +27,7 @@ from ..runtime.memory import keep_freed_memory
 from ..runtime.progress import progress
 from .config import Config
 from .fabric import describe_computing, make_fabric
-from .folder import RunFolder
+from .folder import RunFolder, add_training_time
 from .health import SHOWN_CLIPS, HealthCheck, copying_error, futures_of
 from .log import Log
 from .plan import TrainingPlan, TrainingResult, TrainingSummary
@@ -136,12 +136,19 @@ class _Trainer:
     def run_to(self, last: int) -> None:
         """Train until the step `last` is done."""
         with self._progress(last) as advance, catch_stop_signals() as stop:
-            while self.state.step < last:
-                advance(1, self._step())
-                self._after_step(last, self._signal(stop))
+            try:
+                while self.state.step < last:
+                    advance(1, self._step())
+                    self._after_step(last, self._signal(stop))
+            finally:
+                self._count_time()
         if self.fabric.is_global_zero and not (self.run / models.WEIGHTS).exists():
             # Stopped before the first validation: the run is a model all the same.
             self._save_model(self._averaged())
+
+    def _count_time(self) -> None:
+        if self.fabric.is_global_zero and self.state.step > self.first_step:
+            add_training_time(self.run, time.monotonic() - self.began, self.state.step)
 
     def _progress(self, last: int) -> contextlib.AbstractContextManager[Any]:
         if self.fabric.is_global_zero:
