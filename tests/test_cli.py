@@ -11,6 +11,7 @@ import pytest
 from conftest import TINY
 from foreframe.cli import main
 from foreframe.cli.commands import COMMANDS
+from foreframe.cli.parsing import parse
 from foreframe.data.store import ClipStore
 
 OPTIONS = [f"--{name}={json.dumps(value)}" for name, value in TINY.items()]
@@ -161,7 +162,6 @@ def test_mistakes_get_one_line_and_status_2(
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    from foreframe.cli.commands import COMMANDS
     from foreframe.plugins import with_names
 
     assert command("--help") == 0
@@ -218,9 +218,6 @@ def test_the_help_of_train_documents_every_field(capsys: pytest.CaptureFixture[s
     ],
 )  # fmt: skip
 def test_short_options_stand_for_fields(words: list[str], changes: dict[str, object]) -> None:
-    from foreframe.cli.commands import COMMANDS
-    from foreframe.cli.parsing import parse
-
     required = ["push-tiny", "--data", "d", "--out", "o"]
     assert parse(COMMANDS["train"], [*required, *words])["changes"] == changes
 
@@ -233,6 +230,11 @@ def test_an_old_name_warns_in_one_line_and_works(
     lines = [line for line in capsys.readouterr().err.splitlines() if "shove" in line]
     assert lines == ["foreframe: world 'shove' is now 'push_keys'; the old name goes with 0.3"]
     assert ClipStore(tmp_path / "old").source["world"] == "push_keys"
+
+
+def test_an_option_of_many_values_may_be_repeated() -> None:
+    words = ["run", "--data", "store", "--weights", "a.pt", "b.pt", "--weights=c.pt"]
+    assert parse(COMMANDS["eval"], words)["weights"] == ("a.pt", "b.pt", "c.pt")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -115,11 +115,11 @@ def _take_values(shorthand: str, waiting: list[str]) -> list[str]:
 
 
 def _yaml(text: str) -> Any:
-    import yaml
+    from ..runtime.yaml_text import parse_yaml
 
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return parse_yaml(text, "an option")
+    except InputError:
         return text
 
 
@@ -128,6 +128,7 @@ def _spelt_out(command: Command, words: list[str], function: Callable[..., Any])
     kinds = _kinds(command, function)
     options = {f"--{name.replace('_', '-')}": name for name in kinds}
     positionals, spelt, waiting = list(command.positionals), [], list(words)
+    gathered: dict[str, list[str]] = {}  # of options that may be given again and again
     while waiting:
         word = waiting.pop(0)
         if not word.startswith("--"):
@@ -147,6 +148,8 @@ def _spelt_out(command: Command, words: list[str], function: Callable[..., Any])
         values = [value] if equals else _values_of(kinds[name], waiting)
         if not values or (not equals and values[0].startswith("--")):
             raise InputError(f"{option} has no value; expected {option} VALUE")
+        if _is_open_tuple(kinds[name]):
+            values = gathered[name] = [*gathered.get(name, ()), *values]
         spelt.append(f"--{name}={_listed(values) if _is_tuple(kinds[name]) else values[0]}")
     _check_complete(command, function, positionals, words)
     return spelt
@@ -211,6 +214,11 @@ def _is_tuple(kind: Any) -> bool:
     if typing.get_origin(kind) in (tuple, collections.abc.Sequence):
         return True
     return any(_is_tuple(option) for option in typing.get_args(kind))
+
+
+def _is_open_tuple(kind: Any) -> bool:
+    """Whether it is a tuple of any length, so that the option can be repeated."""
+    return typing.get_origin(kind) is tuple and typing.get_args(kind)[-1:] == (Ellipsis,)
 
 
 def _listed(values: list[str]) -> str:
