@@ -90,11 +90,13 @@ def opened(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
     with contextlib.ExitStack() as closing:
 
         def open_page(
-            told: Callable[[Any], None] = lambda found: None, script: str = "", **options: Any
+            told: Callable[[Any], None] = lambda found: None,
+            before: Callable[[Any], None] = lambda context: None,
+            **options: Any,
         ) -> Any:
             context = browser.new_context(bypass_csp=True, **options)
             closing.callback(context.close)
-            context.add_init_script(script)
+            before(context)
 
             def change(route: Any) -> None:
                 found = route.fetch().json()
@@ -326,7 +328,7 @@ navigator.getGamepads = () => [null, window.pad];"""
 
 
 def test_a_gamepad_steers_and_its_buttons_act(opened: Callable[..., Any]) -> None:
-    page = opened(script=PAD)
+    page = opened(before=lambda context: context.add_init_script(PAD))
     page.wait_for_timeout(300)
     assert step_of(page) == 0  # sticks near their middle do nothing
     page.evaluate("pad.axes = [0.1, 1, 0, -1]")
@@ -376,6 +378,37 @@ def test_connection_and_recording_are_shown(browser: Any, tmp_path: Path) -> Non
         page.wait_for_function("document.getElementById('link').dataset.is === 'reconnecting'")
         assert page.is_hidden("#recording")
         page.wait_for_function("document.getElementById('link').dataset.is === 'lost'")
+
+
+def test_a_connection_that_breaks_is_made_again(opened: Callable[..., Any]) -> None:
+    sockets = []
+
+    def through(socket: Any) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    page = opened(before=lambda context: context.route_web_socket("**/drive", through))
+    page.keyboard.press(".")
+    at_step(page, 1)
+    sockets[0].close()
+    page.wait_for_function("document.getElementById('link').dataset.is === 'reconnecting'")
+    at_step(page, 0)  # a new drive
+    assert page.inner_text("#link") == "connected"
+    page.keyboard.press(".")
+    at_step(page, 1)
+
+
+def test_a_finger_steers_and_scrolls(opened: Callable[..., Any]) -> None:
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    page = opened(**phone)
+    box = page.locator(".pad").first.bounding_box()
+    page.touchscreen.tap(box["x"] + box["width"] - 8, box["y"] + box["height"] / 2)
+    page.wait_for_function("Number(document.body.dataset.step) >= 1")
+    ways = "id => getComputedStyle(document.getElementById(id)).touchAction"
+    assert [page.evaluate(ways, name) for name in ("imagined", "skeleton")] == [
+        "manipulation",
+        "none",
+    ]
 
 
 NEEDED = ["#imagined", "#run", "#once", "#undo", "#reset", "#link", "#recording", "#model"]

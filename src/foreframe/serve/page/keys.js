@@ -1,9 +1,15 @@
 // The keyboard: after a click its keys drive; a control that was reached with Tab keeps its own.
 
-const MOVES = /^(Arrow|Home|End|Page)/;   // keys that a slider, a radio or a list uses itself
-const PRESSES = /^( |Enter)$/;            // keys that a button or a box uses itself
+const MOVES = /^(Arrow|Home|End|Page)/; // keys that a slider, a radio or a list uses itself
+const PRESSES = /^( |Enter)$/; // keys that a button or a box uses itself
 
-const isOpen = (target) => { try { return target.matches("select:open"); } catch { return false; } };
+const isOpen = (target) => {
+  try {
+    return target.matches("select:open");
+  } catch {
+    return false;
+  }
+};
 
 export class Keyboard {
   /**
@@ -12,13 +18,21 @@ export class Keyboard {
    */
   constructor({ steers, actions, letGo }) {
     Object.assign(this, { steers, actions });
-    this.byPointer = false;   // whether the last input was a pointer's
-    this.clicked = null;      // the control that a pointer gave the focus to
-    addEventListener("pointerdown", () => { this.byPointer = true; }, true);
+    this.byPointer = false; // whether the last input was a pointer's
+    this.clicked = null; // the control that a pointer gave the focus to
+    addEventListener(
+      "pointerdown",
+      () => {
+        this.byPointer = true;
+      },
+      true,
+    );
     addEventListener("focusin", ({ target }) => this.focused(target));
     for (const event of ["click", "change"]) addEventListener(event, () => this.release());
     addEventListener("keydown", (event) => this.down(event));
-    addEventListener("keyup", (event) => { this.steers(event.key, false); });
+    addEventListener("keyup", (event) => {
+      this.steers(event.key, false);
+    });
     addEventListener("blur", letGo);
   }
 
@@ -30,7 +44,8 @@ export class Keyboard {
   /** Take the focus from a control that was clicked, unless its list is open. */
   release() {
     const held = document.activeElement;
-    if (!this.byPointer || !/^(INPUT|BUTTON|SELECT|SUMMARY)$/.test(held.tagName) || isOpen(held)) return;
+    if (!this.byPointer || !/^(INPUT|BUTTON|SELECT|SUMMARY)$/.test(held.tagName) || isOpen(held))
+      return;
     held.blur();
     this.clicked = null;
   }
@@ -48,9 +63,16 @@ export class Keyboard {
     const { key, target } = event;
     this.byPointer = false;
     if (event.ctrlKey || event.metaKey || event.altKey || this.keeps(target, key)) return;
-    if (this.steers(key, true)) { event.preventDefault(); return; }
+    if (this.steers(key, true)) {
+      event.preventDefault();
+      return;
+    }
     const does = this.actions[key.toLowerCase()];
-    if (does) { event.preventDefault(); if (!event.repeat || does.repeats) does(); }
-    else if (target.tagName === "SELECT" && key.length === 1) event.preventDefault();   // no jump to another model
+    if (does) {
+      event.preventDefault();
+      if (!event.repeat || does.repeats) does();
+    } else if (target.tagName === "SELECT" && key.length === 1) {
+      event.preventDefault(); // or the list would jump to another model
+    }
   }
 }
