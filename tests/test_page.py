@@ -310,6 +310,28 @@ def test_sliders_start_from_the_last_action(opened: Callable[..., Any]) -> None:
     assert values_of(page) == pytest.approx(last, abs=0.006)
 
 
+def test_many_columns_with_long_names_are_told_apart(opened: Callable[..., Any]) -> None:
+    def arm(found: Any) -> None:
+        """The model is said to have an arm's joints besides; one never moves."""
+        push = found["simulators"][0]
+        joints = {f"observation.left_arm_joint_{i}_position": 1.5 for i in range(12)}
+        joints["observation.left_arm_joint_3_position"] = -1.5
+        push["columns"] += [
+            {"name": name, "low": -1.5, "high": high, "mean": 0, "unit": "rad", "step": 0}
+            for name, high in joints.items()
+        ]
+
+    page = opened(arm, viewport={"width": 1280, "height": 900})
+    names = page.locator("#columns span").all_inner_texts()
+    assert len(set(names)) == 16
+    assert names[-1].endswith("joint_3")  # the constant one, last and locked
+    assert page.locator("#columns input").last.is_disabled()
+    assert all("joint_3" not in text for text in page.locator(".hand option").all_inner_texts())
+    for control in ("#replay", "#pace", "#keep"):
+        box = page.locator(control).bounding_box()
+        assert box["y"] + box["height"] <= 900
+
+
 def test_two_hands_steer_at_once(page: Any) -> None:
     page.keyboard.down("ArrowRight")
     page.keyboard.down("w")

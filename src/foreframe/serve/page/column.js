@@ -2,9 +2,15 @@
 
 const SHORT = 14;
 
-/** A name in few letters: of a long one its beginning and its end, which tell most. */
-export const brief = (name) =>
-  name.length > SHORT ? `${name.slice(0, 5)}…${name.slice(5 - SHORT)}` : name;
+/** A name in few letters: of a long one the end, without what all long names end with. */
+export function brief(name, names) {
+  if (name.length <= SHORT) return name;
+  const long = names.filter((other) => other.length > SHORT);
+  const ends =
+    long.length > 1 ? [...name.matchAll(/[._/ -]/g)].map((end) => name.slice(end.index)) : [];
+  const shared = ends.find((end) => long.every((other) => other.endsWith(end))) ?? "";
+  return `…${name.slice(0, name.length - shared.length).slice(1 - SHORT)}`;
+}
 
 export const clamp = (value, { low, high }) => Math.min(Math.max(value, low), high);
 const shown = (value, { low, high }) =>
@@ -21,7 +27,7 @@ export function made(tag, properties = {}, ...children) {
 
 /** A number that is steered: a position moves by `step` and stays, a command springs back. */
 export class Column {
-  constructor(given, key) {
+  constructor(given, names, key) {
     Object.assign(this, given);
     this.set = this.rest = clamp(this.mean, this);
     this.slider = made("input", {
@@ -33,7 +39,7 @@ export class Column {
     });
     this.slider.setAttribute("aria-label", this.name);
     this.says = made("output");
-    const name = made("span", { textContent: brief(this.name), title: this.name });
+    const name = made("span", { textContent: brief(this.name, names), title: this.name });
     if (key) name.append(" ", made("kbd", { textContent: key.toUpperCase() }));
     this.element = made("label", {}, name, this.slider, this.says);
   }

@@ -51,6 +51,7 @@ export class Hand {
         [c.name, 1],
         [c.name, -1],
       ]);
+    const names = this.columns.map((c) => c.name);
     const select = made(
       "select",
       { title: "the column that these keys steer" },
@@ -59,7 +60,7 @@ export class Hand {
     select.append(
       ...moving.map(
         ([name, sign]) =>
-          new Option(sign > 0 ? brief(name) : `−${brief(name)}`, choice(name, sign)),
+          new Option(sign > 0 ? brief(name, names) : `−${brief(name, names)}`, choice(name, sign)),
       ),
     );
     select.value = axis ? choice(axis.column, axis.sign) : "";

@@ -16,8 +16,9 @@ export class Steer {
       first: 0,
     });
     const keys = Object.entries(this.steering.keys ?? {});
+    const names = simulator.columns.map((c) => c.name);
     this.columns = simulator.columns.map(
-      (c) => new Column(c, keys.find(([, name]) => name === c.name)?.[0]),
+      (c) => new Column(c, names, keys.find(([, name]) => name === c.name)?.[0]),
     );
     this.hands = simulator.hands.map(
       (hand, n) => new Hand(KEYS[n], [hand.across, hand.along], this.columns, changed),
