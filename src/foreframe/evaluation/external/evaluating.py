@@ -17,7 +17,8 @@ from ...runtime.progress import progress
 from ..evaluating import EVAL, beside, fitted_baselines, used_protocol
 from ..measuring import Task
 from ..protocol import find_protocols
-from ..results import Evaluation, ScoredData, ScoredRun
+from ..provenance import ScoredData, ScoredRun
+from ..results import Evaluation
 from ..scoring import Job, scored_together
 from ..weights import Equipped, equip, read_weights
 from .clip_lists import clips_of
