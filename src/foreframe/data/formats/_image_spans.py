@@ -16,7 +16,9 @@ from ..sources.findings import Findings
 from ..sources.folders import split_of, split_of_path
 from ..sources.options import SourceOptions
 from ..sources.times import cuts_at_gaps
-from ._pairing import Pairing, pair
+from ._pairing import numbers_of, pair, stamps_of
+from ._pairs import ALONE, Pairing, rules_of
+from ._row_numbers import Habit, all_in_order, habit_of, jumps_of
 from ._streams import Stream
 from ._table_roles import (
     Roles,
@@ -68,19 +70,27 @@ def spans_of(
     """Return the episodes of all streams, the clock of one of them, and what was decided."""
     spans: list[Span] = []
     cuts, lone, rates = 0, [], np.zeros(0)
+    reasons: list[str] = []
+    tables, findings = all_in_order([table for _, table in planned], findings)
+    planned = [(stream, table) for (stream, _), table in zip(planned, tables, strict=True)]
+    habit = _habit(planned)
     for stream, table in planned:
         try:
-            paired = _paired(stream, table, found, options)
+            paired = _paired(stream, table, found, options, habit)
         except InputError as error:
             if not options.skip_bad:
                 raise
             findings = findings.ignores(_name(root, stream), f"broken: {error}")
             continue
-        findings = (
-            findings.decided("pairing", paired.reason, "what fits")
-            if table is not None and not spans
-            else findings
-        )
+        reasons += [paired.reason] if table is not None else []
+        lost = _lost_pictures(stream, paired)
+        if lost:
+            a, b = (_number(stream, paired.pictures[i]) for i in (lost[0] - 1, lost[0]))
+            findings = findings.warn(
+                f"the numbers of {stream.files[0].name} and its followers jump in "
+                f"{_name(root, stream)} ({a} to {b}{', ...' if len(lost) > 1 else ''}): "
+                "cut there"
+            )
         if paired.unused:
             findings = findings.warn(f"{_name(root, stream)}: {paired.unused}")
         seconds = _seconds(table, paired)
@@ -89,7 +99,7 @@ def spans_of(
         cuts += len(gaps)
         bounds = [
             0,
-            *sorted(gaps | set(paired.breaks) | _changes(table, paired)),
+            *sorted(gaps | {*paired.breaks, *lost} | _changes(table, paired)),
             len(paired.pictures),
         ]
         for a, b in zip(bounds, bounds[1:], strict=False):
@@ -101,6 +111,8 @@ def spans_of(
                 )
                 continue
             spans.append(_span(root, stream, table, paired, seconds, (a, b), options))
+    if reasons:
+        findings = findings.decided("pairing", rules_of(reasons), "what fits")
     if cuts:
         findings = findings.decided("cuts", cuts, "gaps in the times", "--max-gap-s")
     if lone:
@@ -118,11 +130,34 @@ def spans_of(
     return spans, rates, findings
 
 
-def _paired(stream: Stream, table: Table | None, found: Roles, options: SourceOptions) -> Pairing:
+def _habit(planned: Sequence[tuple[Stream, Table | None]]) -> Habit:
+    return habit_of(
+        (numbers_of([file.name for file in stream.files]), len(stream.files), table)
+        for stream, table in planned
+        if table is not None
+    )
+
+
+def _number(stream: Stream, place: int) -> int:
+    return (numbers_of([file.name for file in stream.files]) or [])[place]
+
+
+def _lost_pictures(stream: Stream, paired: Pairing) -> list[int]:
+    """Places before which pictures are missing, by the numbers in the names."""
+    names = [stream.files[place].name for place in paired.pictures]
+    numbers = numbers_of(names)
+    if numbers is None or stamps_of(names) is not None:
+        return []
+    return [i for i in jumps_of(numbers) if paired.pictures[i] == paired.pictures[i - 1] + 1]
+
+
+def _paired(
+    stream: Stream, table: Table | None, found: Roles, options: SourceOptions, habit: Habit
+) -> Pairing:
     if table is None or not (found.any or file_columns(table) or times_of(table)):
-        return Pairing(tuple(range(len(stream.files))), (-1,) * len(stream.files), "pictures alone")
+        return Pairing(tuple(range(len(stream.files))), (-1,) * len(stream.files), ALONE)
     names = [file.name for file in stream.files]
-    paired = pair(names, table, options, stream.folder, bool(found.keys.get("state")))
+    paired = pair(names, table, options, stream.folder, bool(found.keys.get("state")), habit)
     column = episode_column(table)
     if column is None:
         return paired
@@ -147,7 +182,7 @@ def _key(table: Table, column: str) -> list[Any]:
 def _changes(table: Table | None, paired: Pairing) -> set[int]:
     """Where the column of episodes changes."""
     column = episode_column(table) if table is not None else None
-    if table is None or column is None or paired.reason == "pictures alone":
+    if table is None or column is None or paired.reason == ALONE:
         return set()
     key = [_key(table, column)[row] for row in paired.rows]
     return {i for i in range(1, len(key)) if key[i] != key[i - 1]}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,35 +18,24 @@ from ...errors import InputError
 from ..sources.findings import AmbiguousSource
 from ..sources.options import SourceOptions
 from ..sources.times import match_by_time, unix_seconds
+from ._pairs import Pairing
+from ._row_numbers import Habit, breaks_of, by_numbers, counted_of, jumps_of
 from ._table_roles import base_name, file_columns, frame_column, seconds_from, times_of
 from ._tables import Table
 
 Array = NDArray[Any]
 
 _SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """Pictures with their rows.
-
-    Attributes:
-        pictures: the places of the pictures that are kept, in order.
-        rows: the row of each, -1 for a last picture from which no action leads on.
-        reason: what paired them.
-        unused: what was left out, in words; empty if nothing was.
-        breaks: places in `pictures` before which something is missing.
-    """
-
-    pictures: tuple[int, ...]
-    rows: tuple[int, ...]
-    reason: str
-    unused: str = ""
-    breaks: tuple[int, ...] = ()
+_ALONE = Habit()
 
 
 def pair(
-    names: Sequence[str], table: Table, options: SourceOptions, where: Path, has_states: bool
+    names: Sequence[str],
+    table: Table,
+    options: SourceOptions,
+    where: Path,
+    has_states: bool,
+    habit: Habit,
 ) -> Pairing:
     """Return which row goes with which of the pictures called `names`, which are in natural order.
 
@@ -58,32 +46,50 @@ def pair(
     by_name = _by_file_names(names, table, options)
     if by_name is not None:
         return by_name
+    numbers, stamps = numbers_of(names), stamps_of(names)
     counter = frame_column(table)
-    numbers = [last_number(name) for name in names]
-    if counter is not None and -1 not in numbers and len(set(numbers)) == len(numbers):
+    gaps = jumps_of(numbers) if numbers is not None and stamps is None else []
+    as_many = table.length == len(names)
+    if numbers is not None and (counter is not None or gaps or not as_many):
+        found = by_numbers(numbers, len(names), table, habit)
+        if found is not None and not (has_states and found.rows[-1] == -1):
+            return found
+    if counter is not None and numbers is not None:
         counted = table.numbers[counter][:, 0].astype(np.int64).tolist()
-        if set(counted) == set(numbers) or (
-            len(counted) != len(names) and {*counted} >= {*numbers}
-        ):
-            return _by_number(numbers, counted, counter, table)
         _refuse_lost_pictures(numbers, counted, f"{table.file}: {counter}")
-    stamps = stamps_of(names)
     if stamps is not None and times_of(table) is not None:
         return _by_stamps(stamps, table, where)
-    return one_by_one(len(names), table, where, has_states, options.lag)
+    if gaps and numbers is not None:
+        _refuse_unnumbered_rows(numbers, gaps, table, where)
+    return one_by_one(len(names), table, where, has_states, options.lag, habit)
+
+
+def numbers_of(names: Sequence[str]) -> list[int] | None:
+    """Return the last number in each name; None if they do not tell pictures apart."""
+    numbers = [last_number(name) for name in names]
+    return None if -1 in numbers or len(set(numbers)) < len(numbers) else numbers
 
 
 def one_by_one(
-    count: int, table: Table, where: Path, has_states: bool, lag: int | None = None
+    count: int,
+    table: Table,
+    where: Path,
+    has_states: bool,
+    lag: int | None = None,
+    habit: Habit = _ALONE,
 ) -> Pairing:
-    """Return the pairing of picture k with row k; T - 1 rows lead from picture to picture.
+    """Return the pairing of picture k with row k; T - 1 rows lead from picture to picture, if
+    every recording has so many.
 
     Raises:
+        InputError: another number of rows, or a missing row of an unknown place.
         AmbiguousSource: T - 1 rows with states, which one picture lacks: `lag` says which.
     """
     rows = table.length
     if rows == count:
         return Pairing(tuple(range(count)), tuple(range(count)), "as many rows as pictures")
+    if rows == count - 1:
+        _refuse_lost_row(count, table, where, habit)
     if rows == count - 1 and not has_states:
         reason = f"{rows} rows for {count} pictures: each leads on to the next picture"
         return Pairing(tuple(range(count)), (*range(rows), -1), reason)
@@ -92,6 +98,41 @@ def one_by_one(
     raise InputError(
         f"{table.file} has {rows} rows; expected {count}, one per picture of {where}"
         + ("" if has_states else f" (or {count - 1} actions that lead from picture to picture)")
+        + ": add the numbers of the pictures as a column called frame, or mend the table"
+    )
+
+
+def _refuse_lost_row(count: int, table: Table, where: Path, habit: Habit) -> None:
+    """Raise an error if one row less than pictures does not mean that rows lead on to pictures."""
+    counted = counted_of(table)
+    gaps = breaks_of(counted.numbers) if counted is not None else ()
+    if habit.leads and not gaps:
+        return
+    why = "other recordings have as many rows as pictures"
+    if counted is not None and gaps:
+        at = gaps[0]
+        why = f"{counted.name} jumps between rows {at - 1} and {at}"
+    raise InputError(
+        f"{table.file} has {count - 1} rows for the {count} pictures of {where}, and {why}: "
+        "a row is missing, and nothing tells which picture lacks it; expected a row per picture: "
+        "add it, number the rows with a column called frame as the pictures are, or say "
+        "--skip-bad to leave the recording out"
+    )
+
+
+def _refuse_unnumbered_rows(
+    numbers: Sequence[int], gaps: Sequence[int], table: Table, where: Path
+) -> None:
+    """Raise an error where pictures are missing and rows do not say to which pictures they
+    belong.
+    """
+    at = gaps[0]
+    raise InputError(
+        f"the pictures of {where} jump from number {numbers[at - 1]} to {numbers[at]}, and "
+        f"{table.file.name} ({table.length} rows for {len(numbers)} pictures) has no column that "
+        "says which row belongs to which; expected one called frame with the numbers in the "
+        "names: add it, say --skip-bad to leave the recording out, or --no-actions to read "
+        "pictures alone"
     )
 
 
@@ -216,7 +257,7 @@ def by_time(picture_s: Array, table: Table, where: Path) -> Pairing:
         f"{len(row_s)} rows have no partner in time and were left out"
     )
     reason = f"the times in {name} and of the pictures, at most {match.largest_s:.3f} s apart"
-    return Pairing(pictures, rows, reason, unused)
+    return Pairing(pictures, rows, reason, unused, breaks_of(pictures))
 
 
 def _step(seconds: Array) -> float:
@@ -285,21 +326,4 @@ def _breaks_by_rows(
     lost = {row for row, name in enumerate(told) if name in set(missing)}
     return tuple(
         i for i in range(1, len(rows)) if any(r in lost for r in range(rows[i - 1] + 1, rows[i]))
-    )
-
-
-def _by_number(
-    numbers: Sequence[int], counted: Sequence[int], counter: str, table: Table
-) -> Pairing:
-    row_of = {number: row for row, number in enumerate(counted)}
-    rows = tuple(row_of[number] for number in numbers)
-    unused = len(counted) - len(rows)
-    ordered = sorted(row_of)
-    follows = {number: place for place, number in enumerate(ordered)}
-    breaks = tuple(
-        i for i in range(1, len(numbers)) if follows[numbers[i]] != follows[numbers[i - 1]] + 1
-    )
-    said = f"{unused} of {len(counted)} rows of {table.file.name} have no picture" if unused else ""
-    return Pairing(
-        tuple(range(len(numbers))), rows, f"the numbers in {counter} and in the names", said, breaks
     )

@@ -87,6 +87,16 @@ def fitting(file: Path, lengths: Sequence[int]) -> Table | None:
     return table if any(len(v) in lengths for v in table.numbers.values()) else None
 
 
+def of_the_same_name(table: Table | None, file: Path, usual: Path | None) -> Table | None:
+    """Return `table`, or what `file` holds if that is called as the `usual` table is.
+
+    A file of too few or too many rows is a table where others of its name are: pairing says so.
+    """
+    if table is not None or usual is None or file.name != usual.name or not file.is_file():
+        return table
+    return read(file)
+
+
 def tables_in(folder: Path) -> list[Path]:
     """Return the files of a folder that may be tables."""
     return natural_order(

@@ -30,7 +30,7 @@ from ..sources.recording import Column, Recording
 from ..sources.times import rate_of
 from ._image_spans import Span, spans_of
 from ._image_streams import chosen_streams, shared_tables
-from ._placing import shared_rows, table_of
+from ._placing import of_the_same_name, shared_rows, table_of
 from ._streams import Stream
 from ._table_roles import (
     Roles,
@@ -73,6 +73,12 @@ def open_recordings(path: Path, options: SourceOptions) -> Folders:
         for above in (p for p in folder.parents if p.is_relative_to(path)):
             inside.setdefault(above, []).append(folder)
     own = [_own_table(path, stream, pictures, inside, options) for stream in streams]
+    usual = next((table.file for table in own if table is not None), None)
+    if usual is not None:
+        own = [
+            of_the_same_name(table, stream.folder / usual.name, usual)
+            for stream, table in zip(streams, own, strict=True)
+        ]
     owners = Counter(table.file for table in own if table is not None)
     planned = [
         _planned(
