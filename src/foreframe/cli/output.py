@@ -36,11 +36,11 @@ def made(store: Any, given: Arguments) -> None:
     frames = sum(episode.length for episode in store.episodes)
     what = "wrote" if store.written_now else "is there already, and still matches its source:"
     print(
-        f"{what} {store.path}: {len(store.episodes)} episodes ({counts}), "
+        f"{what} {store.path}: {_many(len(store.episodes), 'episode')} ({counts}), "
         f"{frames} frames of {height}x{width}"
     )
     notes = store.manifest["notes"]
-    for line in _found(store.source, notes):
+    for line in _found(store.source, notes, store.frames_per_second):
         print(f"  {line}")
     _audit(notes)
     if skipped := notes.get("skipped"):
@@ -53,7 +53,7 @@ def made(store: Any, given: Arguments) -> None:
     _next(f"foreframe data preview {store.path} {store.path}.png", *training)
 
 
-def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
+def _found(source: dict[str, Any], notes: dict[str, Any], rate: float | None) -> list[str]:
     """Describe what the import found, from the manifest of this version or an earlier one."""
     from ..data.sources.findings import Findings
 
@@ -61,6 +61,9 @@ def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
     lines = Findings.from_json(kept).lines() if kept else list(source.get("chosen", ()))
     if "files" in source:
         lines.insert(0, f"files of the source: {source['files']['count']}")
+    if source.get("stride", 1) > 1:
+        at = f", {rate:.4g} frames per second in the store" if rate else ""
+        lines.append(f"stride: 1 of {source['stride']} frames is kept{at}")
     if source.get("size"):
         lines.append(
             f"pictures brought to {source['size'][0]}x{source['size'][1]} by area average, "
@@ -105,14 +108,19 @@ class _FirstTraining:
         if longest < clip["n_past"] + clip["horizon"]:
             n_past = max(1, min(clip["n_past"], longest // 2))
             changes |= {"clip.n_past": n_past, "clip.horizon": max(1, longest - n_past)}
-        if not roles & {"action", "state", "label"}:
-            changes["clip.conditions"] = []
+        if not roles & {"action", "label"}:
+            changes["clip.conditions"] = sorted(roles & {"state"})
         return cls(str(store), recipe, changes)
 
     @property
     def command(self) -> str:
-        changed = "".join(f" --{key} {value}" for key, value in self.changes.items())
-        return f"foreframe train {self.recipe} --data {self.store} --out runs/first{changed}"
+        said = {key: str(value) for key, value in self.changes.items()}
+        if self.changes.get("clip.conditions"):
+            del said["clip.conditions"]
+            said["conditions"] = " ".join(self.changes["clip.conditions"])
+        changed = "".join(f" --{key} {value}" for key, value in said.items())
+        out = f"runs/{Path(self.store).resolve().name}"
+        return f"foreframe train {self.recipe} --data {self.store} --out {out}{changed}"
 
     def advice(self, size: tuple[int, int]) -> tuple[list[str], list[str]]:
         """What to know of pictures of this size, and what to type next.
@@ -162,14 +170,15 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     copied = ", ".join(
         f"{db} dB {n} frames on" for n, db in found["copy_last_psnr_db"].items() if db is not None
     )
-    rate = found["frames_per_second"] or "unknown"
+    span = f"{shortest} to {longest} frames" if shortest < longest else f"{longest} frames"
+    rate = f"{found['frames_per_second']:.4g}" if found["frames_per_second"] else "unknown number"
     print(f"{found['store']}  (content {found['content'][:12]}, {found['bytes'] / 1e6:.1f} MB)")
     source = found["source"]
     print(f"  source     {_source_in_words(source)}")
-    for line in _found(source, found["notes"]):
+    for line in _found(source, found["notes"], found["frames_per_second"]):
         print(f"    {line}")
-    print(f"  episodes   {counts}; {shortest} to {longest} frames each, {found['frames']} in all")
-    print(f"  frames     {frame['height']}x{frame['width']}x{frame['channels']}, {rate} a second")
+    print(f"  episodes   {counts}; {span} each, {found['frames']} in all")
+    print(f"  frames     {frame['height']}x{frame['width']}x{frame['channels']}, {rate} per second")
     print(f"  copy-last  {copied or 'episodes are too short'}")
     for name, condition in found["conditions"].items():
         _condition(name, condition)
@@ -195,6 +204,15 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     for line in (*_empty_splits(found["episodes"]), *notes):
         print(f"  NOTE       {line}")
     _next(*(training if found["episodes"]["train"] else ()))
+
+
+def _many(count: int, noun: str) -> str:
+    """Return a count with its noun.
+
+    >>> _many(1, "clip"), _many(2, "clip")
+    ('1 clip', '2 clips')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _source_in_words(source: dict[str, Any]) -> str:
@@ -364,8 +382,9 @@ def scores(result: Evaluation) -> None:
                 f"{topic}: {words}", _WIDTH, initial_indent="  ", subsequent_indent="    "
             )
         )
-    of_episodes = f" of {result.episodes} episodes" if result.episodes else ""
-    print(f"  {result.clips} clips{of_episodes}, {result.samples} samples, seed {result.seed}")
+    scored = _many(result.clips, "clip")
+    scored += f" of {_many(result.episodes, 'episode')}" if result.episodes else ""
+    print(f"  {scored}, {result.samples} samples, seed {result.seed}")
     for some in _in_turn(result.metrics(), _METRICS_ABREAST):
         _score_table(result, some)
     _sets(result)

@@ -34,6 +34,7 @@ SCHEMA = "foreframe.clips/1"
 MANIFEST = "manifest.json"
 MEAN = "mean_frame.npy"
 SOURCE_FILES = "source_files.json"
+_OF_RUNS = ("recipe.yaml", "metrics.jsonl")
 
 __all__ = ["MANIFEST", "MEAN", "SCHEMA", "SOURCE_FILES", "SPLITS", "ClipStore", "Episode"]
 
@@ -66,6 +67,11 @@ class ClipStore:
             return (
                 "the folder does not exist; "
                 "make one with `foreframe data make` or `foreframe data import`"
+            )
+        if all((self.path / name).is_file() for name in _OF_RUNS):
+            return (
+                f"it is a run, what `foreframe train` wrote: see it with `foreframe report "
+                f"{self.path}`, and name the store that it was trained on here"
             )
         if self.path.is_dir():
             return (
@@ -287,6 +293,10 @@ class ClipStore:
             by_role = [name for name, column in there.items() if column.role == wanted]
             if wanted not in there and not by_role:
                 roles = {column.role for column in there.values()}
-                raise unknown(f"condition column of {self.path}", wanted, {*there, *roles})
+                wrong = unknown(f"condition column of {self.path}", wanted, {*there, *roles})
+                instead = (
+                    f"--conditions {' '.join(sorted(roles))}" if roles else "--clip.conditions []"
+                )
+                raise InputError(f"{wrong}: say {instead}")
             chosen += [wanted] if wanted in there else by_role
         return list(dict.fromkeys(chosen))

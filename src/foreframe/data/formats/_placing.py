@@ -23,6 +23,9 @@ from ._tables import TABLES, Table, read_table
 
 _ROLES = (
     "action",
+    "command",
+    "control",
+    "joint",
     "state",
     "observation",
     "obs",
@@ -199,6 +202,7 @@ def _one(tables: Sequence[Table]) -> Table:
             kinds={k: v for t in tables for k, v in t.kinds.items()},
             words={k: v for t in tables for k, v in t.words.items()},
             unusable={k: v for t in tables for k, v in t.unusable.items()},
+            files={k: t.file for t in tables for k in (*t.numbers, *t.unusable)},
         )
     files = [table.file.name for table in tables]
     raise AmbiguousSource(

@@ -39,6 +39,11 @@ _ENDINGS = (
     ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".tiff", ".mp4", ".avi",
     ".mov", ".mkv", ".webm", ".gif",
 )  # fmt: skip
+_STATE_WORDS = (
+    "state", "obs", "observation", "pose", "joint", "proprio", "proprioception", "qpos",
+    "endeffector", "position",
+)  # fmt: skip
+_ACTION_WORDS = ("action", "command", "cmd", "control")
 _SPLIT = ("split", "subset", "partition", "set")
 
 
@@ -106,9 +111,9 @@ def roles(table: Table, options: SourceOptions, where: Path, fitting: Sequence[i
     """Return which columns are actions and which states.
 
     Unless chosen: actions are those whose names begin with "action", states those that begin with
-    "state" or "observation". Without any "action", all that are neither states nor times nor
-    counters are actions. Columns whose length is none of `fitting` have nothing to do with the
-    pictures.
+    "state" or "observation", or that are in a file called so. Without any "action", all that are
+    neither states nor times nor counters are actions. Columns whose length is none of `fitting`
+    have nothing to do with the pictures.
 
     Raises:
         InputError: a column that would be taken has rows without a number.
@@ -121,8 +126,16 @@ def roles(table: Table, options: SourceOptions, where: Path, fitting: Sequence[i
         k
         for k in free
         if k.casefold().startswith(("state", "observation", "obs", "endeffector", "proprio"))
+        or (not k.casefold().startswith("action") and role_of_file(table, k) == "state")
     ]
-    named = [k for k in free if k.casefold().startswith("action")]
+    named = [
+        k
+        for k in free
+        if k.casefold().startswith("action")
+        or (k not in states and role_of_file(table, k) == "action")
+    ]
+    if any(k.casefold().startswith("action") for k in named):  # a column says it, no file needs to
+        named = [k for k in named if k.casefold().startswith("action") or k in table.files]
     actions = named or [k for k in free if k not in states]
     chosen_states = options.some("states", there, [k for k in states if k not in broken], where)
     chosen_actions = options.some(
@@ -153,9 +166,53 @@ def roles(table: Table, options: SourceOptions, where: Path, fitting: Sequence[i
     )
 
 
-def said_columns(table: Table, found: Roles) -> Findings:
-    """Return every column of a table, taken or left out, with the reason."""
+def role_of_file(table: Table, column: str) -> Role | None:
+    """Return the role that the name of a column's file says; None if it says none or both."""
+    file = table.files.get(column, table.file)
+    words = re.findall(r"[a-z]+", file.stem.casefold())
+    if not set(words) & {*_plurals(_STATE_WORDS), *_plurals(_ACTION_WORDS)}:
+        words = [file.parent.name.casefold()]
+        words = [w for w in words if w in _plurals(("state", "observation", "action", "command"))]
+    is_state = any(word in _plurals(_STATE_WORDS) for word in words)
+    is_action = any(word in _plurals(_ACTION_WORDS) for word in words)
+    return None if is_state == is_action else "state" if is_state else "action"
+
+
+def _plurals(words: Sequence[str]) -> tuple[str, ...]:
+    return (*words, *(f"{word}s" for word in words))
+
+
+def _said_roles(table: Table, found: Roles, options: SourceOptions) -> Findings:
+    """Return which columns got their role from the name of their file, or from nothing at all."""
     findings = Findings()
+    for role, names in found.keys.items():
+        other = "states" if role == "action" else "actions"
+        chosen = options.actions if role == "action" else options.states
+        unnamed = [
+            k for k in names if not k.casefold().startswith(("action", role)) and k not in chosen
+        ]
+        by_file = [k for k in unnamed if role_of_file(table, k) == role]
+        by_default = [k for k in unnamed if k not in by_file] if role == "action" else []
+        if by_file:
+            files = {table.files.get(k, table.file).name: None for k in by_file}
+            reason = f"the name of {', '.join(files)}"
+            findings = findings.decided(
+                f"role of {', '.join(by_file)}", role, reason, f"--{other} {' '.join(by_file)}"
+            )
+        if by_default:
+            reason = "default, since no name says what a number is"
+            findings = findings.decided(
+                f"role of {', '.join(by_default)}",
+                role,
+                reason,
+                f"--{other} {' '.join(by_default)}",
+            )
+    return findings
+
+
+def said_columns(table: Table, found: Roles, options: SourceOptions) -> Findings:
+    """Return every column of a table, taken or left out, with the reason."""
+    findings = _said_roles(table, found, options)
     for role, names in found.keys.items():
         for name in names:
             kind, width = found.kinds[name], found.widths[name]

@@ -10,7 +10,7 @@ import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Table:
         words: columns of words: file names, splits, notes.
         unusable: columns that hold numbers in some rows only, with what is wrong.
         dialect: what the file is written in.
+        files: the file of each column, where columns of several files stand side by side.
     """
 
     file: Path
@@ -49,6 +50,7 @@ class Table:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unusable: Mapping[str, str] = field(default_factory=dict)
     dialect: str = ""
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def length(self) -> int:
@@ -63,7 +65,7 @@ class Table:
         words = {
             k: tuple(v[i] for i in places) for k, v in self.words.items() if len(v) == self.length
         }
-        return Table(self.file, full, self.kinds, words, self.unusable, self.dialect)
+        return replace(self, numbers=full, words=words)
 
 
 def read_table(file: Path) -> Table:
@@ -155,7 +157,10 @@ def unnamed(file: Path) -> str:
     What its file is called, if that is a role.
     """
     stem = file.stem.casefold()
-    roles = ("state", "observation", "obs", "position", "pose", "endeffector", "proprio", "time")
+    roles = (
+        "state", "observation", "obs", "position", "pose", "joint", "qpos", "endeffector",
+        "proprio", "time",
+    )  # fmt: skip
     return file.stem if stem.startswith(roles) else UNNAMED
 
 

@@ -87,5 +87,5 @@ def roles_in(
             f"{first.name} ({len(lacking)} lack one)"
         )
     found = roles(table, options, root, (count, count - 1, table.length))
-    findings += said_columns(table, found)
+    findings += said_columns(table, found, options)
     return found, findings.decided("table", table.file.name, table.dialect or "its place")

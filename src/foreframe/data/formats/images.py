@@ -299,5 +299,5 @@ def _roles(
     stream, table = first
     count = len(stream.files)
     found = roles(table, options, root, (count, count - 1, table.length))
-    findings += said_columns(table, found)
+    findings += said_columns(table, found, options)
     return found, findings.decided("table", table.file.name, table.dialect or "its place")

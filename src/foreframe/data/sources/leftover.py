@@ -73,7 +73,12 @@ def stop_without_actions(path: Path, source: Source, findings: Findings) -> None
         and not is_leftover(file)
         and file.resolve() not in read | explained | {path.resolve()}
     ]
-    left_out = [c.key for c in findings.left_out if c.option]
+    states = any(column.role == "state" for column in source.columns.values())
+    left_out = [
+        c.key
+        for c in findings.left_out
+        if c.option and not (states and c.option.startswith("--states"))
+    ]
     if not (tables or offered or left_out):
         return
     seen = [*(f"column {key}" for key in left_out), *offered, *tables]
