@@ -173,3 +173,14 @@ def test_a_table_of_another_length_is_named_where_others_of_its_name_fit(tmp_pat
         (tmp_path / name / "log.json").write_text(f"[{','.join(rows)}]".replace("action", "x"))
     with pytest.raises(InputError, match=r"log.json has 17 rows; expected 16.*frame"):
         imported(tmp_path, tmp_path.parent / f"{tmp_path.name}_out")
+
+
+def test_a_video_without_rows_is_named_with_what_to_do(tmp_path: Path) -> None:
+    where = videos(tmp_path / "src", (), *NUMBERED["frame"])
+    for table in where.rglob("*.csv"):
+        table.unlink()
+    rows = [f"{name}.mp4,{k},{k}" for name in "ab" for k in range(COUNT)]
+    (where / "all.csv").write_text("\n".join(["video,frame,action", *rows]) + "\n")
+    with pytest.raises(InputError, match=r"all.csv has no row for c.mp4.*--skip-bad"):
+        imported(where, tmp_path / "out")
+    assert misplaced(imported(where, tmp_path / "less", skip_bad=True)) == []

@@ -72,9 +72,9 @@ def roles_in(
             raise InputError(
                 f"{root} has tables ({', '.join(str(f.relative_to(root)) for f in near[:4])}) but "
                 "none that belongs to a video; "
-                "expected one of the video's name beside it, or in a folder beside that of the "
-                "videos: say --no-actions to read "
-                "pictures alone"
+                "expected one of the video's name beside it or in a folder beside that of the "
+                "videos, or a column called video that names the video of each row: rename it or "
+                "add the column, or say --no-actions to read pictures alone"
             )
         return roles(Table(root, {}, {}), options, root), findings
     table = tables[first]
@@ -82,9 +82,16 @@ def roles_in(
     count = len(looked[first].times_s)
     lacking = [file for file, found in tables.items() if found is None]
     if lacking and not options.skip_bad:
+        shared = table.file.stem != first.stem
+        what = (
+            f"{table.file.name} has no row for {lacking[0].name}, as it has for {first.name}"
+            if shared
+            else f"{lacking[0].name} has no table beside it, as {first.name} has {table.file.name}"
+        )
         raise InputError(
-            f"{lacking[0].name} has no table beside it, as {table.file.name} is beside "
-            f"{first.name} ({len(lacking)} lack one)"
+            f"{what} ({len(lacking)} of {len(tables)} videos lack "
+            f"{'rows' if shared else 'one'}): add {'them' if shared else 'it'}, say --skip-bad to "
+            "leave such videos out, or --no-actions to read pictures alone"
         )
     found = roles(table, options, root, (count, count - 1, table.length))
     findings += said_columns(table, found, options)

@@ -18,9 +18,11 @@ from ...errors import ForeframeError, InputError
 from ...plugins import FORMATS
 from .behind import files_behind
 from .findings import Findings
+from .folders import is_leftover, natural_order
 from .options import SourceOptions
 from .recording import Column, Recording, Source, findings_of
 
+_HDF5 = (".h5", ".hdf5")
 _ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 
@@ -37,10 +39,46 @@ def recognise(path: Path) -> str:
     if not found:
         raise InputError(
             f"{path} looks like none of the known formats ({', '.join(FORMATS.names())}); "
-            "if it is one of them, say --format"
+            f"if it is one of them, say --format{_way_out(path)}"
         )
-    return next(
-        (name for name in found if not getattr(FORMATS.module(name), "GENERAL", False)), found[0]
+    _refuse_several(path)
+    return next((name for name in found if not _is_general(name)), found[0])
+
+
+def _is_general(name: str) -> bool:
+    return bool(getattr(FORMATS.module(name), "GENERAL", False))
+
+
+def _way_out(path: Path) -> str:
+    """What to do with numbers in a layout that no format has."""
+    kind = "an HDF5 file of another layout" if path.suffix.lower() in _HDF5 else "another layout"
+    return (
+        f". To import {kind}, write one .npz file per episode with "
+        "numpy.savez(FILE, frames=frames, action=action), frames uint8 [T, H, W, 3] and action "
+        "[T, A], and import their folder (`None of these` in docs/bring-your-own-data.md)"
+    )
+
+
+def _refuse_several(path: Path) -> None:
+    """Raise an error if a folder holds data sets of several formats, of which one would be read."""
+    if not path.is_dir():
+        return
+    there: dict[str, str] = {}
+    for folder in natural_order(f for f in path.iterdir() if f.is_dir() and not is_leftover(f)):
+        of_folder = [
+            name
+            for name in FORMATS.names()
+            if name != _FILES and not _is_general(name) and FORMATS.module(name).recognises(folder)
+        ]
+        there |= {folder.name: of_folder[0]} if of_folder else {}
+    if there and FORMATS.module(_FILES).recognises(path):
+        there[f"*.{_FILES}"] = _FILES
+    if len(set(there.values())) < 2:
+        return
+    listed = ", ".join(f"{name} ({kind})" for name, kind in there.items())
+    raise InputError(
+        f"{path} holds {len(there)} sources of different formats: {listed}; expected one: name "
+        f"one of them, such as {path / next(iter(there))}, or say --format for all of a format"
     )
 
 
@@ -57,6 +95,7 @@ def open_source(name: str, path: Path, options: SourceOptions) -> Guarded:
         return Guarded(module.open_recordings(path, options), name, path)
 
 
+_FILES = "npz"  # whose files may also be tables of other formats, in folders below
 _OF_FEW = ("flip", "channel_order")  # options of the formats that name them in DECIDES
 
 
