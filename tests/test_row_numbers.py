@@ -184,3 +184,16 @@ def test_a_video_without_rows_is_named_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"all.csv has no row for c.mp4.*--skip-bad"):
         imported(where, tmp_path / "out")
     assert misplaced(imported(where, tmp_path / "less", skip_bad=True)) == []
+
+
+def test_an_archive_that_lacks_an_action_is_not_taken_for_one_that_leads_on(
+    tmp_path: Path,
+) -> None:
+    frames = np.stack([brightness(k) for k in range(COUNT)])
+    for name, kept in {"a": without(), "b": without(7), "c": without()}.items():
+        rows = np.asarray(kept, np.float32)[:, None] + 1
+        np.savez(tmp_path / f"{name}.npz", frames=frames, action=rows)
+    out = tmp_path.parent / f"{tmp_path.name}_out"
+    with pytest.raises(InputError, match=r"1 of 3 files have one action less.*b\.npz.*--skip-bad"):
+        imported(tmp_path, out)
+    assert len({e.name[0] for e in imported(tmp_path, out, skip_bad=True).episodes}) == 2

@@ -71,6 +71,7 @@ def open_recordings(path: Path, options: SourceOptions) -> Archives:
     }
     labels = options.one("labels", keys, _LABELS, files[0])
     files, looked, findings = _all_looked(files, frames, chosen, options)
+    files, looked, findings = _without_lost_rows(files, looked, options, findings)
     layout = channel_layout(looked[0].frames.shape, f"{files[0]}: {frames}")
     scale = _scale(files, frames, options)
     lag, why = _lag(files, looked, options) if chosen["action"] else (1, "no actions")
@@ -226,23 +227,44 @@ def _all_looked(
     return kept, looked, findings
 
 
+def _without_lost_rows(
+    files: list[Path], looked: list[_Looked], options: SourceOptions, findings: Findings
+) -> tuple[list[Path], list[_Looked], Findings]:
+    """Leave out files that have one action less than frames, where others have one per frame.
+
+    Raises:
+        InputError: there are such files, and neither --skip-bad nor --lag says what to do.
+    """
+    short = [file for file, seen in zip(files, looked, strict=True) if _is_short(seen)]
+    if not short or len(short) == len(files) or options.lag is not None:
+        return files, looked, findings
+    said = (
+        f"{len(short)} of {len(files)} files have one action less than frames, such as {short[0]}, "
+        "and the others one per frame: an action may be missing anywhere"
+    )
+    if not options.skip_bad:
+        raise InputError(
+            f"{said}; expected the same in all files: mend them, say --skip-bad to leave them "
+            "out, or --lag 1 if their actions lead from frame to frame"
+        )
+    for file in short:
+        findings = findings.ignores(file.name, "broken: it has one action less than frames")
+    kept = [(f, seen) for f, seen in zip(files, looked, strict=True) if not _is_short(seen)]
+    return [f for f, _ in kept], [seen for _, seen in kept], findings
+
+
+def _is_short(seen: _Looked) -> bool:
+    return seen.actions is not None and not seen.actions.size
+
+
 def _lag(
     files: Sequence[Path], looked: Sequence[_Looked], options: SourceOptions
 ) -> tuple[int, str]:
     """The one lag of all files, and what decided it."""
     if options.lag is not None:
         return options.lag, "--lag"
-    short = [
-        f
-        for f, seen in zip(files, looked, strict=True)
-        if seen.actions is not None and not seen.actions.size
-    ]
-    if short:
-        return (
-            1,
-            f"{len(short)} of {len(files)} files have one action less than frames: "
-            "each leads on to the next frame",
-        )
+    if any(map(_is_short, looked)):
+        return 1, "one action less than frames in every file: each leads on to the next frame"
     with_rows = [
         seen.actions for seen in looked if seen.actions is not None and len(seen.actions) > 1
     ]
