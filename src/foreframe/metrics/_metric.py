@@ -90,6 +90,19 @@ class Metric:
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
     @property
+    def heading(self) -> str:
+        """The label with the direction of improvement, for the head of a column or of a plot.
+
+        >>> Metric("psnr", "PSNR", "dB", True, 2, lambda samples, truth, context: samples).heading
+        'PSNR (dB) ↑'
+        """
+        if self.higher_is_better is None:
+            arrow = " →1" if self.combine is not None else ""
+        else:
+            arrow = " ↑" if self.higher_is_better else " ↓"
+        return self.label + arrow
+
+    @property
     def ranks(self) -> bool:
         """Whether it can tell the best of several samples, of any clip."""
         return not self.joint and not self.uses_world and self.higher_is_better is not None
