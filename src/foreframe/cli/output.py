@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Arguments = dict[str, Any]
 
 _LISTED_CLIPS = 20
-_TITLE, _SCORE, _METRICS_ABREAST, _WIDTH = 34, 18, 4, 96  # columns of a score table
+_TITLE, _SCORE, _METRICS_ABREAST, _WIDTH = 34, 20, 4, 96  # columns of a score table
 _MANY = 0.05  # share of black or repeated frames from which on a warning is printed
 _LARGE = 8  # times the pixels of 64x64
 _MULTIPLE = 16  # of pixels, that recipes take without being asked
@@ -368,6 +368,8 @@ def scores(result: Evaluation) -> None:
     print(f"  {result.clips} clips{of_episodes}, {result.samples} samples, seed {result.seed}")
     for some in _in_turn(result.metrics(), _METRICS_ABREAST):
         _score_table(result, some)
+    if result.world is not None and result.world.clips < result.clips:
+        print(f"(rows of {result.world.clips} clips: those whose other true futures are known)")
     _sets(result)
     _latent(result)
     if result.clips <= _LISTED_CLIPS:
@@ -381,7 +383,7 @@ def _in_turn(metrics: Sequence[Metric], count: int) -> list[Sequence[Metric]]:
 
 def _score_table(result: Evaluation, metrics: Sequence[Metric]) -> None:
     """Print some metrics of everything that was scored; intervals of the model's alone."""
-    heads = (f"{metric.label:>{_SCORE}}" for metric in metrics)
+    heads = (f"{metric.heading:>{_SCORE}}" for metric in metrics)
     print(f"\n{'':<{_TITLE}}" + "".join(heads))
     for number, row in enumerate(result.rows()):
         found = [row.scores.get(metric.name) for metric in metrics]
