@@ -40,7 +40,7 @@ def test_importing_costs_nothing() -> None:
 
 def test_commands_are_public_functions() -> None:
     from foreframe.cli.commands import COMMANDS
-    from foreframe.cli.parsing import function_of
+    from foreframe.cli.options import function_of
 
     public = {getattr(foreframe, name) for name in foreframe.__all__} | {
         getattr(foreframe.data, n) for n in foreframe.data.__all__

@@ -24,6 +24,7 @@ class Command:
         report: prints the function's result.
         positionals: parameters that are given without a name.
         flags: switches that only the command line has, with their help.
+        on_device: whether `--device` chooses where it computes.
     """
 
     name: str
@@ -32,7 +33,8 @@ class Command:
     function: str
     report: Callable[[Any, output.Arguments], None]
     positionals: tuple[str, ...] = ()
-    flags: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    on_device: bool = False
 
 
 _TABLE = (
@@ -42,6 +44,7 @@ _TABLE = (
         "make data, train, evaluate and write a page, in a few minutes",
         "demonstration:demo",
         output.demonstrated,
+        on_device=True,
     ),
     Command(
         "data make",
@@ -99,6 +102,7 @@ _TABLE = (
         "training:train",
         output.trained,
         ("recipe",),
+        on_device=True,
     ),
     Command(
         "eval",
@@ -107,6 +111,7 @@ _TABLE = (
         "evaluation:evaluate",
         output.evaluated,
         ("run",),
+        on_device=True,
     ),
     Command(
         "sample",
@@ -115,6 +120,7 @@ _TABLE = (
         "evaluation.drawing:sample",
         output.drawn,
         ("run",),
+        on_device=True,
     ),
     Command(
         "plot",
@@ -139,6 +145,7 @@ _TABLE = (
         "serve:play",
         output.played,
         ("run",),
+        on_device=True,
     ),
     Command(
         "publish",
@@ -147,6 +154,7 @@ _TABLE = (
         "reporting:publish",
         output.published,
         ("run", "out"),
+        on_device=True,
     ),
     Command(
         "experiment",

@@ -103,11 +103,26 @@ def _run(words: list[str]) -> None:
         print(f"foreframe {__version__}")
         return
     command, rest = _find(words)
-    from .parsing import function_of, parse
+    from .options import function_of, options_of
+    from .parsing import parse
 
-    arguments = parse(command, rest)
-    given = {name: value for name, value in arguments.items() if name not in command.flags}
-    command.report(function_of(command)(**given), arguments)
+    arguments, options = parse(command, rest), options_of(command)
+    given = {
+        name: value
+        for name, value in arguments.items()
+        if name not in options or options[name].passed_on
+    }
+    with _computing_on(arguments.get("device")):
+        command.report(function_of(command)(**given), arguments)
+
+
+def _computing_on(device: str | None) -> contextlib.AbstractContextManager[object]:
+    """Compute on a device, which is looked for only if it was named."""
+    if device is None:
+        return contextlib.nullcontext()
+    from ..runtime.hardware import computing_on
+
+    return computing_on(device)
 
 
 def _find(words: list[str]) -> tuple[Command, list[str]]:

@@ -15,6 +15,9 @@ from .store import ClipStore, Episode
 def validate(store: str | Path) -> dict[str, Any]:
     """Read every episode of every column and compare its digest with the manifest's.
 
+    Args:
+        store: a clip store.
+
     Returns: `store`, `content`, `episodes` and `bytes` that were read, and `damaged`: which
         episode's which column is not what was written, or holds numbers that are not finite.
 
