@@ -129,7 +129,7 @@ def test_arguments_from_a_yaml(store: ClipStore, tmp_path: Path, run: Path) -> N
         (["data", "inspect", "nowhere"], "nowhere is not a clip store: the folder does not exist"),
         (["eval", "x", "--dta", "y"], "unknown option of eval '--dta'; did you mean --data"),
         (["eval", "x", "--data"], "--data has no value"),
-        (["eval", "x", "--data", "y", "--samples", "many"], "--samples is 'many'; expected a whole"),
+        (["eval", "x", "--data", "y", "--samples", "many"], "--samples is 'many'; expected a who"),
         (["eval", "x"], "eval needs --data DATA; expected: foreframe eval RUN"),
         (["data", "import", "a", "b", "--size", "64"], r"--size is '\[64\]'; expected 2 whole num"),
         (

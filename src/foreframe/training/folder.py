@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ..runtime.digests import digest_file
 from ..runtime.files import atomic_write, claim_output, read_json, write_json
 from ..runtime.locks import lock_folder
 from .config import Config
+from .continuing import differences, go_on, is_longer
 from .documentation import commented_yaml
 from .resolving import with_defaults
 from .state import DESCRIBED, IDENTITY, copy_state_into, newest_valid_state
@@ -22,7 +22,8 @@ SETTINGS = "recipe.yaml"
 ENVIRONMENT = "environment.json"
 
 # Fields that may change when a run resumes, because the result does not depend on them.
-_MAY_CHANGE = ("training.save_every:", "training.keep:", "training.sharded:")
+_MAY_CHANGE = ("training.save_every", "training.keep", "training.sharded")
+LEGS = "continued"  # in a run's identity: what it was before it was trained longer
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,10 @@ class Origin:
     fresh: bool = False
 
 
-def open_run(out: Path, config: Config, content: str, where: str, origin: Origin) -> None:
+def open_run(out: Path, config: Config, content: str, where: str, origin: Origin) -> str:
     """Write what a run is made of into its folder, or check that the run there is the same.
+
+    A finished run may be given more steps and another horizon.
 
     Args:
         out: the run's folder.
@@ -47,6 +50,9 @@ def open_run(out: Path, config: Config, content: str, where: str, origin: Origin
         content: digest of the data.
         where: path of the data, which may move.
         origin: where a new run starts from.
+
+    Returns:
+        What is said about going on with a finished run; empty otherwise.
 
     Raises:
         InputError: the folder holds another run or something else, or the origin has no state.
@@ -60,14 +66,16 @@ def open_run(out: Path, config: Config, content: str, where: str, origin: Origin
         "data": content,
         "begun_from": digest_file(state / DESCRIBED) if state else None,
     }
+    news = ""
     if (out / IDENTITY).exists():
-        _check_same(out, identity)
+        news = _check_same(out, identity, origin, config)
     else:
         write_json(out / IDENTITY, identity)
         atomic_write(out / SETTINGS, commented_yaml(config))
         write_json(out / ENVIRONMENT, hardware.info() | {"data": where})
     if state:
         copy_state_into(out, state)
+    return news
 
 
 def _move_aside(run: Path) -> None:
@@ -79,14 +87,28 @@ def _move_aside(run: Path) -> None:
         run.rename(next(path for path in aside if not path.exists()))
 
 
-def _check_same(out: Path, identity: Mapping[str, Any]) -> None:
+def _check_same(out: Path, identity: dict[str, Any], origin: Origin, config: Config) -> str:
+    """Compare a run with the one that is asked for, and return what is new about it, in words."""
     begun = _completed(read_json(out / IDENTITY, "what a run is made of"))
-    differ = [d for d in _differences(begun, identity) if not d.startswith(_MAY_CHANGE)]
-    if differ:
+    legs = begun.pop(LEGS, [])
+    differ = differences(begun, identity)
+    for name in _MAY_CHANGE:
+        differ.pop(name, None)
+    if not differ:
+        return ""
+    if not origin.resume_from:
+        identity["begun_from"] = begun.get("begun_from")  # where it began, longer or not
+    if not is_longer(begun, identity, _MAY_CHANGE):
+        told = ", ".join(f"{name}: {how}" for name, how in list(differ.items())[:4])
         raise InputError(
-            f"{out} is another run (different: {', '.join(differ[:4])}); "
-            "choose another --out, or remove it first"
+            f"{out} is another run (different: {told}); choose another --out (--resume-from {out} "
+            "begins from its weights), or --fresh to start over"
         )
+    done, news = go_on(out, begun, config)
+    leg = {"steps": done, "config": begun["config"]}
+    write_json(out / IDENTITY, {**identity, LEGS: [*legs, leg]})
+    atomic_write(out / SETTINGS, commented_yaml(config))
+    return news
 
 
 def _completed(identity: Any) -> Any:
@@ -95,14 +117,3 @@ def _completed(identity: Any) -> Any:
         return {**identity, "config": with_defaults(identity["config"])}
     except (InputError, TypeError, KeyError, AttributeError):
         return identity  # damaged, or of a later version: compared as it is
-
-
-def _differences(a: Any, b: Any, where: str = "") -> list[str]:
-    """Return where two JSON values differ, as "training.batch: 4 there, 2 here"."""
-    if not (isinstance(a, dict) and isinstance(b, dict)):
-        return [] if a == b else [f"{where}: {a} there, {b} here"]
-    found = []
-    for key in {**a, **b}:
-        name = f"{where}.{key}".removeprefix(".config").strip(".")
-        found += _differences(a.get(key), b.get(key), name)
-    return found

@@ -107,6 +107,8 @@ def restore_state(state: TrainingState, run: Path) -> str:
         _load_optimiser(state, load_file(folder / "optimiser.safetensors"))
         state.step, state.best_psnr = described["step"], described["best_psnr"]
         state.best_crps = described.get("best_crps")
+        if not _validated_alike(described.get("run"), run):
+            state.best_crps = state.best_psnr = None
         state.skipped_steps = described["skipped_steps"]
         for other in folders[: folders.index(folder)]:
             shutil.rmtree(other)  # damaged, and about to be written again
@@ -125,6 +127,18 @@ def restore_state(state: TrainingState, run: Path) -> str:
     return ""
 
 
+def _validated_alike(begun: Any, run: Path) -> bool:
+    """Return whether validation scores of a state compare with those of the run that goes on."""
+    now = read_json(run / IDENTITY, "what a run is made of")
+    try:
+        return begun["data"] == now["data"] and all(
+            begun["config"]["clip"][name] == now["config"]["clip"][name]
+            for name in ("n_past", "horizon")
+        )
+    except (KeyError, TypeError):
+        return True  # a state or run of an earlier version
+
+
 def newest_valid_state(source: Path) -> Path:
     """Return `source` if it is a saved state, else the newest undamaged state of the run `source`.
 
@@ -140,6 +154,15 @@ def newest_valid_state(source: Path) -> Path:
             "wrote, or one of its state/step-N folders"
         )
     return whole[0]
+
+
+def step_of(state: Path) -> int:
+    """Return the number of optimiser steps after which a state was saved.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    return int(read_json_with_digest(state / DESCRIBED, "a training state", _SCHEMA)["step"])
 
 
 def copy_state_into(run: Path, state: Path) -> None:
