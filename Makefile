@@ -37,7 +37,7 @@ bench: $(VENV)/.dev  # training, sampling and acts beside both systems as publis
 bench-data: $(VENV)/.dev  # loading clips beside a PNG + CSV loader; writes results/bench-data.json
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/data.py
 
-soak: $(VENV)/.dev  # kills, full disks, rotten bits, damaged files by the thousand; writes results/reliability.json
+soak: $(VENV)/.dev  # faults at every I/O call, kills, full disks, rotten bits, damaged files by the thousand, in three hours at most; writes results/reliability.json
 	$(BIN)/python benchmarks/soak.py
 
 dist: $(VENV)/.dev  # the wheel and the sdist, in dist/

@@ -112,7 +112,6 @@ MUTANTS = (
         "a folder is filled in place",
         "runtime/files.py",
         """    temporary = _temporary(path)
-    shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:""",
         """    temporary = path
@@ -123,8 +122,8 @@ MUTANTS = (
     Mutant(
         "a file is renamed before it is synced",
         "runtime/files.py",
-        "    sync(temporary)\n    return _move_into_place(temporary, path)",
-        "    return _move_into_place(temporary, path)",
+        "        sync(temporary)\n        return _move_into_place(temporary, path)",
+        "        return _move_into_place(temporary, path)",
         ("tests/test_durability.py",),
     ),
     Mutant(
@@ -178,8 +177,8 @@ MUTANTS = (
     Mutant(
         "an older run lacks defaults for new options",
         "training/folder.py",
-        'begun = _completed(read_json(out / IDENTITY, "what a run is made of"))',
-        'begun = read_json(out / IDENTITY, "what a run is made of")',
+        "begun = _completed(unstamped(read_json(file, what), str(file), what, _SCHEMA))",
+        "begun = unstamped(read_json(file, what), str(file), what, _SCHEMA)",
         ("tests/test_released.py",),
     ),
 )

@@ -12,6 +12,7 @@ import yaml
 from conftest import TINY
 from foreframe.cli import main
 from foreframe.cli.commands import COMMANDS
+from foreframe.cli.parsing import parse
 from foreframe.data.store import ClipStore
 from foreframe.plugins import with_names
 
@@ -212,8 +213,6 @@ def test_an_underscore_in_an_option_is_taken_with_a_note(
 
 
 def test_a_size_may_be_written_with_an_x() -> None:
-    from foreframe.cli.parsing import parse
-
     imported = COMMANDS["data import"]
     for words in (["--size", "48x64"], ["--size", "48", "64"], ["--size=48,64"]):
         assert parse(imported, ["a", "b", *words])["size"] == (48, 64)
@@ -305,8 +304,6 @@ def test_the_help_of_train_documents_every_field(capsys: pytest.CaptureFixture[s
     ],
 )  # fmt: skip
 def test_short_options_stand_for_fields(words: list[str], changes: dict[str, object]) -> None:
-    from foreframe.cli.parsing import parse
-
     required = ["push-tiny", "--data", "d", "--out", "o"]
     assert parse(COMMANDS["train"], [*required, *words])["changes"] == changes
 
@@ -319,6 +316,11 @@ def test_an_old_name_warns_in_one_line_and_works(
     lines = [line for line in capsys.readouterr().err.splitlines() if "shove" in line]
     assert lines == ["foreframe: world 'shove' is now 'push_keys'; the old name goes with 0.3"]
     assert ClipStore(tmp_path / "old").source["world"] == "push_keys"
+
+
+def test_an_option_of_many_values_may_be_repeated() -> None:
+    words = ["run", "--data", "store", "--weights", "a.pt", "b.pt", "--weights=c.pt"]
+    assert parse(COMMANDS["eval"], words)["weights"] == ("a.pt", "b.pt", "c.pt")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

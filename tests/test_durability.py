@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import squares_store
 from foreframe.runtime.files import atomic_folder, atomic_write
 
 Call = tuple[str, str, str]  # (fsync, path, "") or (rename, from, to)
@@ -65,7 +66,11 @@ def written_folder(place: Path) -> Path:
     return place / "state"
 
 
-@pytest.mark.parametrize("write", [written_file, written_folder])
+def written_store(place: Path) -> Path:
+    return squares_store(place / "store", 3).path
+
+
+@pytest.mark.parametrize("write", [written_file, written_folder, written_store])
 def test_nothing_stands_under_its_name_before_its_content_is_safe(
     write: Callable[[Path], Path], calls: list[Call], tmp_path: Path
 ) -> None:
@@ -74,6 +79,15 @@ def test_nothing_stands_under_its_name_before_its_content_is_safe(
         named, _ = survivors(calls, until)
         assert all(named.values()), f"cut before call {until} of {calls}"
     assert target in survivors(calls, len(calls))[1]  # when it returns it is there to stay
+
+
+def test_a_stores_columns_are_safe_before_its_journal_says_so(
+    calls: list[Call], tmp_path: Path
+) -> None:
+    written_store(tmp_path)
+    synced = [os.path.basename(path) for kind, path, _ in calls if kind == "fsync"]
+    columns = {"frames.uint8", "action.float32", "position.float32"}
+    assert columns <= set(synced[: synced.index("episodes.jsonl")])
 
 
 def test_a_folders_files_are_safe_before_the_folder_is(calls: list[Call], tmp_path: Path) -> None:

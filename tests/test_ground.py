@@ -18,8 +18,9 @@ from foreframe.noise import clip_seeds
 from foreframe.objective import beta_of_sigma, sigma_of_beta
 from foreframe.plugins import SCHEDULES
 from foreframe.runtime.digests import digest, digest_file
-from foreframe.runtime.files import atomic_folder, atomic_write, claim_output
+from foreframe.runtime.files import atomic_folder, atomic_write
 from foreframe.runtime.memory import keep_freed_memory
+from foreframe.runtime.outputs import claim_output
 from foreframe.schedules import (
     Constant,
     Cyclical,

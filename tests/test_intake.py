@@ -164,12 +164,10 @@ def test_an_interrupted_update_leaves_nothing_in_the_way(
         patched.setattr(StoreWriter, "finish", _interrupt)
         with pytest.raises(KeyboardInterrupt):
             import_recordings(src, out, workers=1, update=True)
-    assert (tmp_path / "store.update.partial").exists()
+    assert (tmp_path / "store.partial").exists()
+    assert len(ClipStore(out).episodes) == 4
     _archive(src, "e5.npz", 5)
     assert len(import_recordings(src, out, workers=1, update=True).episodes) == 6
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["src", "store"]
-    (tmp_path / "store").rename(tmp_path / "store.before")  # stopped between two renamings
-    assert not import_recordings(src, out, workers=1).written_now
     assert sorted(p.name for p in tmp_path.iterdir()) == ["src", "store"]
 
 
@@ -397,17 +395,19 @@ def test_what_comes_in_is_what_was_written_or_it_is_refused(tmp_path: Path, seed
     rng = np.random.default_rng(seed)
     count, dtype = int(rng.integers(3, 6)), rng.choice(["float32", "float64", "int64"])
     first, written = bool(rng.integers(2)), {}
+    source = tmp_path / "src"
+    source.mkdir()
     for i in rng.permutation(count):
         frames = frames_of(int(i))
         actions = (rng.normal(size=(len(frames), 3)) * 9).astype(dtype)
         name = f"run_{i if rng.integers(2) else f'{i:03d}'}"
         np.savez(
-            tmp_path / f"{name}.npz",
+            source / f"{name}.npz",
             image=np.moveaxis(frames, -1, 1) if first else frames,
             action=actions,
         )
         written[name] = (frames, actions)
-    store = import_recordings(tmp_path, tmp_path / "store", format="npz", workers=1)
+    store = import_recordings(source, tmp_path / "store", format="npz", workers=1)
     assert len(store.episodes) == count
     for episode in store.episodes:
         rows = slice(episode.start, episode.start + episode.length)

@@ -99,6 +99,23 @@ def horizon_too_long(p: Place) -> list[str]:
     return [*training(p), "--clip.horizon", "100"]
 
 
+def scoring(p: Place) -> list[str]:
+    return ["eval", str(p.run), "--data", str(p.store), "--out", str(p.free / "eval.json")]
+
+
+def a_protocol_of_longer_clips(p: Place) -> list[str]:
+    return [*scoring(p), "--protocol", "foreframe,svg-best100"]
+
+
+def one_of_two_protocols_misspelt(p: Place) -> list[str]:
+    return [*scoring(p), "--protocol", "foreframe,fitvid"]
+
+
+def weights_that_are_none(p: Place) -> list[str]:
+    torch.save({"anything": torch.zeros(1)}, p.free / "weights.pt")
+    return [*scoring(p), "--weights", f"lpips={p.free / 'weights.pt'}"]
+
+
 def no_such_condition(p: Place) -> list[str]:
     return [*training(p), "--conditions", "actoin"]
 
@@ -204,6 +221,13 @@ MISTAKES: list[tuple[Callable[[Place], list[str]], int, str]] = [
     (missing_extra, 2, r"pip install 'foreframe\[lerobot\]'"),
     (pictures_of_many_sizes, 2, "has frames of 64x32; expected 64x64 .* say --size H W"),
     (horizon_too_long, 2, "clips of 102 frames were asked for .* ask for a shorter horizon"),
+    (
+        a_protocol_of_longer_clips,
+        2,
+        r"protocol svg-best100 needs clips of 30 frames .* has 12 \(.*\): take another --protocol",
+    ),
+    (one_of_two_protocols_misspelt, 2, "unknown protocol 'fitvid'; did you mean fitvid-1to15"),
+    (weights_that_are_none, 2, "weights.pt holds no weights that a metric needs; expected a file"),
     (no_such_condition, 2, "unknown condition column .* did you mean action"),
     (no_such_option, 2, "unknown option 'training.stpes'; did you mean training.steps"),
     (no_such_recipe, 2, "unknown recipe 'push-tny'; did you mean push-tiny"),
@@ -215,7 +239,11 @@ MISTAKES: list[tuple[Callable[[Place], list[str]], int, str]] = [
         r"is another run \(different: .*training.seed: 0 there, 7 here.*; choose another --out",
     ),
     (another_models_weights, 2, "is of another model: .* tensors differ"),
-    (another_version, 2, "has schema 'foreframe.clips/9'; expected 'foreframe.clips/1'"),
+    (
+        another_version,
+        2,
+        r"has schema 'foreframe.clips/9', which was written by a newer .* upgrade foreframe",
+    ),
     (a_damaged_model, 2, "is not what was written"),
     (no_permission, 1, "Permission denied"),
     (no_space, 1, "No space left on device; what was finished is kept"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 import foreframe
 from foreframe.data.store import ClipStore
 from foreframe.errors import InputError
+from foreframe.runtime.unfinished import unfinished
 from foreframe.simulate import Simulator
 
 RELEASED = Path(__file__).parent / "released"
@@ -134,3 +136,50 @@ def test_a_report_is_made_of_a_run_and_its_scores(place: Path) -> None:
     assert "push-tiny" in page
     assert page.count("data:image/webp;base64,") >= 1
     assert foreframe.plot([place / "run"], place / "plots")
+
+
+@pytest.mark.parametrize(
+    ("file", "read"),
+    [
+        ("run/identity.json", lambda p: train_again(p)),
+        ("run/eval.json", lambda p: foreframe.report(p / "run")),
+        ("store/manifest.json", lambda p: ClipStore(p / "store")),
+        ("run/state/step-0000003/state.json", lambda p: train_again(p)),
+        ("published/states.json", lambda p: Simulator(p / "published")),
+        ("anew.partial/source.json", lambda p: build_again(p)),
+    ],
+)
+def test_what_a_newer_version_wrote_says_so(
+    place: Path, file: str, read: Callable[[Path], object]
+) -> None:
+    where = place / file
+    where.parent.mkdir(exist_ok=True)
+    values = json.loads(where.read_text()) if where.exists() else {}
+    kind = values.get("schema", KINDS.get(where.name, "")).split("/")[0]
+    where.write_text(json.dumps({**values, "schema": f"{kind}/2"}))
+    with pytest.raises(InputError, match=rf"{kind}/2', which was written by a newer .*upgrade"):
+        read(place)
+
+
+KINDS = {
+    "identity.json": "foreframe.run",
+    "eval.json": "foreframe.evaluation",
+    "source.json": "foreframe.unfinished",
+}
+
+
+def train_again(place: Path) -> None:
+    foreframe.train("push-tiny", place / "store", place / "run", changes=changes_of(place))
+
+
+def build_again(place: Path) -> None:
+    with unfinished(place / "anew", "clip store") as making:
+        making.claim({"squares": 1})
+
+
+def test_every_file_says_its_schema(run: Path, store: ClipStore) -> None:
+    """Of a run and a store as they are written now; lists of files and logs lie beside one."""
+    files = [*run.rglob("*.json"), *store.path.rglob("*.json")]
+    without = [f.name for f in files if "schema" not in json.loads(f.read_text())]
+    assert len(files) > 4
+    assert set(without) <= {"source_files.json"}

@@ -25,8 +25,8 @@ from foreframe.data.inspecting import inspect
 from foreframe.data.sources.recording import Recording
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Order, Windows
-from foreframe.data.writing import StoreWriter
 from foreframe.errors import InputError
+from foreframe.runtime.unfinished import unfinished
 
 
 def same_content(a: Path, b: Path) -> None:
@@ -69,7 +69,7 @@ def test_a_stopped_build_goes_on_where_it_was(store: ClipStore, tmp_path: Path) 
         build(Stops(), *arguments)
     partial = tmp_path / "store.partial"
     assert len((partial / "episodes.jsonl").read_text().splitlines()) == 3
-    with (partial / "columns" / "frames.uint8").open("ab") as file:
+    with (partial / "whole" / "columns" / "frames.uint8").open("ab") as file:
         file.write(b"half an episode")
     with (partial / "episodes.jsonl").open("a") as file:
         file.write('{"name": "squa')
@@ -177,9 +177,13 @@ def test_another_build_in_the_same_place_is_refused(store: ClipStore, tmp_path: 
 
 
 def test_an_unfinished_build_of_another_kind_is_refused(tmp_path: Path) -> None:
-    StoreWriter(tmp_path / "store", {"a": 1}, {}, None).close()
-    with pytest.raises(InputError, match=r"another build, not finished \(different: a\)"):
-        StoreWriter(tmp_path / "store", {"a": 2}, {}, None)
+    with unfinished(tmp_path / "store", "clip store") as making:
+        making.claim({"a": 1})
+    with (
+        pytest.raises(InputError, match=r"another build, not finished \(different: a\)"),
+        unfinished(tmp_path / "store", "clip store") as making,
+    ):
+        making.claim({"a": 2})
 
 
 def test_a_bad_episode_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .errors import InputError as InputError
     from .errors import TrainingError as TrainingError
     from .evaluation import evaluate as evaluate
+    from .evaluation import evaluate_predictions as evaluate_predictions
+    from .evaluation import export_clips as export_clips
+    from .evaluation import list_clips as list_clips
     from .evaluation.drawing import sample as sample
     from .experiments import experiment as experiment
     from .gaussian import Gaussian as Gaussian
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from .models import load as load
     from .noise import Noise as Noise
     from .objective import elbo as elbo
+    from .reporting import compare as compare
     from .reporting import plot as plot
     from .reporting import preview as preview
     from .reporting import publish as publish
@@ -55,11 +59,15 @@ _HOMES = {
     "Rollout": "rollouts",
     "Session": "session",
     "TrainingError": "errors",
+    "compare": "reporting",
     "demo": "demonstration",
     "elbo": "objective",
     "evaluate": "evaluation",
+    "evaluate_predictions": "evaluation",
     "experiment": "experiments",
+    "export_clips": "evaluation",
     "info": "runtime.hardware",
+    "list_clips": "evaluation",
     "load": "models",
     "play": "serve",
     "plot": "reporting",

@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from .errors import InputError
+from .runtime.typed import read_as
+
 
 class Batch(NamedTuple):
     """Clips side by side.
@@ -85,10 +88,15 @@ class ClipSpec:
         >>> ClipSpec.from_dict(spec.to_dict()) == spec
         True
         """
-        fields: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in values.items()
-        }
-        return cls(**fields)
+        spec = read_as(cls, values, "the description of a model's clips")
+        counts = {len(getattr(spec, name)) for name in ("mean", "std", "low", "high")}
+        if min(*spec.frame, *spec.condition, 0) < 0 or counts - {0, *spec.condition[:1]}:
+            raise InputError(
+                f"the description of a model's clips contradicts itself: frames "
+                f"{list(spec.frame)}, conditions {list(spec.condition)}, "
+                f"statistics of {sorted(counts)} numbers"
+            )
+        return spec
 
 
 def to_float(frames: Tensor) -> Tensor:

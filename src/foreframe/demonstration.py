@@ -7,7 +7,7 @@ from pathlib import Path
 from . import data, evaluation, training
 from .evaluation.drawing import sample
 from .reporting import report
-from .runtime.files import claim_output
+from .runtime.outputs import claim_output
 
 RECIPE = "push-tiny"
 _TRAJECTORIES = 280
@@ -25,7 +25,7 @@ def demo(out: str | Path = "runs/demo") -> evaluation.Evaluation:
         The scores, which `eval.json` holds too.
     """
     out = Path(out)
-    claim_output(out, "demo", ("data/manifest.json", "data.partial/source.json"))
+    claim_output(out, "demo", ("data/manifest.json", "data.partial"))
     store = data.make("push", out / "data", trajectories=_TRAJECTORIES).path
     training.train(RECIPE, store, out)
     scores = evaluation.evaluate(out, store)

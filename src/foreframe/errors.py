@@ -18,6 +18,10 @@ class TrainingError(ForeframeError, RuntimeError):
     """Training cannot continue. The last good weights are kept. The command line exits with 1."""
 
 
+class InputWarning(UserWarning):
+    """An input is used, but not just as it lies there. The command line says so in one line."""
+
+
 def unknown(kind: str, got: str, known: Iterable[str]) -> InputError:
     """Return the error for a name that does not exist, with the nearest names that do.
 

@@ -9,6 +9,7 @@ change of the state is an affine function of both, fitted by ridge regression to
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from .errors import InputError
 from .runtime.digests import read_json_with_digest, write_json_with_digest
+from .runtime.typed import read_as
 
 FILE = "states.json"
 
@@ -98,14 +100,27 @@ def load_head(folder: Path) -> StateHead | None:
     if not (folder / FILE).exists():
         return None
     found = read_json_with_digest(folder / FILE, "a head for the states to come", _SCHEMA)
-    try:
-        return StateHead(
-            found["indices"],
-            np.asarray(found["scale"]),
-            np.asarray(found["weights"]),
-            found["error_deviations"],
-        )
-    except (KeyError, TypeError, ValueError) as error:
+    head = read_as(_Written, found, str(folder / FILE))
+    width, states = len(head.scale[0]), len(head.indices)
+    if (
+        len(head.scale[1]) != width
+        or len(head.weights) != 2 * width + 1
+        or any(len(row) != states for row in head.weights)
+        or not set(head.indices) <= set(range(width))
+    ):
         raise InputError(
-            f"{folder / FILE} lacks or garbles {error}; expected what foreframe wrote: train again"
-        ) from None
+            f"{folder / FILE} lacks or garbles the numbers of {states} states among {width}; "
+            "expected what foreframe wrote: train again"
+        )
+    scale, weights = np.asarray(head.scale), np.asarray(head.weights)
+    return StateHead(head.indices, scale, weights.reshape(-1, states), head.error_deviations)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A head as JSON has it."""
+
+    indices: tuple[int, ...]
+    scale: tuple[tuple[float, ...], tuple[float, ...]]
+    weights: tuple[tuple[float, ...], ...]
+    error_deviations: tuple[float, ...] = ()

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from ..errors import ForeframeError, InputError, unknown
+from ..errors import ForeframeError, InputError, InputWarning, unknown
 from ..plugins import with_names
 from .commands import COMMANDS, Command
 
@@ -62,7 +62,7 @@ def _exit(message: str, status: int) -> None:
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """Print a FutureWarning, such as that for an old name, as one line without file and line."""
+    """Print a warning about an old name or an input as one line without file and line."""
     shown = warnings.showwarning
 
     def show(
@@ -73,13 +73,14 @@ def _plain_warnings() -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if issubclass(category, FutureWarning):
+        if issubclass(category, (FutureWarning, InputWarning)):
             print(f"foreframe: {message}", file=sys.stderr)
         else:
             shown(message, category, filename, lineno, file, line)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("default", FutureWarning)
+        for category in (FutureWarning, InputWarning):
+            warnings.simplefilter("default", category)
         warnings.showwarning = show
         yield
 
@@ -127,6 +128,8 @@ def _computing_on(device: str | None) -> contextlib.AbstractContextManager[objec
 
 def _find(words: list[str]) -> tuple[Command, list[str]]:
     """Return the command that the words begin with, and the remaining words."""
+    if found := _find_by_option(words):
+        return found
     for length in (2, 1):
         name = " ".join(words[:length])
         if name in COMMANDS:
@@ -137,6 +140,19 @@ def _find(words: list[str]) -> tuple[Command, list[str]]:
         raise SystemExit(0 if len(words) > 1 else 2)
     got = " ".join(words[:2]) if group else words[0]
     raise unknown("command", got, group or COMMANDS)
+
+
+def _find_by_option(words: list[str]) -> tuple[Command, list[str]] | None:
+    """Return a command that a verb and one of its options make, such as `eval --predictions`.
+
+    The option may stand anywhere; its value comes first among the remaining words.
+    """
+    options = [word.partition("=") for word in words]
+    for at, (name, equals, value) in enumerate(options[1:], start=1):
+        if name.startswith("--") and (command := COMMANDS.get(f"{words[0]} {name}")):
+            values = [value] if equals else words[at + 1 : at + 2]
+            return command, [*values, *words[1:at], *words[at + 1 + (not equals) :]]
+    return None
 
 
 def _help(names: Sequence[str] = ()) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..runtime.typed import in_words, is_list, is_text
+from ..runtime.hints import in_words, is_list, is_text
 from .commands import Command
 
 REQUIRED = inspect.Parameter.empty

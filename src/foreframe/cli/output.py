@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..evaluation.results import Evaluation
     from ..metrics import Interval, Metric
     from ..reporting.experiment_results import ExperimentResult
+    from ..reporting.run_comparison import RunComparison
     from ..training import TrainingResult, TrainingSummary
 
 Arguments = dict[str, Any]
@@ -148,7 +149,7 @@ def validated(found: dict[str, Any], given: Arguments) -> None:
         )
     print(
         f"{found['store']}: {found['episodes']} episodes, {found['bytes'] / 1e6:.1f} MB, "
-        "all as they were written"
+        "all as they were written, and the statistics are theirs"
     )
 
 
@@ -199,7 +200,8 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
 def _source_in_words(source: dict[str, Any]) -> str:
     if "world" in source:
         return (
-            f"world {source['world']}, {source['trajectories']} trajectories, seed {source['seed']}"
+            f"world {source['world']}, {source.get('trajectories', '?')} trajectories, "
+            f"seed {source.get('seed', '?')}"
         )
     form = f" ({source['format']})" if "format" in source else ""
     return f"{source.get('path', 'unknown')}{form}"
@@ -308,11 +310,39 @@ def evaluated(result: Evaluation, given: Arguments) -> None:
     if not result.clips:
         print("the frames are withheld: nothing was scored")
         return
-    scores(result)
     run = given["run"]
-    file = result_file(run, given["protocol"], given["out"])
-    print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
+    _in_turn_under_protocols(result, given["out"], lambda *of: result_file(run, *of))
     _next(f"foreframe sample {run} --data {given['data']}", f"foreframe report {run}")
+
+
+def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
+    from ..evaluation.evaluating_predictions import predictions_result
+
+    path = given["predictions"]
+    _in_turn_under_protocols(result, given["out"], lambda *of: predictions_result(path, *of))
+    file = predictions_result(path, result.protocol.name, given["out"])
+    _next(f"foreframe compare {file} RUN --data {given['data']} --out comparison")
+
+
+def _in_turn_under_protocols(
+    result: Evaluation, out: str | None, file_of: Callable[[str, Any], Path]
+) -> None:
+    """Print the scores under each protocol, and where they were written."""
+    from ..evaluation.evaluating import beside
+
+    for each in (result, *result.restated):
+        first, name = each is result, each.protocol.name
+        print("" if first else "\n", end="")
+        scores(each)
+        file = file_of(name, out if first else beside(out, name))
+        print(f"wrote {file} and its plot, {file.with_suffix('.svg')}")
+
+
+def clips_listed(file: Path, given: Arguments) -> None:
+    print(
+        f"wrote {file}; predict these clips in this order: [clip, sample, time, height, width, 3]"
+    )
+    _next(f"foreframe eval --predictions FILE --data {given['data']} ...")
 
 
 def scores(result: Evaluation) -> None:
@@ -325,10 +355,20 @@ def scores(result: Evaluation) -> None:
     print(f"clip starts {protocol.clip_starts}, conditions {conditions}{truth}")
     print(f"  {result.split} split of {data.store} ({data.content[:12]}), ", end="")
     print(f"weights {result.run.weights[:12] or 'unknown'}, foreframe {__version__}")
+    if result.run.model == "predictions":
+        notes = result.run.notes
+        print(f"  predictions of {result.run.folder}: {notes['layout']}, {notes['values']}")
+    for topic, words in protocol.words.items():
+        print(
+            textwrap.fill(
+                f"{topic}: {words}", _WIDTH, initial_indent="  ", subsequent_indent="    "
+            )
+        )
     of_episodes = f" of {result.episodes} episodes" if result.episodes else ""
     print(f"  {result.clips} clips{of_episodes}, {result.samples} samples, seed {result.seed}")
     for some in _in_turn(result.metrics(), _METRICS_ABREAST):
         _score_table(result, some)
+    _sets(result)
     _latent(result)
     if result.clips <= _LISTED_CLIPS:
         _clip_list(result)
@@ -362,6 +402,26 @@ def _span(found: Interval | None, digits: int) -> str:
     if found is None or found.low is None or found.high is None:
         return " " * _SCORE
     return f"{f'{found.low:.{digits}f}..{found.high:.{digits}f}':>{_SCORE}}"
+
+
+def _sets(result: Evaluation) -> None:
+    """Print the distances of sets of videos, what was not computed and why, and which weights."""
+    from ..evaluation.results import title_of
+
+    for score in result.sets.values():
+        print(f"\n{score.title}, unbiased (as usually published) - {score.variant}")
+        for name, found in score.distances.items():
+            digits = score.digits
+            figures = f"{found.unbiased:>10.{digits}f} ({found.plain:.{digits}f})"
+            print(f"{title_of(name):<{_TITLE}}{figures}   {found.clips} clips")
+        if score.few:
+            print("  few clips for so many features: a part of the bias stays in the first figure")
+    print("\n" * bool(result.missing or result.weights), end="")
+    for name, why in result.missing.items():
+        print(textwrap.fill(f"{name.upper()}: {why}", _WIDTH, subsequent_indent="    "))
+    for used in result.weights.values():
+        known = used.known_as or "not a file that is known here"
+        print(f"weights {used.file}: SHA-256 {used.sha256[:16]}, {known}")
 
 
 def _clip_list(result: Evaluation) -> None:
@@ -424,6 +484,13 @@ def compared(result: ExperimentResult, given: Arguments) -> None:
     print(f"{result.samples} samples\n")
     print((folder / "table.md").read_text())
     print(f"wrote {folder}: the runs, experiment.json, table.md, curves.svg, index.html")
+    _next(f"open {folder / 'index.html'} in a browser")
+
+
+def runs_compared(result: RunComparison, given: Arguments) -> None:
+    folder = Path(result.folder)
+    print((folder / "comparison.md").read_text())
+    print(f"wrote {folder}: comparison.md, .csv, .json, curves.svg, clips, index.html")
     _next(f"open {folder / 'index.html'} in a browser")
 
 

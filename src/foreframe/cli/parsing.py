@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, unknown
-from ..runtime.typed import is_list, is_text, list_of, read_text, read_value
+from ..runtime.hints import is_list, is_open_list, is_text, list_of, read_text, read_value
+from ..runtime.yaml_text import parse_yaml
 from . import spelling
 from .commands import Command
 from .helping import command_help
@@ -86,6 +87,7 @@ class _Words:
         self.positionals = list(command.positionals)
         self.texts: dict[str, str] = {}
         self.changes: Values = {}
+        self.gathered: dict[str, list[str]] = {}
 
     def read(self) -> tuple[dict[str, str], Values]:
         """Return the text of each option by its name, and the values of configuration fields."""
@@ -125,6 +127,8 @@ class _Words:
             values = self._values() if given is None else given
             if not values:
                 raise InputError(f"{word} has no value; expected {word} VALUE")
+            if is_open_list(option.hint):  # given again and again
+                values = self.gathered[name] = [*self.gathered.get(name, ()), *values]
             self.texts[name] = list_of([_numbers(value) for value in values])
         else:
             self.texts[name] = self._one(word, given)
@@ -207,15 +211,9 @@ def _read_file(command: Command, path: str) -> tuple[Values, Values]:
 
 
 def _mapping_of(path: str) -> Mapping[Any, Any]:
-    import yaml
+    from ..runtime.files import read_text as read_file
 
-    try:
-        found = yaml.safe_load(Path(path).read_text())
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "it is not text"
-        raise InputError(f"--config {path} cannot be read ({why}); expected a YAML file") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{path} is not YAML ({' '.join(str(error).split())})") from None
+    found = parse_yaml(read_file(Path(path), "a YAML file of arguments"), path)
     if not isinstance(found or {}, Mapping):
         raise InputError(f"{path} holds {type(found).__name__}; expected arguments by name")
     return found or {}
@@ -280,9 +278,7 @@ def _numbers(text: str) -> str:
 
 
 def _yaml(text: str) -> Any:
-    import yaml
-
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return parse_yaml(text, "an option")
+    except InputError:
         return text

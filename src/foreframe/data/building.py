@@ -1,7 +1,4 @@
-"""Any source of recordings -> a clip store.
-
-In parallel, in order, resumable, with a progress bar.
-"""
+"""Build a clip store from any source of recordings: in parallel, in order, resumable."""
 
 from __future__ import annotations
 
@@ -17,7 +14,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..runtime.outputs import is_taken
 from ..runtime.progress import progress
+from ..runtime.unfinished import remove_remains, unfinished
 from ..runtime.workers import in_order
 from .sources.findings import Findings
 from .sources.fingerprint import Fingerprint, change_between
@@ -45,70 +44,113 @@ def build(
     skip_bad: bool = False,
     shard: tuple[int, int] = (1, 1),
     files: Mapping[str, Fingerprint] | None = None,
+    replacing: bool = False,
 ) -> ClipStore:
-    """Read every episode of `source` and write the store `out`.
+    """Read every episode of a source and write a store, whole or not at all.
 
-    `identity` says exactly what is built, for the manifest and for going on after a stop;
-    `splits[i]` is where episode i goes unless the recording says so itself; `frame_shape` is (H, W,
-    C). With `skip_bad` an episode that cannot be read is left out, and the store's notes say which
-    and why. `shard` (k, n) takes every n-th episode from the k-th on. `files` are the fingerprints
-    of the source's files. A finished store of the same identity is returned as it is.
+    The same call goes on where a stopped one was.
+
+    Args:
+        source: what is read.
+        out: the store's folder.
+        identity: what is built, exactly, for the manifest and for going on.
+        frame_shape: (H, W, C).
+        splits: where each episode goes, unless the recording says so itself.
+        workers: processes; one per core by default.
+        label: of the progress bar.
+        notes: makes the manifest's notes of the written episodes.
+        skip_bad: leave out episodes that cannot be read; the store's notes say which and why.
+        shard: (k, n) takes every n-th episode from the k-th on.
+        files: fingerprints of the source's files.
+        replacing: write anew, and put the new store in the place of the one that is there.
+
+    Returns:
+        The store, or the finished one of the same identity that is there already.
     """
-    finished = finished_store(out, identity, files)
-    if finished is not None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if not replacing and (finished := finished_store(out, identity, files)):
+        remove_remains(out, identity)
         return finished
     columns = {"frames": Column("frames", "uint8", frame_shape, lag=0), **source.columns}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    fork = getattr(source, "fork", None)
-    writer = StoreWriter(out, identity, columns, source.frames_per_second, fork)
-    try:
-        mine = range(shard[0] - 1, len(source), shard[1])
-        left, frames, began = mine[writer.done :], 0, time.monotonic()
-        count = min(workers or os.cpu_count() or 1, len(left))
-        with (
-            contextlib.closing(
-                in_order(functools.partial(_attempt, source, count > 1), left, count)
-            ) as recordings,
-            progress(label, len(mine), "episodes", start=writer.done) as advance,
-        ):
-            for index, recording in zip(left, recordings, strict=True):
-                try:
-                    if isinstance(recording, InputError):
-                        raise recording
-                    if recording is None:
-                        recording = source.read(index)
-                    writer.append(recording, recording.split or splits[index])
-                except InputError as error:
-                    if not skip_bad:
-                        raise
-                    writer.skip(str(error))
-                    advance(1, f"{len(writer.skipped)} bad ones left out")
-                    continue
-                frames += writer.episodes[-1]["length"]
-                advance(1, f"{frames / (time.monotonic() - began):,.0f} frames/s")
-        if not writer.episodes:
-            why = (
-                f"the first: {writer.skipped[0]}"
-                if writer.skipped
-                else f"shard {shard[0]} of {shard[1]} is empty"
-            )
-            raise InputError(f"none of {len(mine)} episodes could be read; {why}")
-        return writer.finish({**_found(source), **notes(writer.episodes)}, files)
-    except InputError:
-        writer.discard()
-        raise
-    finally:
-        writer.close()
+    with unfinished(out, "clip store") as making:
+        if not replacing and (finished := finished_store(out, identity, files)):
+            return finished  # of a process that was faster
+        is_new = not making.is_begun()
+        if replacing:
+            making.claim_or_clear(identity)
+        else:
+            making.claim(identity)
+        try:
+            fork = getattr(source, "fork", None)
+            writer = StoreWriter(making, identity, columns, source.frames_per_second, fork)
+            with contextlib.closing(writer):
+                mine = range(shard[0] - 1, len(source), shard[1])
+                _fill(writer, source, mine, splits, workers, label, skip_bad)
+                whole = writer.finish({**_found(source), **notes(writer.episodes)}, files)
+        except InputError:
+            if is_new:
+                making.discard()
+            raise
+        store = ClipStore(whole.replace() if replacing else whole.finish())
+    store.written_now = True
+    return store
+
+
+def _fill(
+    writer: StoreWriter,
+    source: Source,
+    mine: Sequence[int],
+    splits: Sequence[str],
+    workers: int | None,
+    label: str,
+    skip_bad: bool,
+) -> None:
+    """Append the episodes `mine` of a source that are not there yet, read in parallel, in order.
+
+    Raises:
+        InputError: an episode cannot be read, or with `skip_bad` none can.
+    """
+    left, frames, began = mine[writer.done :], 0, time.monotonic()
+    count = min(workers or os.cpu_count() or 1, len(left))
+    with (
+        contextlib.closing(
+            in_order(functools.partial(_attempt, source, count > 1), left, count)
+        ) as recordings,
+        progress(label, len(mine), "episodes", start=writer.done) as advance,
+    ):
+        for index, recording in zip(left, recordings, strict=True):
+            try:
+                if isinstance(recording, InputError):
+                    raise recording
+                if recording is None:
+                    recording = source.read(index)
+                writer.append(recording, recording.split or splits[index])
+            except InputError as error:
+                if not skip_bad:
+                    raise
+                writer.skip(str(error))
+                advance(1, f"{len(writer.skipped)} bad ones left out")
+                continue
+            frames += writer.episodes[-1]["length"]
+            advance(1, f"{frames / (time.monotonic() - began):,.0f} frames/s")
+    if not writer.episodes:
+        why = (
+            f"the first: {writer.skipped[0]}"
+            if writer.skipped
+            else "this shard of the source is empty"
+        )
+        raise InputError(f"none of {len(mine)} episodes could be read; {why}")
 
 
 def finished_store(
     out: Path, identity: Mapping[str, Any], files: Mapping[str, Fingerprint] | None = None
 ) -> ClipStore | None:
-    """The store at `out` if it is this very one.
+    """Return the store at `out` if it is this very one, None if nothing is there.
 
-    An error if something else is there, or if its source has changed since.
+    Raises:
+        InputError: something else is there, or its source has changed since.
     """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+    if not is_taken(out):
         return None
     if not (out / MANIFEST).is_file():
         raise InputError(
@@ -120,9 +162,8 @@ def finished_store(
     if files is not None and "files" in store.source and store.source["files"] != wanted["files"]:
         change = change_between(store.source_files(), files)
         raise InputError(
-            f"{out} was made from other files than {store.source.get('path')} holds now: {change}; "
-            "say --update to read them "
-            "again, or choose another OUT"
+            f"{out} was made from other files than {store.source.get('path')} holds now: "
+            f"{change}; say --update to read them again, or choose another OUT"
         )
     later = {"options"} - store.source.keys()  # stores of before do not say them
     skipped = {"chosen"} if "files" in store.source else {"chosen", *wanted.keys() - store.source}
@@ -144,10 +185,10 @@ def _found(source: Source) -> dict[str, Any]:
 
 
 def _attempt(source: Source, whole: bool, index: int) -> Recording | InputError | None:
-    """An episode, or what is wrong with it.
+    """Return an episode, or what is wrong with it.
 
-    With `whole` it comes with all its frames, to be sent to another process; None if they are too
-    many for that, so that the other process reads it itself, a few frames at a time.
+    A `whole` one has all its frames, to be sent to another process; None if they are too many for
+    that, so that the other process reads it itself, a few frames at a time.
     """
     try:
         recording = source.read(index)
@@ -173,7 +214,7 @@ def _at_most(frames: Iterable[Array], limit: int) -> list[Array] | None:
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:
-    """`K/N`, the K-th of N equal shares of the episodes.
+    """Return (K, N) of `K/N`, the K-th of N equal shares of the episodes.
 
     >>> parse_shard("2/4"), parse_shard(None)
     ((2, 4), (1, 1))

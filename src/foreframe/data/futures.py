@@ -8,6 +8,7 @@ of truth; an episode's entry in the manifest says which row is its own.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..runtime.digests import digest
+from ..runtime.files import is_inside, make_folder
+from ..runtime.tensors import map_array
+from ..runtime.typed import read_as
 from .sources.recording import Column, Fork
 
 Array = NDArray[Any]
@@ -51,8 +55,14 @@ class FutureColumns:
     @classmethod
     def from_json(cls, values: Mapping[str, Any], columns: Mapping[str, Column]) -> FutureColumns:
         """Read what `to_json` wrote beside the store's columns."""
-        fork = Fork(values["count"], values["start"], values["frames"])
-        return cls(fork, {name: columns[name] for name in values["columns"]})
+        told = read_as(_Written, values, "the futures of a store's manifest")
+        if min(told.count, told.frames) < 1 or told.start < 1 or set(told.columns) - set(columns):
+            raise InputError(
+                f"the futures of a store's manifest are {told.count} of {told.frames} frames from "
+                f"{told.start} on, of columns {list(told.columns)}; expected what foreframe wrote"
+            )
+        fork = Fork(told.count, told.start, told.frames)
+        return cls(fork, {name: columns[name] for name in told.columns})
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of the futures of one episode: [K, T, *row]."""
@@ -71,7 +81,7 @@ class FutureColumns:
         """Raise an InputError if a file is missing or of another size than R = `episodes` needs."""
         for name in self.columns:
             file, expected = self.file(store, name), episodes * self.bytes_of(name)
-            got = file.stat().st_size if file.is_file() else None
+            got = file.stat().st_size if is_inside(file, store) else None
             if got != expected:
                 what = "is missing" if got is None else f"has {got} bytes"
                 raise InputError(
@@ -84,8 +94,24 @@ class FutureColumns:
         shape = (episodes, *self.shape(name))
         if not episodes:
             return np.zeros(shape, self.columns[name].dtype)
-        file = self.file(store, name)
-        return np.asarray(np.memmap(file, self.columns[name].dtype, "r", shape=shape))
+        return map_array(self.file(store, name), self.columns[name].dtype, shape)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """The layout as JSON has it."""
+
+    count: int
+    start: int
+    frames: int
+    columns: tuple[str, ...]
+
+
+def write_all(file: io.FileIO, content: bytes | memoryview) -> None:
+    """Write all of it; a system may take less at a time."""
+    left = memoryview(content).cast("B") if len(content) else memoryview(b"")
+    while left:
+        left = left[file.write(left) :]
 
 
 class FuturesWriter:
@@ -97,13 +123,13 @@ class FuturesWriter:
 
     def __init__(self, store: Path, layout: FutureColumns, rows: int) -> None:
         self._layout, self._rows = layout, rows
-        (store / FOLDER).mkdir(exist_ok=True)
-        self.files = {}
+        make_folder(store / FOLDER)
+        self.files: dict[str, io.FileIO] = {}
         for name in layout.columns:
             file = layout.file(store, name)
             file.touch()
             os.truncate(file, rows * layout.bytes_of(name))
-            self.files[name] = file.open("ab")
+            self.files[name] = file.open("ab", buffering=0)
 
     def checked(self, name: str, futures: Mapping[str, Array]) -> dict[str, Array]:
         """Return the futures of episode `name` as they will be stored.
@@ -128,6 +154,6 @@ class FuturesWriter:
         for column, values in futures.items():
             content = values.tobytes()
             digests[column] = digest(content)
-            self.files[column].write(content)
+            write_all(self.files[column], content)
         self._rows += 1
         return {"row": self._rows - 1, "digests": digests}

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..plugins import WORLDS
+from ..runtime.outputs import keep_apart_both_ways
+from ..runtime.unfinished import remove_remains
 from . import worlds
 from .building import build, finished_store, parse_shard
 from .offsets import suggest
@@ -27,7 +29,7 @@ from .sources.recording import Fork, findings_of
 from .sources.resampled import ResampledSource, Resampling
 from .splitting import SHARES, SplitOptions, assign_splits, read_split_list
 from .store import MANIFEST, ClipStore
-from .updating import STRETCH, Traced, place_of, put_in_place, recover, reusing
+from .updating import STRETCH, Traced, reusing
 
 Array = NDArray[Any]
 
@@ -223,7 +225,6 @@ def import_recordings(
             Nothing is left then.
     """
     src, out = Path(src), Path(out)
-    recover(out)
     for option, value in (
         ("stride", stride),
         ("action-offset", action_offset),
@@ -255,6 +256,7 @@ def import_recordings(
     )
     kind = format or recognise(src)
     opened = open_source(kind, src, options)
+    keep_apart_both_ways(out, src, "the source")
     if not len(opened):
         raise InputError(f"{src} holds no episodes of format {kind}")
     opened.add(with_leftovers(src, opened.findings))
@@ -313,52 +315,24 @@ class _Import:
     workers: int | None
     before: ClipStore | None = None
 
-    def run(self) -> ClipStore:
-        """Write the store, unless it is there already."""
-        files = self._fingerprints()
-        taken = self._taken()
-        identity = self._identity(len(taken), files)
-        finished = finished_store(self.out, identity, files)
-        return finished if finished is not None else self._write(taken, self.out, identity, files)
-
-    def again(self) -> ClipStore:
-        """Replace the store by one of what the source holds now.
-
-        Recordings whose files are as they were are not read again; episodes keep their splits.
-        """
-        files = self._fingerprints()
-        before = ClipStore(self.out)
-        if {name: tuple(f) for name, f in before.source_files().items()} == files:
-            return self.run()
-        kept = {episode.name: episode.split for episode in before.episodes}
-        job = replace(self, before=before, splitting=replace(self.splitting, kept=kept))
-        taken = job._taken()
-        identity = job._identity(len(taken), files)
-        fresh = place_of(self.out, identity)
-        if finished_store(fresh, identity, files) is None:
-            job._write(taken, fresh, identity, files)
-        put_in_place(fresh, self.out)
-        store = ClipStore(self.out)
-        store.written_now = True
-        return store
-
-    def _taken(self) -> ResampledSource:
-        return ResampledSource(self.opened, self.resampling, self.splitting.listed)
-
-    def _write(
-        self,
-        taken: ResampledSource,
-        out: Path,
-        identity: Mapping[str, Any],
-        files: Mapping[str, Fingerprint],
+    def run(
+        self, files: dict[str, Fingerprint] | None = None, replacing: bool = False
     ) -> ClipStore:
+        """Write the store, unless it is there already; or put it in the place of one."""
+        if files is None:
+            files = self._fingerprints()
+        taken = ResampledSource(self.opened, self.resampling, self.splitting.listed)
+        identity = self._identity(len(taken), files)
+        if not replacing and (finished := finished_store(self.out, identity, files)):
+            remove_remains(self.out, identity)
+            return finished
         traced = Traced(taken, origins_of(taken, self.src, files))
         shape = taken.frame_shape
         known = reusing(traced, self.before, identity, shape) if self.before else traced
         source, splits = shared_out(known, self.splitting)
         return build(
             source,
-            out,
+            self.out,
             identity,
             shape,
             splits,
@@ -368,7 +342,21 @@ class _Import:
             shard=self.part,
             files=files,
             notes=lambda episodes: {"findings": _counted(findings_of(source), episodes).to_json()},
+            replacing=replacing,
         )
+
+    def again(self) -> ClipStore:
+        """Replace the store by one of what the source holds now.
+
+        Recordings whose files are as they were are not read again; episodes keep their splits.
+        """
+        files = self._fingerprints()
+        before = ClipStore(self.out)
+        if {name: tuple(f) for name, f in before.source_files().items()} == files:
+            return self.run(files)
+        kept = {episode.name: episode.split for episode in before.episodes}
+        job = replace(self, before=before, splitting=replace(self.splitting, kept=kept))
+        return job.run(files, replacing=True)
 
     def _fingerprints(self) -> dict[str, Fingerprint]:
         known = ClipStore(self.out).source_files() if (self.out / MANIFEST).is_file() else None

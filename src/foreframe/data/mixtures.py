@@ -45,7 +45,7 @@ class Mixture:
 
     def clip_spec(self, conditions: Sequence[str]) -> ClipSpec:
         """What clips look like; statistics are those of the stores together, as often as each is
-        drawn.
+        drawn. Numbers have the order of the first store, whatever order others have them in.
 
         Raises:
             InputError: the stores differ in their frames or conditions.
@@ -54,15 +54,16 @@ class Mixture:
         first = specs[0]
         for store, spec in zip(self.stores, specs):
             for what in ("frame", "condition", "names"):
-                if getattr(spec, what) != getattr(first, what):
+                got, expected = list(getattr(spec, what)), list(getattr(first, what))
+                same = sorted(got) == sorted(expected) if what == "names" else got == expected
+                if not same:
                     raise InputError(
-                        f"{store.path} has {what} {list(getattr(spec, what))}, "
-                        f"{self.stores[0].path} has "
-                        f"{list(getattr(first, what))}; expected the same in all stores that are "
-                        "trained on together"
+                        f"{store.path} has {what} {got}, {self.stores[0].path} has {expected}; "
+                        "expected the same in all stores that are trained on together"
                     )
         if len(specs) == 1 or not first.mean:
             return first
+        specs = [store.clip_spec(conditions, first.names) for store in self.stores]
         frames = [sum(episode.seen for episode in store.of_split("train")) for store in self.stores]
         shares = np.asarray(self.weights or frames, float)[:, None] / sum(self.weights or frames)
         means, stds = (
@@ -88,8 +89,17 @@ class Mixture:
         detached_context: int = 0,
     ) -> MixedWindows:
         """The windows of a split of all stores."""
+        names = self.stores[0].clip_spec(conditions).names
         parts = [
-            Windows(store, split, length, conditions, stride, detached_context=detached_context)
+            Windows(
+                store,
+                split,
+                length,
+                conditions,
+                stride,
+                detached_context=detached_context,
+                numbers=names,
+            )
             for store in self.stores
         ]
         return MixedWindows(tuple(parts), self.weights)

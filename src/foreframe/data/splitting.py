@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import InputError
+from ..runtime.files import parse_json, read_text
+from ..runtime.typed import read_as
 from .sources.options import SplitBy
 from .store import SPLITS
 
@@ -64,20 +65,16 @@ def assign_splits(count: int, seed: int, shares: Sequence[float] = SHARES) -> li
 
 def read_split_list(file: Path) -> dict[str, str]:
     """Episode names with their splits: JSON {split: [names]}, or CSV rows of name,split."""
-    try:
-        if file.suffix.lower() == ".json":
-            listed = {
-                str(name): split
-                for split, names in json.loads(file.read_text()).items()
-                for name in names
-            }
-        else:
-            listed = dict(row for row in csv.reader(file.read_text().splitlines()) if row)
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(
-            f"{file} cannot be read ({error}); expected JSON {{split: "
-            "[names]} or rows of name,split"
-        ) from None
+    what = "JSON {split: [names]} or rows of name,split"
+    text = read_text(file, what)
+    if file.suffix.lower() == ".json":
+        names_of = read_as(dict[str, list[str]], parse_json(text, str(file), what), str(file))
+        listed = {name: split for split, names in names_of.items() for name in names}
+    else:
+        try:
+            listed = dict(row for row in csv.reader(text.splitlines()) if row)
+        except (ValueError, TypeError, csv.Error) as error:
+            raise InputError(f"{file} cannot be read ({error}); expected {what}") from None
     for name, split in listed.items():
         if split not in SPLITS:
             raise InputError(

@@ -8,9 +8,7 @@ of an episode is one contiguous slice.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,43 +21,21 @@ from torch import Tensor
 from ..clips import ClipSpec
 from ..errors import InputError, unknown
 from ..runtime.digests import digest, digest_file, read_json_with_digest
-from ..runtime.files import read_json
-from .futures import FutureColumns
+from ..runtime.files import is_inside, read_json
+from ..runtime.tensors import map_array
+from ..runtime.typed import read_as
+from .manifest import SPLITS, Episode, read_manifest
+from .matching import Places, as_they_lie, match_names
 from .sources.recording import Column
 
 Array = NDArray[Any]
 
 SCHEMA = "foreframe.clips/1"
-SPLITS = ("train", "validate", "test")
 MANIFEST = "manifest.json"
 MEAN = "mean_frame.npy"
 SOURCE_FILES = "source_files.json"
 
-_DTYPES = ("uint8", "float32", "float64", "int32", "int64", "bool")
-
-
-@dataclass(frozen=True)
-class Episode:
-    """`length` frames from frame `start` of the columns on; `digests` are those of its slice of
-    each column.
-
-    The last `withheld` frames are black: they are not known, only their conditions are. `futures`
-    says which `row` of the store's true futures is the episode's and their `digests`; None without.
-    """
-
-    name: str
-    split: str
-    start: int
-    length: int
-    digests: Mapping[str, str]
-    facts: Mapping[str, Any]
-    withheld: int = 0
-    futures: Mapping[str, Any] | None = None
-
-    @property
-    def seen(self) -> int:
-        """How many frames there are to see."""
-        return self.length - self.withheld
+__all__ = ["MANIFEST", "MEAN", "SCHEMA", "SOURCE_FILES", "SPLITS", "ClipStore", "Episode"]
 
 
 class ClipStore:
@@ -79,20 +55,10 @@ class ClipStore:
             raise InputError(f"{self.path} is not a clip store: {self._instead()}")
         manifest = read_json_with_digest(self.path / MANIFEST, "a clip store's manifest", SCHEMA)
         self.manifest: dict[str, Any] = manifest
-        try:
-            self.columns = {
-                name: _column(name, values) for name, values in manifest["columns"].items()
-            }
-            self.episodes = [Episode(**values) for values in manifest["episodes"]]
-            self.source: dict[str, Any] = manifest["source"]
-            self.frames_per_second: float | None = manifest["frames_per_second"]
-            told = manifest.get("futures")
-            self.future_columns = FutureColumns.from_json(told, self.columns) if told else None
-        except (KeyError, TypeError, AttributeError) as error:
-            raise InputError(
-                f"{self.path / MANIFEST} lacks or garbles {error}; expected what foreframe wrote: "
-                "make the store again"
-            ) from None
+        described = read_manifest(manifest, str(self.path / MANIFEST))
+        self.columns, self.episodes = described.columns, described.episodes
+        self.source, self.frames_per_second = described.source, described.frames_per_second
+        self._statistics, self.future_columns = described.statistics, described.future_columns
         self._check_sizes()
 
     def _instead(self) -> str:
@@ -115,9 +81,16 @@ class ClipStore:
             expected = (
                 frames * int(np.prod(column.shape, dtype=int)) * np.dtype(column.dtype).itemsize
             )
-            got = file.stat().st_size if file.is_file() else None
+            whole = is_inside(file, self.path)
+            got = file.stat().st_size if whole else None
             if got != expected:
-                what = "is missing" if got is None else f"has {got} bytes"
+                what = (
+                    f"has {got} bytes"
+                    if whole
+                    else "is a link out of the store"
+                    if file.is_file()
+                    else "is missing"
+                )
                 raise InputError(
                     f"{file} {what}; expected {expected} for {frames} frames: "
                     "the store is damaged, make it again"
@@ -138,10 +111,7 @@ class ClipStore:
             raise unknown(f"column of {self.path}", name, self.columns)
         if name not in self._maps:
             column, frames = self.columns[name], sum(e.length for e in self.episodes)
-            mapped = np.memmap(self._file(name), column.dtype, "r", shape=(frames, *column.shape))
-            self._maps[name] = np.asarray(
-                mapped
-            )  # the same memory: slicing a memmap costs more than copying a clip
+            self._maps[name] = map_array(self._file(name), column.dtype, (frames, *column.shape))
         return self._maps[name]
 
     @property
@@ -178,7 +148,7 @@ class ClipStore:
         if key not in self._maps:
             rows = len(self._with_futures)
             self._maps[key] = self.future_columns.open(self.path, name, rows)
-        found: Array = self._maps[key][episode.futures["row"]]
+        found: Array = self._maps[key][episode.futures.row]
         return found
 
     def __getstate__(self) -> dict[str, Any]:
@@ -217,24 +187,31 @@ class ClipStore:
         Empty for stores written before they were kept.
         """
         file = self.path / SOURCE_FILES
-        found: dict[str, list[int | str]] = (
-            read_json(file, "the list of a store's source files") if file.is_file() else {}
-        )
-        return found
+        if not file.is_file():
+            return {}
+        found = read_json(file, "the list of a store's source files")
+        fingerprints = read_as(dict[str, tuple[int, int, str]], found, str(file))
+        return {name: list(each) for name, each in fingerprints.items()}
 
     def statistics(self, name: str) -> dict[str, list[float]]:
         """mean, std, low and high of each number of a vector column, over the training split."""
-        found: dict[str, list[float]] = self.manifest["statistics"][name]
-        return found
+        found = self._statistics[name]
+        return {key: list(getattr(found, key)) for key in ("mean", "std", "low", "high")}
 
     def mean_frame(self) -> Array:
         """The mean picture of the training split, floats in [0, 1]: [H, W, C]."""
         file = self.path / MEAN
-        if not file.is_file() or digest_file(file) != self.manifest["mean_frame"]:
+        known = self.manifest.get("mean_frame")
+        if not is_inside(file, self.path) or digest_file(file) != known:
             raise InputError(
                 f"{file} is missing or not what was written: the store is damaged, make it again"
             )
         mean: Array = np.load(file, allow_pickle=False)
+        if mean.shape != self.frame_shape or mean.dtype.kind != "f":
+            raise InputError(
+                f"{file} is {mean.dtype} of shape {list(mean.shape)}; expected floats of shape "
+                f"{list(self.frame_shape)}: the store is damaged, make it again"
+            )
         return mean
 
     @property
@@ -242,14 +219,15 @@ class ClipStore:
         """One digest of all that the episodes hold, whatever the folder is called."""
         parts = [f"{e.name}:{e.split}:{sorted(e.digests.items())}" for e in self.episodes]
         parts += [
-            f"{e.name}:{sorted(e.futures['digests'].items())}" for e in self.episodes if e.futures
+            f"{e.name}:{sorted(e.futures.digests.items())}" for e in self.episodes if e.futures
         ]
         return digest("\n".join(parts).encode())
 
-    def clip_spec(self, conditions: Sequence[str]) -> ClipSpec:
+    def clip_spec(self, conditions: Sequence[str], numbers: Sequence[str] = ()) -> ClipSpec:
         """What clips with these condition columns look like.
 
-        `state` and `action` also stand for every column of that role.
+        `state` and `action` also stand for every column of that role. With `numbers`, the names of
+        the numbers of a condition, these alone and in this order.
         """
         height, width, channels = self.frame_shape
         names = self.resolve(conditions)
@@ -266,19 +244,37 @@ class ClipStore:
                 )
             label = columns[0].shape
             return ClipSpec((channels, height, width), (label[2], label[0], label[1]), **common)
-        stats = [self.statistics(name) for name in names]
+        places = self.places(names, numbers)
         joined: dict[str, Any] = {
-            key: tuple(value for s in stats for value in s[key])
+            key: tuple(self.statistics(name)[key][i] for name in names for i in places[name])
             for key in ("mean", "std", "low", "high")
         }
         return ClipSpec(
             (channels, height, width),
-            (sum(column.shape[0] for column in columns),),
-            names=tuple(name for column in columns for name in column.names),
+            (sum(len(found) for found in places.values()),),
+            names=tuple(self.columns[name].names[i] for name in names for i in places[name]),
             uses_future_state=any(column.role == "state" for column in columns),
             **joined,
             **common,
         )
+
+    def columns_of(self, spec: ClipSpec) -> dict[str, Column]:
+        """The columns that a model's conditions are made of, with the numbers that it takes."""
+        places = self.places(spec.columns, spec.names) if spec.names else {}
+        return {
+            name: self.columns[name].only(places[name]) if spec.names else self.columns[name]
+            for name in spec.columns
+        }
+
+    def places(self, columns: Sequence[str], numbers: Sequence[str] = ()) -> Places:
+        """Which numbers of vector columns make a condition: those with the names `numbers`, in this
+        order; all as they lie if none are given.
+
+        Raises:
+            InputError: a name that is in none of the columns.
+        """
+        chosen = {name: self.columns[name] for name in columns}
+        return match_names(chosen, numbers, str(self.path)) if numbers else as_they_lie(chosen)
 
     def resolve(self, conditions: Sequence[str]) -> list[str]:
         """Column names for names or roles.
@@ -294,18 +290,3 @@ class ClipStore:
                 raise unknown(f"condition column of {self.path}", wanted, {*there, *roles})
             chosen += [wanted] if wanted in there else by_role
         return list(dict.fromkeys(chosen))
-
-
-def _column(name: str, values: Mapping[str, Any]) -> Column:
-    if not re.fullmatch(r"\w[\w.-]*", name) or values["dtype"] not in _DTYPES:
-        raise KeyError(f"column {name!r} of {values['dtype']}")
-    return Column(
-        values["role"],
-        values["dtype"],
-        tuple(values["shape"]),
-        tuple(values["names"]),
-        values["lag"],
-        tuple(values.get("offset", ())),
-        tuple(values.get("units", ())),
-        tuple(values.get("kinds", ())),
-    )

@@ -1,27 +1,23 @@
 """Bringing a store up to date: recordings whose files are as they were come from the store itself.
 
-A new store is written beside the old one, as `OUT.update`, and takes its place when it is whole.
+The new store is written beside the old one and takes its place when it is whole.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..runtime.files import read_json
 from .sources.findings import Findings
 from .sources.recording import Column, Recording, Source, findings_of
-from .store import MANIFEST, ClipStore, Episode
+from .store import ClipStore, Episode
 
 Array = NDArray[Any]
 
@@ -171,39 +167,3 @@ def _whole(episodes: Sequence[Episode]) -> bool:
         return False
     ends = [0, *(end for _, end, _ in stretches)]
     return [begin for begin, _, _ in stretches] == ends[:-1] and ends[-1] == stretches[0][2]
-
-
-def place_of(out: Path, identity: Mapping[str, Any]) -> Path:
-    """Return where the new store is written; what another update left there is removed."""
-    fresh = out.with_name(f"{out.name}.update")
-    growing = fresh.with_name(f"{fresh.name}.partial")
-    begun = growing / "source.json"
-    wanted = json.loads(json.dumps(identity))
-    if growing.exists() and (not begun.is_file() or read_json(begun, "a growing store") != wanted):
-        shutil.rmtree(growing)
-    if fresh.exists() and (not (fresh / MANIFEST).is_file() or ClipStore(fresh).source != wanted):
-        shutil.rmtree(fresh)
-    return fresh
-
-
-def put_in_place(fresh: Path, out: Path) -> None:
-    """Let the new store stand for the old one; `recover` finishes what is interrupted here."""
-    old = _set_aside(out)
-    os.replace(out, old)
-    os.replace(fresh, out)
-    shutil.rmtree(old)
-
-
-def recover(out: Path) -> None:
-    """Undo or finish a change of places that was interrupted."""
-    old = _set_aside(out)
-    if not (old / MANIFEST).is_file():
-        return
-    if out.exists():
-        shutil.rmtree(old)
-    else:
-        os.replace(old, out)
-
-
-def _set_aside(out: Path) -> Path:
-    return out.with_name(f"{out.name}.before")

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..clips import Batch
+from ..clips import Batch, ClipSpec
 from ..errors import InputError
 from .sources.recording import Column
 from .store import ClipStore, Episode
@@ -40,6 +40,8 @@ class Windows:
         detached_context: that many first frames, the context, are taken from another place of the
             same episode. The place depends on the window's number alone, and the places are spread
             evenly over the episode.
+        numbers: names of the numbers of a condition in the order that they are given in, as
+            `ClipSpec.names` has them; by default as they lie in the store.
     """
 
     def __init__(
@@ -51,10 +53,14 @@ class Windows:
         stride: int = 1,
         visible: int | None = None,
         detached_context: int = 0,
+        numbers: Sequence[str] = (),
     ) -> None:
         self.store, self.split, self.length = store, split, length
         self.stride, self.detached_context = stride, detached_context
         self.columns = store.resolve(conditions)
+        as_they_lie = not numbers or store.clip_spec(self.columns).names == tuple(numbers)
+        self._places = {} if as_they_lie else store.places(self.columns, numbers)
+        self._numbers = numbers
         spare = (
             0 if visible is None else length - visible
         )  # frames of a window that may be withheld
@@ -73,11 +79,21 @@ class Windows:
     def __len__(self) -> int:
         return self._ends[-1]
 
+    @property
+    def spec(self) -> ClipSpec:
+        """What these clips look like."""
+        return self.store.clip_spec(self.columns, self._numbers)
+
     def place(self, index: int) -> tuple[Episode, int]:
         """The episode and the first frame in it of window `index`."""
         number = bisect.bisect_right(self._ends, index)
         first = index - (self._ends[number - 1] if number else 0)
         return self.episodes[number], first * self.stride
+
+    def sessions(self) -> list[str]:
+        """What each window is a piece of: its episode, or the session that the episode is of."""
+        episodes = (self.place(index)[0] for index in range(len(self)))
+        return [str(episode.facts.get("session", episode.name)) for episode in episodes]
 
     def clips(self, indices: Sequence[int]) -> Batch:
         """Windows as a batch: frames uint8 [B, T, C, H, W] (channels last in memory), conditions
@@ -151,6 +167,8 @@ class Windows:
         rows = self.store.column(name)[
             episode.start + max(begin, 0) : episode.start + max(begin + count, 0)
         ]
+        if name in self._places:
+            rows = rows[:, list(self._places[name])]
         missing = max(-begin, 0)
         return (
             np.concatenate([np.zeros((missing, *rows.shape[1:]), rows.dtype), rows])

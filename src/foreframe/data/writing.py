@@ -1,66 +1,72 @@
-"""Writing a clip store: episode after episode, each whole or absent, so that a stopped build goes
-on where it was.
+"""Write a clip store episode after episode, so that a stopped build goes on where it was.
 
-While it grows, the store is `OUT.partial`: columns are appended to, then a line in `episodes.jsonl`
-says that the episode is there. What the columns hold beyond the last line is cut off when the build
-goes on.
+Columns are appended to, then a line in the journal `episodes.jsonl` says that the episode is there.
+What the columns hold beyond the last line is cut off when the build goes on.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import io
 import itertools
 import json
 import os
 import platform
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..runtime.digests import digest, digest_file, write_json_with_digest
-from ..runtime.files import read_json, sync, write_json
-from .futures import FutureColumns, FuturesWriter
+from ..runtime.files import atomic_write, make_folder, sync, write_json
+from ..runtime.tensors import map_array
+from ..runtime.unfinished import UnfinishedFolder
+from .futures import FutureColumns, FuturesWriter, write_all
+from .journal import Journal
 from .sources.findings import Findings
 from .sources.recording import Column, Fork, Recording
-from .store import MANIFEST, MEAN, SCHEMA, SOURCE_FILES, ClipStore
+from .store import MANIFEST, MEAN, SCHEMA, SOURCE_FILES
 
 Array = NDArray[Any]
 
-_JOURNAL = "episodes.jsonl"
+_COLUMNS = "columns"
 _CHUNK = 64  # frames that are held at once
 _PENDING, _PENDING_S = 200, 2.0  # episodes and seconds after which what is written is made sure of
 
 
 class StoreWriter:
-    """Appends recordings to a growing store. `source` says exactly what is built.
+    """Append recordings to a store that grows; it counts what is there already.
 
-    Only the same build goes on.
+    Args:
+        making: the store's folder, claimed for `source`.
+        source: what is built, exactly.
+        columns: of the store.
+        frames_per_second: of the recordings, where they tell.
+        fork: of the true futures, for sources that have them.
     """
 
     def __init__(
         self,
-        out: Path,
+        making: UnfinishedFolder,
         source: Mapping[str, Any],
         columns: Mapping[str, Column],
         frames_per_second: float | None,
         fork: Fork | None = None,
     ) -> None:
-        self.out, self.folder = out, out.with_name(f"{out.name}.partial")
+        self.making, self.folder = making, making.folder
         self.source, self.columns = json.loads(json.dumps(source)), dict(columns)
         self.frames_per_second = frames_per_second
-        self.started_here = not self.folder.exists()
-        lines = self._resume() if self.folder.exists() else self._begin()
+        self.journal = Journal(making.place / "episodes.jsonl")
+        lines = self._resume()
         self.episodes: list[dict[str, Any]] = [line for line in lines if "skipped" not in line]
         self.skipped: list[str] = [line["skipped"] for line in lines if "skipped" in line]
-        self._files = {name: self._path(name).open("ab") for name in self.columns}
+        self._files = {name: self._path(name).open("ab", buffering=0) for name in self.columns}
         self.future_columns = FutureColumns.of(fork, self.columns) if fork else None
         self._futures = (
             FuturesWriter(
@@ -69,37 +75,45 @@ class StoreWriter:
             if self.future_columns
             else None
         )
-        self._pending: list[str] = []
+        self._pending: list[dict[str, Any]] = []
         self._sure = time.monotonic()
-        journal = self.folder / _JOURNAL
-        self._journal_bytes = journal.stat().st_size if journal.exists() else 0
         self.warnings: list[str] = []
 
     def _path(self, name: str) -> Path:
-        return self.folder / "columns" / f"{name}.{np.dtype(self.columns[name].dtype).name}"
-
-    def _begin(self) -> list[dict[str, Any]]:
-        (self.folder / "columns").mkdir(parents=True)
-        write_json(self.folder / "source.json", self.source)
-        return []
+        return self.folder / _COLUMNS / f"{name}.{np.dtype(self.columns[name].dtype).name}"
 
     def _resume(self) -> list[dict[str, Any]]:
-        begun = read_json(self.folder / "source.json", "the description of a store being built")
-        if begun != self.source:
-            differ = sorted(k for k in {*begun, *self.source} if begun.get(k) != self.source.get(k))
-            raise InputError(
-                f"{self.folder} is another build, not finished (different: {', '.join(differ)}); "
-                "repeat that command to finish it, or remove the folder to start over"
-            )
-        journal = self.folder / _JOURNAL
-        lines = journal.read_text().splitlines(keepends=True) if journal.exists() else []
-        entries = [json.loads(line) for line in lines if line.endswith("\n")]
-        journal.write_text("".join(lines[: len(entries)]))
-        frames = sum(entry.get("length", 0) for entry in entries)
-        for name, column in self.columns.items():
+        """Return the journal's entries whose rows are there, and cut off what is beyond them."""
+        before = self.making.place / _COLUMNS  # until 0.2 a growing store had its columns there
+        if before.is_dir() and not (self.folder / _COLUMNS).exists():
+            os.replace(before, self.folder / _COLUMNS)
+        make_folder(self.folder / _COLUMNS)
+        for name in self.columns:
             self._path(name).touch()
-            os.truncate(self._path(name), frames * _row_bytes(column))
-        return entries
+        self._check_apart()
+        rows = {
+            name: self._path(name).stat().st_size // max(1, _row_bytes(column))
+            for name, column in self.columns.items()
+            if _row_bytes(column)
+        }
+        entries = self.journal.entries()
+        ends = itertools.accumulate(entry.get("length", 0) for entry in entries)
+        whole = list(itertools.takewhile(lambda end: end <= min(rows.values()), ends))
+        self.journal.cut(len(whole))
+        for name, column in self.columns.items():
+            os.truncate(self._path(name), (whole[-1] if whole else 0) * _row_bytes(column))
+        sync(self.folder / _COLUMNS)
+        return entries[: len(whole)]
+
+    def _check_apart(self) -> None:
+        """Check that columns are files of their own, also where a file system ignores case."""
+        files = {name: self._path(name).stat().st_ino for name in self.columns}
+        if len(set(files.values())) < len(files):
+            same = [name for name in files if list(files.values()).count(files[name]) > 1]
+            raise InputError(
+                f"columns {', '.join(same)} are one file in {self.folder}, whose file system does "
+                "not tell upper from lower case: rename one of them, or choose another disk"
+            )
 
     def append(self, recording: Recording, split: str) -> None:
         """Add an episode, its frames chunk by chunk; it counts once its line is in the journal.
@@ -133,7 +147,7 @@ class StoreWriter:
         for name, values in rows.items():
             content = values.tobytes()
             digests[name] = digest(content)
-            self._files[name].write(content)
+            write_all(self._files[name], content)
         episode = {
             "name": recording.name,
             "split": split,
@@ -168,7 +182,7 @@ class StoreWriter:
                 )
             content = np.ascontiguousarray(pictures, column.dtype).data
             state.update(content)
-            file.write(content)
+            write_all(file, content)
             count += len(chunk)
         return count, state.hexdigest()
 
@@ -183,27 +197,25 @@ class StoreWriter:
         return len(self.episodes) + len(self.skipped)
 
     def _note(self, entry: Mapping[str, Any]) -> None:
-        self._pending.append(json.dumps(entry) + "\n")
+        self._pending.append(dict(entry))
         if len(self._pending) >= _PENDING or time.monotonic() - self._sure > _PENDING_S:
             self._make_sure()
 
     def _make_sure(self) -> None:
         """Bring columns to the disk, then the lines that say so."""
+        lines, self._pending = (
+            self._pending,
+            [],
+        )  # what fails once is not tried again: it is read anew
         for file in self._all_files():
-            file.flush()
             os.fsync(file.fileno())
-        with (self.folder / _JOURNAL).open("a") as journal:
-            journal.truncate(
-                self._journal_bytes
-            )  # an interrupted call may have written its lines already
-            journal.write("".join(self._pending))
-            journal.flush()
-            os.fsync(journal.fileno())
-        self._journal_bytes += sum(len(line.encode()) for line in self._pending)
-        self._pending, self._sure = [], time.monotonic()
+        self.journal.add(lines)
+        self._sure = time.monotonic()
 
-    def finish(self, notes: Mapping[str, Any], files: Mapping[str, Any] | None = None) -> ClipStore:
-        """Measure the training split, write the manifest, and give the store its name."""
+    def finish(
+        self, notes: Mapping[str, Any], files: Mapping[str, Any] | None = None
+    ) -> UnfinishedFolder:
+        """Measure the training split and write the manifest; the folder is whole then."""
         self.close()
         manifest = {
             "schema": SCHEMA,
@@ -219,33 +231,22 @@ class StoreWriter:
         }
         if self.future_columns:
             manifest["futures"] = self.future_columns.to_json()
-        training = np.concatenate(
-            [
-                np.arange(e["start"], e["start"] + e["length"] - e["withheld"])
-                for e in self.episodes
-                if e["split"] == "train"
-            ]
-            or [np.arange(0)]
-        )
-        if not len(training):
-            training = np.arange(sum(e["length"] for e in self.episodes))
+        training = training_rows(self.episodes)
         for name, column in self.columns.items():
-            values = np.memmap(self._path(name), column.dtype, "r").reshape(-1, *column.shape)
+            rows = sum(episode["length"] for episode in self.episodes)
+            values = map_array(self._path(name), column.dtype, (rows, *column.shape))
             if column.role in ("action", "state"):
-                manifest["statistics"][name] = _measure(values[training])
+                manifest["statistics"][name] = measure(values[training])
             elif column.role == "frames":
-                np.save(self.folder / MEAN, _mean_picture(self._path(name), column, training))
+                content = io.BytesIO()
+                np.save(content, mean_picture(values, training), allow_pickle=False)
+                atomic_write(self.folder / MEAN, content.getvalue())
                 manifest["mean_frame"] = digest_file(self.folder / MEAN)
+            del values  # what was mapped counts as memory of this process until it is let go
         if files is not None:
             write_json(self.folder / SOURCE_FILES, files)
         write_json_with_digest(self.folder / MANIFEST, manifest)
-        (self.folder / _JOURNAL).unlink()
-        (self.folder / "source.json").unlink()
-        os.replace(self.folder, self.out)
-        sync(self.out.parent)
-        store = ClipStore(self.out)
-        store.written_now = True
-        return store
+        return self.making
 
     def _with_spans(self, notes: Mapping[str, Any]) -> dict[str, Any]:
         """The notes, with the span of every column among what was found."""
@@ -264,19 +265,27 @@ class StoreWriter:
 
     def close(self) -> None:
         """Make sure of what is written and let go of the files."""
-        if self._pending and self.folder.exists():
-            self._make_sure()
-        for file in self._all_files():
-            file.close()
+        try:
+            if self._pending:
+                self._make_sure()
+        finally:
+            for file in self._all_files():
+                file.close()
 
-    def _all_files(self) -> list[BinaryIO]:
+    def _all_files(self) -> list[io.FileIO]:
         return [*self._files.values(), *(self._futures.files.values() if self._futures else ())]
 
-    def discard(self) -> None:
-        """Leave nothing behind of a build that this writer began."""
-        self.close()
-        if self.started_here:
-            shutil.rmtree(self.folder, ignore_errors=True)
+
+def training_rows(episodes: Iterable[Mapping[str, Any]]) -> Array:
+    """Return the rows that statistics are measured on: those seen in training, or else all."""
+    every = list(episodes)
+    chosen = [
+        np.arange(e["start"], e["start"] + e["length"] - e.get("withheld", 0))
+        for e in every
+        if e["split"] == "train"
+    ]
+    rows = np.concatenate([*chosen, np.arange(0)])
+    return rows if len(rows) else np.arange(sum(e["length"] for e in every))
 
 
 def _rows(recording: Recording, name: str, column: Column) -> Array:
@@ -316,18 +325,18 @@ def _row_bytes(column: Column) -> int:
     return int(np.prod(column.shape, dtype=int)) * np.dtype(column.dtype).itemsize
 
 
-def _measure(values: Array) -> dict[str, list[float]]:
+def measure(values: Array) -> dict[str, list[float]]:
+    """Return mean, std, low and high of each number of rows [N, K]."""
     wide = values.astype(np.float64)
     found = {"mean": wide.mean(0), "std": wide.std(0), "low": wide.min(0), "high": wide.max(0)}
     return {key: [float(v) for v in value] for key, value in found.items()}
 
 
-def _mean_picture(file: Path, column: Column, training: Array) -> Array:
-    total = np.zeros(column.shape)
+def mean_picture(frames: Array, training: Array) -> Array:
+    """Return the mean of some of the frames [N, H, W, C], floats in [0, 1]: [H, W, C]."""
+    total = np.zeros(frames.shape[1:])
     for block in np.array_split(training, max(1, len(training) // 512)):
-        frames = np.memmap(file, column.dtype, "r").reshape(-1, *column.shape)
         total += frames[block].astype(np.float64).sum(0)
-        del frames  # what was mapped counts as memory of this process until it is let go
     return (total / max(len(training), 1) / 255).astype(np.float32)
 
 

@@ -20,6 +20,8 @@ from ..runtime.files import atomic_write
 
 Array = NDArray[Any]
 
+_PREFIX = ".scores-"
+
 
 def identity_of(values: Mapping[str, Any]) -> str:
     """Return a digest of everything that scores depend on."""
@@ -38,7 +40,7 @@ class ScoreCache:
     """Arrays by name in a folder that belongs to one evaluation: `identity` says exactly which."""
 
     def __init__(self, parent: Path, identity: str) -> None:
-        self.folder = parent / f".scores-{identity}"
+        self.folder = parent / f"{_PREFIX}{identity}"
 
     def get(self, name: str, compute: Callable[[], dict[str, Array]]) -> dict[str, Array]:
         """Return the arrays kept as `name`; compute and keep them if there are none."""
@@ -50,6 +52,12 @@ class ScoreCache:
             np.savez(content, **found)  # type: ignore[arg-type]
             atomic_write(file, content.getvalue())
         return found
+
+    @staticmethod
+    def forget_all(parent: Path) -> None:
+        """Remove what stopped evaluations left in a folder in which none is at work."""
+        for folder in parent.glob(f"{_PREFIX}*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def forget(self) -> None:
         """Remove what is kept, once the evaluation is done."""

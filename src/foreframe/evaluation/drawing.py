@@ -197,7 +197,7 @@ def _best(
     seen = to_float(frames)
     values = metric.function(drawn[None], seen[:, n_past:], seen[:, :n_past])
     assert values is not None
-    scores = metric.figure(values[0].double().mean(1).cpu().numpy())
+    scores = metric.figure(metric.of_clips(values.double().cpu().numpy()))[0]
     best = int(scores.argmax() if metric.higher_is_better else scores.argmin())
     return best, f"{scores[best]:.{max(1, metric.digits - 1)}f} {metric.unit}".rstrip()
 

@@ -14,11 +14,19 @@ from ..errors import InputError
 from ..metrics import Interval, Metric, find_metric
 from ..plugins import METRICS
 from ..runtime.files import read_json
-from .figures import ClipScore, Latent, Scores, Statement, World, read_figures, to_dicts
+from ..runtime.schemas import KEY, unstamped
+from ..runtime.typed import read_as
+from .figures import ClipScore, Figure, Latent, Scores, Statement, World, read_figures, to_dicts
+from .sets import SetScore
+from .weights import UsedWeights
+
+SCHEMA = "foreframe.evaluation/1"
 
 _TITLES = {
     "posterior": "posterior (sees the future)",
     "copy_last": "copy last frame",
+    "world": "the world itself",
+    "halves": "one half of the truth v the other",
     "conditions_shuffled": "model, another clip's conditions",
     "conditions_zeroed": "model, mean conditions",
 }
@@ -37,6 +45,10 @@ class UsedProtocol:
         conditions: the store's columns that were given.
         future_states_given: whether some of them are the truth of the future.
         z_from: what the latent is drawn from.
+        best_by: the title of the metric that chooses the best sample for all; empty where each
+            chooses by itself.
+        words: every choice of the protocol in words, by what it is a choice of; empty in results of
+            versions that did not say.
     """
 
     name: str
@@ -47,6 +59,8 @@ class UsedProtocol:
     conditions: tuple[str, ...]
     future_states_given: bool
     z_from: str = "prior"
+    best_by: str = ""
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,6 +146,11 @@ class Evaluation:
         ranks: how often what happened has each rank among the samples, in moving pixels [N + 1].
         verdict: what all this says, in words.
         identity: what these scores depend on, as a digest.
+        sets: by metric, the distances of whole sets of videos.
+        missing: by metric, why it was not computed.
+        weights: the files of weights that metrics needed, by what they are.
+        restated: the same predictions under the other protocols that were asked for; each has a
+            file of its own.
 
     Example:
         >>> evaluation = foreframe.evaluate("runs/push", data="data/push")  # doctest: +SKIP
@@ -162,6 +181,10 @@ class Evaluation:
     ranks: tuple[float, ...] = ()
     verdict: tuple[Statement, ...] = ()
     identity: str | None = None
+    sets: Mapping[str, SetScore] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    weights: Mapping[str, UsedWeights] = field(default_factory=dict)
+    restated: tuple[Evaluation, ...] = ()
 
     @property
     def headline(self) -> Metric:
@@ -175,9 +198,14 @@ class Evaluation:
     def rows(self) -> list[Row]:
         """Return the lines of a score table: the model, its baselines, its controls."""
         several = self.samples > 1
+        chosen = f" by {self.protocol.best_by}" if self.protocol.best_by else ""
         return [
             Row(f"model, mean of {self.samples}" if several else "model", "model", self.scores),
-            *([Row(f"model, best of {self.samples}", "model", self.best_of)] if several else []),
+            *(
+                [Row(f"model, best of {self.samples}{chosen}", "model", self.best_of)]
+                if several
+                else []
+            ),
             *self._world_rows(),
             *(Row(title_of(name), "baseline", found) for name, found in self.baselines.items()),
             *(Row(title_of(name), "control", found) for name, found in self.controls.items()),
@@ -213,6 +241,7 @@ class Evaluation:
         """As JSON values: what `eval.json` holds."""
         plain = {name: getattr(self, name) for name in ("split", "clips", "samples", "seed")}
         return {
+            KEY: SCHEMA,
             "protocol": {**asdict(self.protocol), "conditions": list(self.protocol.conditions)},
             "data": asdict(self.data),
             **plain,
@@ -232,6 +261,9 @@ class Evaluation:
             "per_clip": [clip.to_dict() for clip in self.per_clip],
             **({"submission": self.submission} if self.submission else {}),
             **({"identity": self.identity} if self.identity else {}),
+            "sets": {name: found.to_dict() for name, found in self.sets.items()},
+            "missing": dict(self.missing),
+            "weights": {name: asdict(used) for name, used in self.weights.items()},
             "environment": dict(self.environment),
         }
 
@@ -265,9 +297,41 @@ class Evaluation:
             ranks=tuple(values.get("ranks", ())),
             verdict=tuple(Statement(**said) for said in values.get("verdict", ())),
             identity=values.get("identity"),
+            sets={name: SetScore.from_dict(v) for name, v in values.get("sets", {}).items()},
+            missing=values.get("missing", {}),
+            weights={name: UsedWeights(**v) for name, v in values.get("weights", {}).items()},
             environment=values["environment"],
             submission=values.get("submission"),
         )
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What an `eval.json` holds, as far as its parts have one type in all versions."""
+
+    protocol: UsedProtocol
+    data: ScoredData
+    split: str
+    clips: int
+    samples: int
+    seed: int
+    run: dict[str, Any]
+    scores: dict[str, Figure]
+    best_of: dict[str, Any]
+    baselines: dict[str, dict[str, Figure]]
+    controls: dict[str, dict[str, Figure]]
+    latent: dict[str, float]
+    environment: dict[str, Any]
+    above: dict[str, dict[str, Interval]] = field(default_factory=dict)
+    per_clip: list[dict[str, Any]] = field(default_factory=list)
+    submission: str | None = None
+    episodes: int | None = None
+    skill: dict[str, Figure] = field(default_factory=dict)
+    skill_by_motion: dict[str, Interval] = field(default_factory=dict)
+    world: World | None = None
+    ranks: list[float] = field(default_factory=list)
+    verdict: list[Statement] = field(default_factory=list)
+    identity: str | None = None
 
 
 def read_evaluation(file: Path) -> Evaluation:
@@ -276,7 +340,8 @@ def read_evaluation(file: Path) -> Evaluation:
     Raises:
         InputError: not what `foreframe eval` wrote.
     """
-    values = read_json(file, "scores")
+    values = unstamped(read_json(file, "scores"), str(file), "scores", SCHEMA)
+    read_as(_Written, values, str(file))
     try:
         return Evaluation.from_dict(values)
     except (KeyError, TypeError, AttributeError, StopIteration) as error:

@@ -29,6 +29,7 @@ from .scores import (
     Task,
     one_sample,
 )
+from .sets import SetScore, set_score
 
 Array = NDArray[Any]
 
@@ -53,12 +54,13 @@ class Summary:
     ranks: tuple[float, ...]
     above: Mapping[str, Mapping[str, Interval]]
     per_clip: tuple[ClipScore, ...]
+    sets: Mapping[str, SetScore]
 
 
 def summarise(task: Task, tally: Tally) -> Summary:
     """Return the figures of what was measured."""
     every, single = task.protocol.all_metrics(), one_sample(task.protocol)
-    figures = _Figures(tally, _sessions(task.windows))
+    figures = _Figures(tally, np.array(task.windows.sessions()))
     names = list(task.baselines)
     baselines = {name: figures.scores(name, every) for name in names}
     if task.has_controls:
@@ -68,16 +70,17 @@ def summarise(task: Task, tally: Tally) -> Summary:
     return Summary(
         episodes=len(np.unique(figures.sessions)),
         scores=figures.scores(MODEL, every, bands=True),
-        best_of=figures.best_of(MODEL, every, task.samples),
+        best_of=figures.best_of(MODEL, every, task.samples, task.protocol.best_by()),
         skill={m.name: found for m in proper if (found := figures.skill(m)) is not None},
         skill_by_motion=figures.skill_by_motion(proper[0]) if proper else {},
-        world=_world(figures, every, task.samples) if tally.has(WORLD_CLIPS) else None,
+        world=_world(figures, task) if tally.has(WORLD_CLIPS) else None,
         baselines=baselines,
         controls={name: figures.scores(name, single) for name in controls},
         latent=_latent(task, tally, single),
         ranks=_ranks(tally),
         above={name: figures.above(name, every) for name in (*names, *controls)},
         per_clip=_per_clip(task.windows, tally, every),
+        sets={metric.name: set_score(metric, task, tally) for metric in task.set_metrics},
     )
 
 
@@ -126,17 +129,26 @@ class _Figures:
                 found[metric.name] = self.with_band(metric, scored, plain) if bands else plain
         return found
 
-    def best_of(self, scored: str, metrics: Sequence[Metric], count: int) -> dict[str, Figure]:
-        """The figures of the best of the first `count` samples, by each metric that can tell."""
-        return {
-            metric.name: self.figure(metric, _best(metric, self.values(scored, metric)[:, :count]))
-            for metric in metrics
-            if metric.ranks and self.tally.has(scored, metric.name)
-        }
+    def best_of(
+        self, scored: str, metrics: Sequence[Metric], count: int, by: Metric | None = None
+    ) -> dict[str, Figure]:
+        """The figures of the best of the first `count` samples.
+
+        The metric `by` chooses it; each metric that can tell by itself where there is none.
+        """
+        found = {}
+        for metric in metrics:
+            if metric.ranks and self.tally.has(scored, metric.name):
+                values = self.values(scored, metric)[:, :count]
+                judge = by or metric
+                best = _best(judge, self.values(scored, judge)[:, :count])
+                chosen = values[np.arange(len(values)), best][:, None]
+                found[metric.name] = self.figure(metric, chosen)
+        return found
 
     def figure(self, metric: Metric, values: Array) -> Figure:
         """The mean over clips with its interval, and over clips for each frame."""
-        found = mean_interval(values.mean((1, 2)), self._episodes, metric.figure)
+        found = mean_interval(metric.of_clips(values).mean(1), self._episodes, metric.figure)
         frames = metric.figure(values.mean((0, 1)))
         rounded = _rounded(found, metric)
         of_frames = tuple(_round(value, metric) for value in frames)
@@ -162,7 +174,8 @@ class _Figures:
         found = {}
         for metric in metrics:
             if metric.combine is None and self.tally.has(other, metric.name):
-                pair = (self.values(name, metric).mean((1, 2)) for name in (MODEL, other))
+                both = (self.values(name, metric) for name in (MODEL, other))
+                pair = (metric.of_clips(values).mean(1) for values in both)
                 difference = mean_interval(np.subtract(*pair), self._episodes)
                 found[metric.name] = _rounded(difference, metric)
         return found
@@ -208,21 +221,15 @@ def _share(parts: Array) -> Array:
     return np.asarray(100 * (copied - made) / room)
 
 
-def _sessions(windows: Windows) -> NDArray[np.str_]:
-    """What each clip is a piece of: its episode, or the session that the episode is a piece of."""
-    episodes = [windows.place(index)[0] for index in range(len(windows))]
-    return np.array([str(episode.facts.get("session", episode.name)) for episode in episodes])
-
-
 def _best(metric: Metric, values: Array) -> Array:
-    """The values of each clip's best sample: [M, N, S, ...] -> [M, 1, S, ...]."""
-    of_samples = metric.figure(values.mean(2))
-    best = of_samples.argmax(1) if metric.higher_is_better else of_samples.argmin(1)
-    return values[np.arange(len(values)), best][:, None]
+    """The number of each clip's best sample: [M, N, S, ...] -> [M]."""
+    of_samples = metric.figure(metric.of_clips(values))
+    return np.asarray(of_samples.argmax(1) if metric.higher_is_better else of_samples.argmin(1))
 
 
-def _world(figures: _Figures, metrics: Sequence[Metric], samples: int) -> World:
+def _world(figures: _Figures, task: Task) -> World:
     """The world's own futures beside the model, on the clips that have them."""
+    metrics, samples, by = task.protocol.all_metrics(), task.samples, task.protocol.best_by()
     some = figures.only(figures.of_world)
     count = some.values(WORLD, next(m for m in metrics if not m.joint)).shape[1]
     fewer = min(count, samples)
@@ -233,8 +240,8 @@ def _world(figures: _Figures, metrics: Sequence[Metric], samples: int) -> World:
         model=some.scores(MODEL, metrics),
         copy_last=some.scores(COPYING, metrics),
         best_of=fewer,
-        scores_best=some.best_of(WORLD, metrics, fewer),
-        model_best=some.best_of(MODEL, metrics, fewer),
+        scores_best=some.best_of(WORLD, metrics, fewer, by),
+        model_best=some.best_of(MODEL, metrics, fewer, by),
     )
 
 
@@ -248,7 +255,8 @@ def _latent(task: Task, tally: Tally, single: Sequence[Metric]) -> Latent:
         return Latent(deviation)
     mean = tally.of(NATS).mean(0)
     gaps = {
-        m.name: tally.of(POSTERIOR, m.name).mean() - tally.of(MODEL, m.name).mean()
+        m.name: m.of_clips(tally.of(POSTERIOR, m.name)).mean()
+        - m.of_clips(tally.of(MODEL, m.name)).mean()
         for m in single
         if m.combine is None and tally.has(POSTERIOR, m.name)
     }
@@ -270,7 +278,7 @@ def _ranks(tally: Tally) -> tuple[float, ...]:
 
 def _per_clip(windows: Windows, tally: Tally, metrics: Sequence[Metric]) -> tuple[ClipScore, ...]:
     of_clips = {
-        m: m.figure(tally.of(MODEL, m.name).mean((1, 2)))
+        m: m.figure(m.of_clips(tally.of(MODEL, m.name)).mean(1))
         for m in metrics
         if tally.has(MODEL, m.name)
     }

@@ -11,20 +11,24 @@ from typing import Any
 
 from ..data.store import ClipStore
 from ..errors import InputError
+from ..evaluation.cache import ScoreCache
 from ..evaluation.evaluating import evaluate, result_file
 from ..evaluation.results import read_evaluation
 from ..plugins import EXPERIMENTS
 from ..reporting.comparison import Comparison, compare
 from ..reporting.experiment_results import ExperimentResult, summarise
 from ..reporting.page import log_of
-from ..runtime.files import claim_output, read_json, write_json
+from ..runtime.files import read_json, write_json
 from ..runtime.locks import lock_folder
+from ..runtime.outputs import claim_output
 from ..runtime.progress import progress
+from ..runtime.schemas import stamped, unstamped
 from ..runtime.workers import in_order
 from ..training import resolve, train
 
 _SAMPLES = 5
 _RESULT = "experiment.json"
+_ARMS = "foreframe.arms/1"
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ def _write(
         columns=columns,
         arms=arms,
     )
-    write_json(folder / _RESULT, result.to_dict())
+    write_json(folder / _RESULT, stamped(result.to_dict(), "foreframe.experiment/1"))
     table = Comparison(
         {arm: [log_of(job.run) for job in own] for arm, own in runs.items()},
         scores,
@@ -159,11 +163,13 @@ def _read(name: str, store: ClipStore, changes: Mapping[str, Any]) -> Experiment
 
 def _claim(folder: Path, described: Mapping[str, Any]) -> None:
     file = folder / "arms.json"
-    if file.exists() and read_json(file, "the arms of an experiment") != described:
-        raise InputError(
-            f"{folder} is another experiment; choose another --out, or remove it first"
-        )
-    write_json(file, described)
+    if file.exists():
+        what = "the arms of an experiment"
+        if unstamped(read_json(file, what), str(file), what, _ARMS) != described:
+            raise InputError(
+                f"{folder} is another experiment; choose another --out, or remove it first"
+            )
+    write_json(file, stamped(described, _ARMS))
 
 
 @dataclass(frozen=True)
@@ -188,6 +194,7 @@ class _Job:
         train(self.experiment.recipe, self.data, self.run, changes=changes)
         if not self.scores.exists():
             evaluate(self.run, self.data, protocol=self.experiment.protocol, samples=_SAMPLES)
+        ScoreCache.forget_all(self.run)
         return self
 
 

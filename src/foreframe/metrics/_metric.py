@@ -1,17 +1,21 @@
 """What a metric is.
 
 Letters: B clips, N samples, S predicted frames, K context frames, C channels, H height, W width, J
-    parts of a figure.
+    parts of a figure, M clips of all batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+
+from ._weights import WeightFile, Weights
 
 Array = NDArray[Any]
 Score = Callable[..., Tensor | None]
@@ -39,6 +43,12 @@ class Metric:
         uses_world: `function` takes a `WorldTruth` as its fourth argument, and returns None where
             that lacks what it needs; the metric is left out for stores without such truth.
         least_samples: N below which it says nothing and is left out.
+        variant: which of the ways to compute it this is, in words.
+        over_frames: turns the values of a clip's frames [..., S] into the clip's [...]; None: their
+            mean.
+        needs: the files of weights without which it cannot be computed; empty where it needs none,
+            or has them.
+        load: makes `function` of the tensors of such files, by the files' keys.
 
     Example:
         >>> import torch
@@ -60,6 +70,10 @@ class Metric:
     combine: Callable[[Array], Array] | None = None
     proper: bool = False
     least_samples: int = 1
+    variant: str = ""
+    over_frames: Callable[[Array], Array] | None = None
+    needs: tuple[WeightFile, ...] = ()
+    load: Callable[[Mapping[str, Weights]], Score] | None = None
     uses_world: bool = False
 
     @property
@@ -82,3 +96,21 @@ class Metric:
         [...], or [..., J] where parts are combined, to [...].
         """
         return means if self.combine is None else self.combine(means)
+
+    def of_clips(self, values: Array) -> Array:
+        """Return the values of clips of those of their frames.
+
+        [M, N, S], or [M, N, S, J] of J parts, to [M, N] or [M, N, J].
+        """
+        found = values.mean(2) if self.over_frames is None else self.over_frames(values)
+        return np.asarray(found)
+
+    def with_weights(self, weights: Mapping[str, Weights]) -> Metric:
+        """Return the metric ready to be computed, with the tensors of each file that it needs.
+
+        Raises:
+            InputError: tensors are missing, or of another shape.
+        """
+        if self.load is None:
+            return self
+        return dataclasses.replace(self, function=self.load(weights), needs=(), load=None)

@@ -17,6 +17,17 @@ from ._metric import Array, Metric
 _NOTHING = 1e-12  # variance; samples that agree and are right are calibrated
 
 
+def variance(samples: Tensor) -> Tensor:
+    """Return the variance over samples, a mean over numbers of a frame; 0 of one sample.
+
+    Sample by sample, which is many times faster than over a dimension in the middle.
+    Shapes: [B, N, S, C, H, W] -> [B, S].
+    """
+    mean = samples.mean(1)
+    total = torch.stack([(one - mean).square_().flatten(2).mean(2) for one in samples.unbind(1)])
+    return total.sum(0) / max(1, samples.shape[1] - 1)
+
+
 def _of_frames(samples: Tensor, truth: Tensor, context: Tensor) -> Tensor:
     """The expected squared error of the mean by the spread, and the real one: [B, 1, S, 2].
 
@@ -24,9 +35,9 @@ def _of_frames(samples: Tensor, truth: Tensor, context: Tensor) -> Tensor:
         mean?, equation 15, for the factor (N + 1) / N.
     """
     count = samples.shape[1]
-    variance = samples.var(1).flatten(2).mean(2) * ((count + 1) / count)
+    spread = variance(samples) * ((count + 1) / count)
     error = (samples.mean(1) - truth).square_().flatten(2).mean(2)
-    return torch.stack([variance, error], -1)[:, None]
+    return torch.stack([spread, error], -1)[:, None]
 
 
 def _ratio(parts: Array) -> Array:

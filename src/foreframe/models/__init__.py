@@ -5,6 +5,27 @@ A model's module holds one subclass of `Model`; the keyword arguments of its con
 """
 
 from ._finding import model_class
-from ._weights import CONFIG, WEIGHTS, build, check_fits, describe, load, save
+from ._weights import (
+    CONFIG,
+    WEIGHTS,
+    TrainedClip,
+    build,
+    check_fits,
+    describe,
+    load,
+    save,
+    trained_clip,
+)
 
-__all__ = ["CONFIG", "WEIGHTS", "build", "check_fits", "describe", "load", "model_class", "save"]
+__all__ = [
+    "CONFIG",
+    "WEIGHTS",
+    "TrainedClip",
+    "build",
+    "check_fits",
+    "describe",
+    "load",
+    "model_class",
+    "save",
+    "trained_clip",
+]

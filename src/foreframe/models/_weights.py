@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,24 @@ from ..clips import ClipSpec
 from ..errors import InputError, unknown
 from ..model import Model
 from ..runtime.digests import check_digest, with_digest
-from ..runtime.files import atomic_write, write_json
+from ..runtime.files import atomic_write, parse_json, write_json
+from ..runtime.tensors import load_tensors, read_metadata
+from ..runtime.typed import read_as
 from ._finding import model_class
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 _SCHEMA, _IN_WEIGHTS = "foreframe.model/1", "config"
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What the weights say of themselves, beside their schema and digest."""
+
+    model: str
+    options: dict[str, Any]
+    spec: Any
+    notes: dict[str, Any]
 
 
 def build(name: str, spec: ClipSpec, options: Mapping[str, Any]) -> Model:
@@ -77,8 +90,6 @@ def describe(folder: str | Path) -> dict[str, Any]:
     Raises:
         InputError: not a run, no weights yet, or not what was written.
     """
-    from safetensors import SafetensorError, safe_open
-
     folder, file = Path(folder), Path(folder) / WEIGHTS
     if not file.is_file():
         what = "does not exist" if not folder.exists() else f"has no {WEIGHTS}"
@@ -86,15 +97,11 @@ def describe(folder: str | Path) -> dict[str, Any]:
             f"{folder} is not a run with a model: it {what}; "
             "expected a folder that `foreframe train` wrote with --out, validated at least once"
         )
-    try:
-        with safe_open(file, "pt") as opened:
-            found = json.loads((opened.metadata() or {}).get(_IN_WEIGHTS, "null"))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(
-            f"{file} cannot be read ({error}); expected whole safetensors: "
-            "train again or restore it"
-        ) from None
-    return check_digest(found, str(file), "a foreframe model", _SCHEMA)
+    text = str(read_metadata(file).get(_IN_WEIGHTS, "null"))
+    found = parse_json(text, str(file), "a foreframe model")
+    described = check_digest(found, str(file), "a foreframe model", _SCHEMA)
+    read_as(_Described, described, str(file))
+    return described
 
 
 def load(folder: str | Path) -> Model:
@@ -104,16 +111,15 @@ def load(folder: str | Path) -> Model:
         InputError: not a run; weights of another model, with what differs; not what was written.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
 
     file, described = Path(folder) / WEIGHTS, describe(folder)
     try:
-        spec, options = ClipSpec.from_dict(described["spec"]), dict(described["options"])
+        spec, options = _spec_of(described), dict(described["options"])
         with torch.device(
             "meta"
         ):  # its shape without its weights: what it says of itself may be of any size
             shape = build(described["model"], spec, options)
-        weights = load_file(file)
+        weights = load_tensors(file)
     except InputError:
         raise
     except (SafetensorError, OSError) as error:
@@ -134,6 +140,41 @@ def load(folder: str | Path) -> Model:
     model = build(described["model"], spec, options)
     model.load_state_dict(weights)
     return model.eval()
+
+
+def _spec_of(described: Mapping[str, Any]) -> ClipSpec:
+    try:
+        return ClipSpec.from_dict(described["spec"])
+    except InputError as error:
+        raise ValueError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class TrainedClip:
+    """The clips that a model was trained on.
+
+    Attributes:
+        n_past: context frames.
+        horizon: predicted frames.
+    """
+
+    n_past: int
+    horizon: int
+
+
+def trained_clip(described: Mapping[str, Any]) -> TrainedClip:
+    """Return which clips a model was trained on, given what `describe` returned.
+
+    Raises:
+        InputError: the model does not say it.
+    """
+    found = read_as(TrainedClip, described.get("notes"), "the notes of the model")
+    if min(found.n_past, found.horizon) < 1:
+        raise InputError(
+            f"the notes of the model say {found.n_past} context frames and {found.horizon} "
+            "predicted ones; expected at least 1 of each: train it again"
+        )
+    return found
 
 
 def _digest_of(weights: Mapping[str, Tensor]) -> str:

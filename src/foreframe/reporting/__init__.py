@@ -2,8 +2,9 @@
 on.
 """
 
+from .comparing import compare
 from .page import plot, report
 from .previewing import preview
 from .publishing import publish
 
-__all__ = ["plot", "preview", "publish", "report"]
+__all__ = ["compare", "plot", "preview", "publish", "report"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +12,8 @@ from ..errors import InputError
 from ..evaluation.evaluating import EVAL, draw_per_frame
 from ..evaluation.results import Evaluation, read_evaluation
 from ..metrics import Interval, Metric
-from ..runtime.files import atomic_write
+from ..runtime.files import atomic_write, is_inside, parse_json, read_text
+from ..runtime.typed import read_as
 from ..viz import curves, palette
 
 _MIME = {".webp": "image/webp", ".png": "image/png", ".svg": "image/svg+xml", ".gif": "image/gif"}
@@ -76,7 +76,11 @@ def report(run: str | Path) -> Path:
     described = models.describe(run)
     plots = plot([run], run / "plots")
     scores = read_evaluation(run / EVAL) if (run / EVAL).exists() else None
-    animations = sorted(f for f in (run / "samples").glob("*") if f.suffix in (".webp", ".gif"))
+    animations = sorted(
+        file
+        for file in (run / "samples").glob("*")
+        if file.suffix in (".webp", ".gif") and is_inside(file, run)
+    )
     text = page(
         "page.html",
         run=run.name,
@@ -88,8 +92,8 @@ def report(run: str | Path) -> Path:
         animations=[(file.stem, inline(file), _strip_of(file)) for file in animations],
         reliability=_reliability(scores, run / "plots"),
         plots=[inline(file) for file in plots],
-        recipe=(run / "recipe.yaml").read_text() if (run / "recipe.yaml").exists() else "",
-        environment=_text(run / "environment.json"),
+        recipe=_text(run, "recipe.yaml"),
+        environment=_text(run, "environment.json"),
     )
     return atomic_write(run / "report.html", text)
 
@@ -181,7 +185,16 @@ def log_of(run: str | Path) -> list[dict[str, Any]]:
             f"{run} is not a run with a log (no metrics.jsonl); "
             "expected a folder that `foreframe train` wrote"
         )
-    return [json.loads(line) for line in file.read_text().splitlines()]
+    lines = read_text(file, "the log of a run").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]  # a crash may have cut the last short
+    found = []
+    for number, line in enumerate(whole, start=1):
+        where = f"{file}, line {number}"
+        values = parse_json(line, where, "a step of the log of a run")
+        found.append(read_as(dict[str, float | None], values, where))
+        if "step" not in values:
+            raise InputError(f"{where} has no step; expected what `foreframe train` wrote")
+    return found
 
 
 def inline(file: Path) -> str:
@@ -189,5 +202,7 @@ def inline(file: Path) -> str:
     return f"data:{_MIME[file.suffix]};base64,{base64.b64encode(file.read_bytes()).decode()}"
 
 
-def _text(file: Path) -> str:
-    return file.read_text() if file.exists() else ""
+def _text(run: Path, name: str) -> str:
+    """The text of a run's own file; empty if it is not there, or a link to somewhere else."""
+    file = run / name
+    return read_text(file, "a text of the run") if is_inside(file, run) else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import InputError
 from .files import read_json, write_json
+from .schemas import check_schema
 
 _DIGEST = "digest"  # the key that holds a JSON object's own digest
 
@@ -54,10 +55,7 @@ def check_digest(found: Any, where: str, what: str, schema: str) -> dict[str, An
     Raises:
         InputError: another schema, or a value that changed since it was written.
     """
-    if not isinstance(found, dict):
-        raise _wrong_schema(where, f"none, it is a {type(found).__name__}", what, schema)
-    if found.get("schema") != schema:
-        raise _wrong_schema(where, repr(found.get("schema")), what, schema)
+    check_schema(found, where, what, schema)
     plain = {key: value for key, value in found.items() if key != _DIGEST}
     if found.get(_DIGEST) != _digest_of(plain):
         raise InputError(
@@ -79,12 +77,6 @@ def read_json_with_digest(path: Path, what: str, schema: str) -> dict[str, Any]:
         InputError: the file is missing or damaged, or has another schema.
     """
     return check_digest(read_json(path, what), str(path), what, schema)
-
-
-def _wrong_schema(where: str, got: str, what: str, schema: str) -> InputError:
-    return InputError(
-        f"{where} has schema {got}; expected {schema!r}, {what}: make it again with this version"
-    )
 
 
 def _digest_of(value: Mapping[str, Any]) -> str:

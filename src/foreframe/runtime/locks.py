@@ -1,20 +1,31 @@
-"""Locks on folders, which keep two processes from writing into the same run."""
+"""Locks on folders, so that two processes never write into the same run or store."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from ..errors import InputError
+from .files import make_folder
+
+LOCK = ".lock"
+
+_HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
 @contextlib.contextmanager
 def lock_folder(folder: Path, what: str) -> Iterator[None]:
     """Hold a folder for this process while the block runs.
 
-    The operating system releases the lock when the process ends, even if it was killed.
+    The lock is the operating system's, so it is gone when the process is, however that ended.
+    On a file system without locks a line says so, and the block runs all the same.
 
     Args:
         folder: the folder to lock, which is made if it does not exist.
@@ -23,20 +34,56 @@ def lock_folder(folder: Path, what: str) -> Iterator[None]:
     Raises:
         InputError: another process holds the folder; the message says which one.
     """
-    import fcntl
-
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            holder = lock.read().strip() or "another process"
-            raise InputError(
-                f"{folder} is in use by {holder}; wait for it, "
-                f"or choose another folder for this {what}"
-            ) from None
+    with _opened(folder, what) as lock:
         lock.truncate(0)
-        lock.write(f"process {os.getpid()}")
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}")
         lock.flush()
         yield
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, what: str) -> Iterator[IO[str]]:
+    """The lock's file, locked, and still the one that stands in the folder."""
+    while True:
+        make_folder(folder)
+        file = folder / LOCK
+        with contextlib.ExitStack() as stack:
+            try:
+                lock = stack.enter_context(file.open("a+"))
+            except FileNotFoundError:  # another process has removed the folder just now
+                continue
+            _lock(lock, folder, what)
+            if not _is_still(lock, file):
+                continue
+            yield lock
+            return
+
+
+def _lock(lock: IO[str], folder: Path, what: str) -> None:
+    import fcntl
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _WITHOUT_LOCKS:
+            print(
+                f"foreframe: {folder} is on a file system without locks ({error.strerror}); going "
+                f"on: make sure that no other process writes into this {what}",
+                file=sys.stderr,
+            )
+            return
+        if error.errno not in _HELD:
+            raise
+        lock.seek(0)
+        holder = lock.read().strip() or "another process"
+        raise InputError(
+            f"{folder} is in use by {holder}; wait for it, or choose another folder for this {what}"
+        ) from None
+
+
+def _is_still(lock: IO[str], file: Path) -> bool:
+    """Return whether the file that was locked was not removed or replaced meanwhile."""
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), file.stat())
+    except FileNotFoundError:
+        return False

@@ -1,116 +1,149 @@
-"""Read values of given types, and say in words which type was expected."""
+"""Read JSON values as the types that the code says it needs.
+
+What was written may have been edited, cut off or written by another version: at this door it is
+either what the annotations of a dataclass say, or an error of one line that names the place.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import types
 import typing
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from ..errors import InputError
 
-_WORDS = {
-    "bool": "true or false",
-    "int": "a whole number",
-    "float": "a number",
-    "str": "text",
-    "Path": "a path",
+Kind = TypeVar("Kind")
+
+_NAMES = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    type(None): "null",
 }
+_SHOWN = 60  # characters of a value in an error
+_LARGEST = 2**63 - 1
 
 
-def read_text(name: str, hint: Any, text: str) -> Any:
-    """Return the value that a text stands for; a list becomes a tuple.
+def read_as(kind: type[Kind], value: Any, where: str) -> Kind:
+    """Return a JSON value as a type: a dataclass, a number, text, or a list or mapping of such.
 
-    >>> read_text("--samples", int, "3"), read_text("--size", tuple[int, int] | None, "[64, 48]")
-    (3, (64, 48))
+    Keys that a dataclass does not know are left out: a later version may have written them; keys
+    that are missing have their defaults.
 
-    Raises:
-        InputError: the text is no value of this type.
-    """
-    if not is_text(hint):
-        return _read(name, hint, text, lambda parser: parser.parse_args([f"--value={text}"]))
-    return text
-
-
-def read_value(name: str, hint: Any, value: Any) -> Any:
-    """Return a value of a YAML file, converted to a type; a list becomes a tuple.
+    Args:
+        kind: the type, as it may stand in an annotation.
+        value: JSON values.
+        where: the file, for the error.
 
     Raises:
-        InputError: the value is not of this type.
+        InputError: the value is not of the type; the message names the place in the file.
+
+    >>> read_as(tuple[int, ...], [1, 2], "example.json")
+    (1, 2)
+    >>> read_as(dict[str, float], {"a": "b"}, "example.json")
+    Traceback (most recent call last):
+        ...
+    foreframe.errors.InputError: example.json: a is 'b'; expected a number
     """
-    return _read(name, hint, value, lambda parser: parser.parse_object({"value": value}))
+    found: Kind = _read(kind, value, where, "")
+    return found
 
 
-def in_words(hint: Any) -> str:
-    """Return what values a type takes.
-
-    >>> in_words(int | None), in_words(tuple[int, ...]), in_words(typing.Literal["a", "b"])
-    ('a whole number', 'a list of whole numbers', 'a or b')
-    >>> in_words(tuple[int, int] | None)
-    '2 whole numbers'
-    """
-    kinds = typing.get_args(hint)
-    if is_union(hint):
-        words = dict.fromkeys(in_words(kind) for kind in kinds if kind is not type(None))
-        if {"text", "a path"} <= set(words):
-            del words["text"]
-        return " or ".join(words)
-    if typing.get_origin(hint) is typing.Literal:
-        return " or ".join(str(kind) for kind in kinds)
-    if is_list(hint):
-        several = in_words(kinds[0]).removeprefix("a ").replace("text", "word") if kinds else "word"
-        several = (
-            f"{several}s" if several in ("whole number", "number", "path", "word") else several
-        )
-        fixed = typing.get_origin(hint) is tuple and Ellipsis not in kinds
-        return f"{len(kinds)} {several}" if fixed else f"a list of {several}"
-    return _WORDS.get(getattr(hint, "__name__", ""), getattr(hint, "__name__", str(hint)))
+def _read(kind: Any, value: Any, where: str, place: str) -> Any:
+    if kind is Any:
+        return value
+    if dataclasses.is_dataclass(kind):
+        return _dataclass(kind, value, where, place)
+    origin, inside = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return _union(inside, value, where, place)
+    if origin is typing.Literal:
+        if value not in inside:
+            raise _error(where, place, value, f"one of {', '.join(map(str, inside))}")
+        return value
+    if origin in (list, tuple, Sequence) or kind in (list, tuple):
+        return _sequence(origin or kind, inside, value, where, place)
+    if origin in (dict, Mapping) or kind is dict:
+        return _mapping(inside, value, where, place)
+    return _plain(kind, value, where, place)
 
 
-def is_union(hint: Any) -> bool:
-    """Return whether a type is `A | B`."""
-    return typing.get_origin(hint) in (typing.Union, types.UnionType)
+def _plain(kind: Any, value: Any, where: str, place: str) -> Any:
+    wrong = isinstance(value, bool) is not (kind is bool)
+    if kind is float and isinstance(value, int) and not wrong and abs(value) <= _LARGEST:
+        return float(value)
+    if wrong or not isinstance(value, kind) or (kind is int and abs(value) > _LARGEST):
+        raise _error(where, place, value, _NAMES.get(kind, kind.__name__))
+    return value
 
 
-def is_list(hint: Any) -> bool:
-    """Return whether values of a type are lists.
-
-    >>> is_list(tuple[int, int] | None), is_list(str)
-    (True, False)
-    """
-    import collections.abc
-
-    if is_union(hint):
-        return any(is_list(kind) for kind in typing.get_args(hint))
-    return typing.get_origin(hint) in (tuple, list, collections.abc.Sequence)
-
-
-def is_text(hint: Any) -> bool:
-    """Return whether every text is a value of a type.
-
-    >>> is_text(str), is_text(int | None)
-    (True, False)
-    """
-    return hint is str or (is_union(hint) and str in typing.get_args(hint))
+def _union(kinds: Sequence[Any], value: Any, where: str, place: str) -> Any:
+    if value is None and type(None) in kinds:
+        return None
+    others = [kind for kind in kinds if kind is not type(None)]
+    for kind in others[:-1]:
+        try:
+            return _read(kind, value, where, place)
+        except InputError:
+            continue
+    return _read(others[-1], value, where, place)
 
 
-def list_of(values: Sequence[str]) -> str:
-    """Return `64 64`, `64,64` or `[64, 64]` as one list.
+def _sequence(kind: Any, inside: Sequence[Any], value: Any, where: str, place: str) -> Any:
+    if not isinstance(value, list | tuple):
+        raise _error(where, place, value, "a list")
+    fixed = kind is tuple and inside and Ellipsis not in inside
+    if fixed and len(value) != len(inside):
+        raise _error(where, place, value, f"a list of {len(inside)}")
+    kinds = inside if fixed else [inside[0] if inside else Any] * len(value)
+    items = [
+        _read(each, item, where, f"{place}[{number}]")
+        for number, (each, item) in enumerate(zip(kinds, value, strict=True))
+    ]
+    return tuple(items) if kind is tuple else items
 
-    >>> list_of(["64", "64"]), list_of(["action,state"])
-    ('[64,64]', '[action,state]')
-    """
-    joined = ",".join(values)
-    return joined if joined.startswith("[") else f"[{joined}]"
+
+def _mapping(inside: Sequence[Any], value: Any, where: str, place: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise _error(where, place, value, "values by name")
+    kind = inside[1] if inside else Any
+    return {
+        str(key): _read(kind, item, where, f"{place}.{key}".lstrip("."))
+        for key, item in value.items()
+    }
 
 
-def _read(name: str, hint: Any, got: Any, parse: typing.Callable[[Any], Any]) -> Any:
-    from jsonargparse import ArgumentError, ArgumentParser
+def _dataclass(kind: Any, value: Any, where: str, place: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise _error(where, place, value, "values by name")
+    found = {}
+    for name, inside, is_needed in _fields(kind):
+        inner = f"{place}.{name}".lstrip(".")
+        if name in value:
+            found[name] = _read(inside, value[name], where, inner)
+        elif is_needed:
+            raise InputError(
+                f"{where}: {inner} is missing; expected what foreframe wrote: "
+                "restore it or make it again"
+            )
+    return kind(**found)
 
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_argument("--value", type=hint)
-    try:
-        value = parse(parser).value
-    except (ArgumentError, TypeError, ValueError):
-        raise InputError(f"{name} is {got!r}; expected {in_words(hint)}") from None
-    return tuple(value) if isinstance(value, list) else value
+
+@functools.cache
+def _fields(kind: type) -> list[tuple[str, Any, bool]]:
+    """The fields of a dataclass: their names, their types, and whether they must be given."""
+    kinds, missing = typing.get_type_hints(kind), dataclasses.MISSING
+    return [
+        (f.name, kinds[f.name], f.default is missing and f.default_factory is missing)
+        for f in dataclasses.fields(kind)
+    ]
+
+
+def _error(where: str, place: str, value: Any, expected: str) -> InputError:
+    shown = repr(value)
+    shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+    return InputError(f"{where}: {place or 'it'} is {shown}; expected {expected}")

@@ -26,7 +26,8 @@ from ..data.sources.recording import Column, Recording, Recordings
 from ..data.store import ClipStore
 from ..errors import InputError
 from ..runtime.digests import digest
-from ..runtime.files import sync
+from ..runtime.files import is_running, make_folder, sync
+from ..runtime.outputs import is_taken
 from ..viz.clips import Track, animation
 from .drive import Drive
 from .simulator import Simulator
@@ -112,7 +113,7 @@ def save_clip(simulator: Simulator, drive: Drive, out: Path) -> ClipStore:
         InputError: `out` holds something else.
     """
     with _written(DriveRecord.of(simulator, drive), out.parent) as store:
-        if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        if is_taken(out):
             raise InputError(f"{out} is there already; expected a new folder for the drive")
         os.replace(store, out)
     return ClipStore(out)
@@ -139,14 +140,15 @@ def remove_unfinished(folder: Path) -> None:
     """Remove stores that processes which have ended left unfinished."""
     for path in folder.glob(f"{_UNFINISHED}*"):
         process = path.name.removeprefix(_UNFINISHED).partition("-")[0]
-        if process.isdigit() and not _runs(int(process)):
+        if process.isdigit() and not is_running(int(process)):
             shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def _written(record: DriveRecord, folder: Path) -> Any:
-    """Yield a finished store under a temporary name in `folder`, and remove it unless moved."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """A finished store under a temporary name in `folder`; what is not moved away is removed."""
+    make_folder(folder)
+    remove_unfinished(folder)
     temporary = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{os.getpid()}-", dir=folder))
     try:
         yield _build(record, temporary / "store").path
@@ -174,13 +176,3 @@ def _build(record: DriveRecord, out: Path) -> ClipStore:
         1,
         "saving the drive",
     )
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -90,9 +90,9 @@ class Simulator:
         self.spec = self.model.spec
         self.notes: Mapping[str, Any] = described["notes"]
         self.kind: str = described["model"]
-        self.n_past: int = described["notes"]["n_past"]
+        self.n_past = models.trained_clip(described).n_past
         self.starts = starts_of(store, self.spec, self.n_past)
-        self.columns: dict[str, Column] = {name: store.columns[name] for name in self.spec.columns}
+        self.columns: Mapping[str, Column] = store.columns_of(self.spec)
         world = WORLDS.current(str(store.source.get("world")))
         self._world = worlds.world_module(world) if world in WORLDS.names() else None
         self.head = self._head(run)
@@ -297,7 +297,8 @@ def _clips_of(run: Path) -> Path:
     """
     places = [run / CLIPS, run / "data"]
     if (run / "environment.json").exists():
-        trained_on = read_json(run / "environment.json", "where a run was trained").get("data")
+        found = read_json(run / "environment.json", "where a run was trained")
+        trained_on = found.get("data") if isinstance(found, dict) else None
         places += [Path(trained_on)] if isinstance(trained_on, str) else []
     for place in places:
         if (place / MANIFEST).is_file():

@@ -54,7 +54,7 @@ def starts_of(store: ClipStore, spec: ClipSpec, n_past: int) -> list[Start]:
     for split in ("test", "validate", "train"):
         if not any(episode.split == split for episode in store.episodes):
             continue
-        windows = Windows(store, split, n_past, spec.columns, visible=n_past)
+        windows = Windows(store, split, n_past, spec.columns, visible=n_past, numbers=spec.names)
         spread = np.linspace(0, len(windows.episodes) - 1, min(_MOST_STARTS, len(windows.episodes)))
         return [_start(windows, windows.episodes[i]) for i in np.unique(spread.round().astype(int))]
     raise InputError(f"{store.path} has no episodes to begin from")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InputError
 from ..runtime import hardware
 from ..runtime.digests import digest_file
-from ..runtime.files import atomic_write, claim_output, read_json, write_json
+from ..runtime.files import atomic_write, read_json, remove_temporaries, sync, write_json
 from ..runtime.locks import lock_folder
+from ..runtime.outputs import claim_output
+from ..runtime.schemas import stamped, unstamped
 from .config import Config
 from .continuing import differences, go_on, is_longer
 from .documentation import commented_yaml
@@ -20,10 +25,14 @@ from .state import DESCRIBED, IDENTITY, copy_state_into, newest_valid_state
 
 SETTINGS = "recipe.yaml"
 ENVIRONMENT = "environment.json"
+TRAINING_TIME = "training_time.json"
+
+_SCHEMA = "foreframe.run/1"
+_DEMO_DATA = "data/manifest.json"  # a demo keeps its data inside
 
 # Fields that may change when a run resumes, because the result does not depend on them.
 _MAY_CHANGE = ("training.save_every", "training.keep", "training.sharded")
-LEGS = "continued"  # in a run's identity: what it was before it was trained longer
+_LEGS = "continued"  # in a run's identity: what it was before it was trained longer
 
 
 @dataclass(frozen=True)
@@ -39,43 +48,134 @@ class Origin:
     fresh: bool = False
 
 
-def open_run(out: Path, config: Config, content: str, where: str, origin: Origin) -> str:
-    """Write what a run is made of into its folder, or check that the run there is the same.
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of a run, and what the run is made of.
 
-    A finished run may be given more steps and another horizon.
-
-    Args:
-        out: the run's folder.
+    Attributes:
+        path: of the folder.
         config: the run's configuration.
         content: digest of the data.
         where: path of the data, which may move.
         origin: where a new run starts from.
-
-    Returns:
-        What is said about going on with a finished run; empty otherwise.
-
-    Raises:
-        InputError: the folder holds another run or something else, or the origin has no state.
     """
-    if origin.fresh:
-        _move_aside(out)
-    claim_output(out, "run", (IDENTITY, "data/manifest.json"))  # a demo keeps its data inside
-    state = newest_valid_state(Path(origin.resume_from)) if origin.resume_from else None
-    identity = {
-        "config": config.to_dict(),
-        "data": content,
-        "begun_from": digest_file(state / DESCRIBED) if state else None,
-    }
-    news = ""
-    if (out / IDENTITY).exists():
-        news = _check_same(out, identity, origin, config)
-    else:
-        write_json(out / IDENTITY, identity)
-        atomic_write(out / SETTINGS, commented_yaml(config))
-        write_json(out / ENVIRONMENT, hardware.info() | {"data": where})
-    if state:
-        copy_state_into(out, state)
-    return news
+
+    path: Path
+    config: Config
+    content: str
+    where: str
+    origin: Origin
+
+    def check(self) -> None:
+        """Check that the run can be here; nothing is written.
+
+        Raises:
+            InputError: the folder holds another run or something else, or the origin has no state.
+        """
+        if not (self.origin.fresh and (self.path / IDENTITY).exists()):
+            claim_output(self.path, "run", (IDENTITY, _DEMO_DATA))
+            self._check_same(self._identity())
+        elif self.path.is_dir():
+            self._identity()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the folder for this process while the block runs, with the run's identity in it.
+
+        What processes that were killed left half written is removed.
+
+        Raises:
+            InputError: another process trains here, or what `check` raises.
+        """
+        if self.origin.fresh:
+            _move_aside(self.path)
+        with lock_folder(self.path, "run"):
+            for folder in (self.path, self.path / "state", self.path / "progress"):
+                remove_temporaries(folder)
+            self._claim()
+            yield
+
+    def _claim(self) -> None:
+        """Write what is not there yet; the identity first, for it makes the folder a run's."""
+        claim_output(self.path, "run", (IDENTITY, _DEMO_DATA))
+        identity = self._identity()
+        if longer := self._check_same(identity):
+            write_json(self.path / IDENTITY, stamped(longer.identity, _SCHEMA))
+            atomic_write(self.path / SETTINGS, commented_yaml(self.config))
+            print(longer.news, flush=True)
+        if not (self.path / IDENTITY).exists():
+            write_json(self.path / IDENTITY, stamped(identity, _SCHEMA))
+        if not (self.path / SETTINGS).exists():
+            atomic_write(self.path / SETTINGS, commented_yaml(self.config))
+        if not (self.path / ENVIRONMENT).exists():
+            environment = hardware.info() | {"data": self.where}
+            write_json(self.path / ENVIRONMENT, stamped(environment, "foreframe.environment/1"))
+        if state := self._state:
+            copy_state_into(self.path, state)
+
+    @functools.cached_property
+    def _state(self) -> Path | None:
+        """The saved state that the run begins from."""
+        source = self.origin.resume_from
+        return newest_valid_state(Path(source)) if source else None
+
+    def _identity(self) -> dict[str, Any]:
+        state = self._state
+        return {
+            "config": self.config.to_dict(),
+            "data": self.content,
+            "begun_from": digest_file(state / DESCRIBED) if state else None,
+        }
+
+    def _check_same(self, identity: dict[str, Any]) -> _Longer | None:
+        """Check the run that is there; return how it goes on, if it is to be trained longer."""
+        if not (self.path / IDENTITY).exists():
+            return None
+        file, what = self.path / IDENTITY, "what a run is made of"
+        begun = _completed(unstamped(read_json(file, what), str(file), what, _SCHEMA))
+        legs = begun.pop(_LEGS, [])
+        differ = differences(begun, identity)
+        for name in _MAY_CHANGE:
+            differ.pop(name, None)
+        if not differ:
+            return None
+        if not self.origin.resume_from:
+            identity["begun_from"] = begun.get("begun_from")  # where it began, longer or not
+        if not is_longer(begun, identity, _MAY_CHANGE):
+            told = ", ".join(f"{name}: {how}" for name, how in list(differ.items())[:4])
+            raise InputError(
+                f"{self.path} is another run (different: {told}); choose another --out, or begin "
+                f"from its weights there: --resume-from {self.path}"
+            )
+        done, news = go_on(self.path, begun, self.config)
+        leg = {"steps": done, "config": begun["config"]}
+        return _Longer({**identity, _LEGS: [*legs, leg]}, news)
+
+
+class _Longer(NamedTuple):
+    """A finished run that is trained longer.
+
+    Attributes:
+        identity: what it is made of now, with what it was before.
+        news: what is said about it.
+    """
+
+    identity: dict[str, Any]
+    news: str
+
+
+def add_training_time(run: Path, seconds: float, step: int) -> None:
+    """Add to the time that a run has taken, validation and earlier starts included."""
+    total = (training_time(run) or 0.0) + seconds
+    write_json(run / TRAINING_TIME, {"seconds": round(total, 1), "step": step})
+
+
+def training_time(run: Path) -> float | None:
+    """Return the seconds that a run has trained for; None where that is not known."""
+    try:
+        return float(read_json(run / TRAINING_TIME, "the time a run took")["seconds"])
+    except (InputError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _move_aside(run: Path) -> None:
@@ -85,30 +185,7 @@ def _move_aside(run: Path) -> None:
     with lock_folder(run, "run"):  # a run that is training now is refused
         aside = (run.with_name(f"{run.name}.{number}") for number in itertools.count(1))
         run.rename(next(path for path in aside if not path.exists()))
-
-
-def _check_same(out: Path, identity: dict[str, Any], origin: Origin, config: Config) -> str:
-    """Compare a run with the one that is asked for, and return what is new about it, in words."""
-    begun = _completed(read_json(out / IDENTITY, "what a run is made of"))
-    legs = begun.pop(LEGS, [])
-    differ = differences(begun, identity)
-    for name in _MAY_CHANGE:
-        differ.pop(name, None)
-    if not differ:
-        return ""
-    if not origin.resume_from:
-        identity["begun_from"] = begun.get("begun_from")  # where it began, longer or not
-    if not is_longer(begun, identity, _MAY_CHANGE):
-        told = ", ".join(f"{name}: {how}" for name, how in list(differ.items())[:4])
-        raise InputError(
-            f"{out} is another run (different: {told}); choose another --out (--resume-from {out} "
-            "begins from its weights), or --fresh to start over"
-        )
-    done, news = go_on(out, begun, config)
-    leg = {"steps": done, "config": begun["config"]}
-    write_json(out / IDENTITY, {**identity, LEGS: [*legs, leg]})
-    atomic_write(out / SETTINGS, commented_yaml(config))
-    return news
+        sync(run.parent)
 
 
 def _completed(identity: Any) -> Any:

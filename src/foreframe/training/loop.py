@@ -23,15 +23,15 @@ from ..model import Model
 from ..noise import clip_seeds
 from ..objective import sigma_of_beta
 from ..runtime import hardware
-from ..runtime.locks import lock_folder
 from ..runtime.memory import keep_freed_memory
 from ..runtime.progress import progress
 from .config import Config
 from .fabric import describe_computing, make_fabric
+from .folder import RunFolder, add_training_time
 from .health import SHOWN_CLIPS, HealthCheck, copying_error, futures_of
 from .log import Log
 from .plan import TrainingPlan, TrainingResult, TrainingSummary
-from .state import TrainingState, restore_state, save_state
+from .state import TrainingState, drop_older_states, restore_state, save_state
 from .step import (
     Losses,
     ModelWithLoss,
@@ -54,13 +54,14 @@ _SHOWN = {
 }
 
 
-def fit(plan: TrainingPlan, summary: TrainingSummary, run: Path) -> TrainingResult:
-    """Train in `run` from its last saved state to the plan's last step.
+def fit(plan: TrainingPlan, summary: TrainingSummary, folder: RunFolder) -> TrainingResult:
+    """Train in a run's folder from its last saved state to the plan's last step.
 
     Raises:
+        InputError: another process trains here, or another run is here.
         TrainingError: too many steps in a row were not finite.
     """
-    config, loop = plan.config, plan.config.training
+    config, loop, run = plan.config, plan.config.training, folder.path
     fabric = make_fabric(loop.precision, plan.devices)
     fabric.launch()
     torch.manual_seed(loop.seed)
@@ -84,11 +85,13 @@ def fit(plan: TrainingPlan, summary: TrainingSummary, run: Path) -> TrainingResu
     wrapped = _Wrapped(*fabric.setup(with_loss, optimiser))
     average = {key: value.detach().clone() for key, value in model.state_dict().items()}
     state = TrainingState(model, average, optimiser)
-    lock = lock_folder(run, "run") if fabric.is_global_zero else contextlib.nullcontext()
-    with lock, keep_freed_memory():
+    held = folder.held() if fabric.is_global_zero else contextlib.nullcontext()
+    with held, keep_freed_memory():
+        fabric.barrier()  # the first process has written what the run is made of
         news = restore_state(state, run)
         trainer = _Trainer(fabric, wrapped, state, plan, run)
         if fabric.is_global_zero:
+            drop_older_states(run, loop.keep)
             trainer.log.drop_after(state.step)
             if news:
                 fabric.print(news)
@@ -133,12 +136,19 @@ class _Trainer:
     def run_to(self, last: int) -> None:
         """Train until the step `last` is done."""
         with self._progress(last) as advance, catch_stop_signals() as stop:
-            while self.state.step < last:
-                advance(1, self._step())
-                self._after_step(last, self._signal(stop))
+            try:
+                while self.state.step < last:
+                    advance(1, self._step())
+                    self._after_step(last, self._signal(stop))
+            finally:
+                self._count_time()
         if self.fabric.is_global_zero and not (self.run / models.WEIGHTS).exists():
             # Stopped before the first validation: the run is a model all the same.
             self._save_model(self._averaged())
+
+    def _count_time(self) -> None:
+        if self.fabric.is_global_zero and self.state.step > self.first_step:
+            add_training_time(self.run, time.monotonic() - self.began, self.state.step)
 
     def _progress(self, last: int) -> contextlib.AbstractContextManager[Any]:
         if self.fabric.is_global_zero:

@@ -16,7 +16,9 @@ from typing import Any
 from .. import models
 from ..errors import InputError, unknown
 from ..plugins import RECIPES, SCHEDULES
-from ..runtime.typed import read_value
+from ..runtime.files import read_text
+from ..runtime.hints import read_value
+from ..runtime.yaml_text import parse_yaml
 from ..schedules import Schedule, schedule_class
 from .config import SECTIONS, Config, schedule_fields
 
@@ -172,21 +174,13 @@ def _hints(cls: type) -> dict[str, Any]:
 
 def _text_of(config: str | Path) -> str:
     try:
-        return Path(config).read_text()
-    except OSError as error:
-        raise InputError(
-            f"--config {config} cannot be read ({error.strerror}); expected a YAML file"
-        ) from None
+        return read_text(Path(config), "a YAML file")
+    except InputError as error:
+        raise InputError(f"--config {error}") from None
 
 
 def _read_yaml(text: str, where: str) -> dict[str, Any]:
-    import yaml
-
-    try:
-        found = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise InputError(f"{where} is not YAML ({' '.join(str(error).split())})") from None
-    return dict(_mapping(found, where))
+    return dict(_mapping(parse_yaml(text, where) or {}, where))
 
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:

@@ -9,8 +9,9 @@ from typing import Any, TypedDict, Unpack
 from ..data.mixtures import open_stores
 from ..errors import InputError
 from ..runtime.hardware import Layout, Precision
+from ..runtime.outputs import keep_apart
 from .config import SHORTHANDS
-from .folder import Origin, open_run
+from .folder import Origin, RunFolder
 from .plan import Devices, TrainingResult, plan_training, summarise
 from .resolving import resolve
 from .state_heads import fit_state_head
@@ -83,12 +84,13 @@ def train(
     if dry_run:
         return TrainingResult(summary)
     where = str(Path(data).absolute()) if len(stores.stores) == 1 else str(data)
-    news = open_run(run, resolved, stores.content, where, Origin(resume_from, fresh))
-    if news:
-        print(news, flush=True)
+    for store in stores.stores:
+        keep_apart(run, store.path, "the store")
+    folder = RunFolder(run, resolved, stores.content, where, Origin(resume_from, fresh))
+    folder.check()
     from .loop import fit  # the slow import, after everything that can be wrong was checked
 
-    result = fit(plan, summary, run)
+    result = fit(plan, summary, folder)
     if result.rank == 0 and result.steps == resolved.training.steps:
         fit_state_head(stores, plan.spec, run)
     return result

@@ -8,7 +8,7 @@ Schedules, the order of the data and all noise are functions of the step, so not
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,16 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..runtime.digests import digest_file, read_json_with_digest, write_json_with_digest
-from ..runtime.files import atomic_folder, read_json, save_tensors
+from ..runtime.files import atomic_folder, read_json, remove_folder, remove_temporaries
+from ..runtime.tensors import load_tensors, save_tensors
+from ..runtime.typed import read_as
 from ..version import __version__
 
 IDENTITY = "identity.json"  # in a run: its configuration and its data
 DESCRIBED = "state.json"  # in a saved state: its step and the digests of its files
 
 _SCHEMA = "foreframe.state/1"
+_FILES = {"model.safetensors", "average.safetensors", "optimiser.safetensors"}
 
 
 @dataclass
@@ -79,9 +82,15 @@ def save_state(state: TrainingState, run: Path, keep: int) -> Path:
             "digests": digests,
         }
         write_json_with_digest(temporary / DESCRIBED, described)
-    for old in saved_states(run)[keep:]:
-        shutil.rmtree(old, ignore_errors=True)
+    drop_older_states(run, keep)
     return folder
+
+
+def drop_older_states(run: Path, keep: int) -> None:
+    """Remove all but the newest `keep` states, and what killed processes left of others."""
+    for old in saved_states(run)[keep:]:
+        remove_folder(old)
+    remove_temporaries(run / "state")
 
 
 def restore_state(state: TrainingState, run: Path) -> str:
@@ -90,34 +99,33 @@ def restore_state(state: TrainingState, run: Path) -> str:
     Raises:
         InputError: every state is damaged.
     """
-    from safetensors.torch import load_file
-
     folders = saved_states(run)
     broken = []
     for folder in folders:
         if fault := damage(folder):
             broken.append(f"{folder.name}: {fault}")
             continue
-        described = read_json_with_digest(folder / DESCRIBED, "a training state", _SCHEMA)
-        state.model.load_state_dict(load_file(folder / "model.safetensors"))
+        described = _described(folder)
+        state.model.load_state_dict(load_tensors(folder / "model.safetensors"))
         device = next(state.model.parameters()).device
         state.average.update(
-            {k: v.to(device) for k, v in load_file(folder / "average.safetensors").items()}
+            {k: v.to(device) for k, v in load_tensors(folder / "average.safetensors").items()}
         )
-        _load_optimiser(state, load_file(folder / "optimiser.safetensors"))
-        state.step, state.best_psnr = described["step"], described["best_psnr"]
-        state.best_crps = described.get("best_crps")
-        if not _validated_alike(described.get("run"), run):
+        _load_optimiser(state, load_tensors(folder / "optimiser.safetensors"))
+        state.step, state.best_psnr = described.step, described.best_psnr
+        state.best_crps = described.best_crps
+        if not _validated_alike(described.run, run):
             state.best_crps = state.best_psnr = None
-        state.skipped_steps = described["skipped_steps"]
+        state.skipped_steps = described.skipped_steps
         for other in folders[: folders.index(folder)]:
-            shutil.rmtree(other)  # damaged, and about to be written again
+            remove_folder(other)  # damaged, and about to be written again
         notes = [f"resuming from step {state.step}", *(f"removed damaged {b}" for b in broken)]
-        for what, now in (("threads", torch.get_num_threads()), ("torch", torch.__version__)):
-            if described[what] != now:
-                notes.append(
-                    f"{what} {described[what]} then, {now} now: equal to rounding, not bit for bit"
-                )
+        for what, then, now in (
+            ("threads", described.threads, torch.get_num_threads()),
+            ("torch", described.torch, torch.__version__),
+        ):
+            if then != now:
+                notes.append(f"{what} {then} then, {now} now: equal to rounding, not bit for bit")
         return "; ".join(notes)
     if folders:
         raise InputError(
@@ -127,7 +135,7 @@ def restore_state(state: TrainingState, run: Path) -> str:
     return ""
 
 
-def _validated_alike(begun: Any, run: Path) -> bool:
+def _validated_alike(begun: dict[str, Any], run: Path) -> bool:
     """Return whether validation scores of a state compare with those of the run that goes on."""
     now = read_json(run / IDENTITY, "what a run is made of")
     try:
@@ -162,7 +170,7 @@ def step_of(state: Path) -> int:
     Raises:
         InputError: it is damaged.
     """
-    return int(read_json_with_digest(state / DESCRIBED, "a training state", _SCHEMA)["step"])
+    return _described(state).step
 
 
 def copy_state_into(run: Path, state: Path) -> None:
@@ -181,15 +189,39 @@ def saved_states(run: Path) -> list[Path]:
 def damage(folder: Path) -> str:
     """Return what is wrong with a saved state, in words; empty if nothing is."""
     try:
-        described = read_json_with_digest(folder / DESCRIBED, "a training state", _SCHEMA)
         wrong = [
             name
-            for name, right in described["digests"].items()
+            for name, right in _described(folder).digests.items()
             if digest_file(folder / name) != right
         ]
         return f"{', '.join(wrong)} changed" if wrong else ""
-    except (InputError, OSError, KeyError, TypeError) as error:
+    except (InputError, OSError) as error:
         return str(error)
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What `state.json` holds."""
+
+    step: int
+    digests: dict[str, str]
+    best_psnr: float | None = None
+    best_crps: float | None = None
+    skipped_steps: int = 0
+    threads: int = 0
+    torch: str = ""
+    run: dict[str, Any] = field(default_factory=dict)
+
+
+def _described(folder: Path) -> _Described:
+    found = read_json_with_digest(folder / DESCRIBED, "a training state", _SCHEMA)
+    described = read_as(_Described, found, str(folder / DESCRIBED))
+    if described.step < 0 or _FILES - set(described.digests):
+        raise InputError(
+            f"{folder / DESCRIBED} has step {described.step} and digests of "
+            f"{', '.join(described.digests)}; expected those of {', '.join(sorted(_FILES))}"
+        )
+    return described
 
 
 def _names(state: TrainingState) -> dict[int, str]:

@@ -40,6 +40,6 @@ def _episodes(stores: Mixture, split: str, spec: ClipSpec) -> list[Array]:
     for store in stores.stores:
         episodes = [e for e in store.episodes if e.split == split and e.length > 2]
         if episodes:
-            windows = Windows(store, split, 1, spec.columns, visible=0)
+            windows = Windows(store, split, 1, spec.columns, visible=0, numbers=spec.names)
             found += [windows.conditions(episode, 0, episode.length) for episode in episodes]
     return found

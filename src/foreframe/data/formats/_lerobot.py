@@ -87,7 +87,9 @@ class LeRobotSet:
         _check_segment(episode, described)
         image = described.camera if episode.video is None else None
         number = episode.number if episode.shared else None
-        rows = read_rows(episode.table, described.info, described.keys, image, number)
+        rows = read_rows(
+            episode.table, described.info, described.keys, image, number, described.options
+        )
         return Recording(
             f"episode_{episode.number:06d}",
             self._frames(episode, rows),

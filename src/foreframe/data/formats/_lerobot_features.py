@@ -34,6 +34,7 @@ class Description:
         parts: `meta/modality.json`.
         camera: the feature of the pictures.
         keys: the features of actions and states.
+        options: how it is imported.
     """
 
     root: Path
@@ -41,6 +42,7 @@ class Description:
     parts: Parts
     camera: str
     keys: Keys
+    options: SourceOptions
 
     @classmethod
     def of(cls, root: Path, info: Mapping[str, Any], options: SourceOptions) -> Description:
@@ -67,7 +69,7 @@ class Description:
                 "expected a camera and an action among them"
             )
         states = options.some("states", numbers, (_STATE,), root)
-        return cls(root, info, parts, camera, {"action": actions, "state": states})
+        return cls(root, info, parts, camera, {"action": actions, "state": states}, options)
 
     @property
     def rate(self) -> float:

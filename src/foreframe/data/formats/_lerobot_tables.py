@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..sources.options import SourceOptions
 from ..sources.recording import Role, finite
 
 Array = NDArray[Any]
+
+_BYTES_OF = {"INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
 Keys = Mapping[Role, tuple[str, ...]]
 
 TIME, EPISODE = "timestamp", "episode_index"
@@ -41,11 +44,17 @@ class Rows:
 
 
 def read_rows(
-    file: Path, info: Mapping[str, Any], keys: Keys, image: str | None, episode: int | None = None
+    file: Path,
+    info: Mapping[str, Any],
+    keys: Keys,
+    image: str | None,
+    episode: int | None,
+    options: SourceOptions,
 ) -> Rows:
     """Read the rows of one episode, by role, and its picture files if the table holds them."""
     features = [name for names in keys.values() for name in names]
-    table = read_parquet(file, [*features, *([image] if image else [])], episode, optional=(TIME,))
+    wanted = [*features, *([image] if image else [])]
+    table = read_parquet(file, wanted, episode, (TIME,), options)
     values = {
         str(role): _numbers(table, names, info, file) for role, names in keys.items() if names
     }
@@ -107,8 +116,13 @@ def read_parquet(
     columns: Sequence[str] | None,
     episode: int | None = None,
     optional: Sequence[str] = (),
+    options: SourceOptions | None = None,
 ) -> Any:
-    """Return a table, its page checksums verified; the rows of one episode alone if it is named."""
+    """Return a table, its page checksums verified; the rows of one episode alone if it is named.
+
+    Raises:
+        InputError: no such table, or one that takes more memory than `options` allow.
+    """
     try:
         import pyarrow.parquet as parquet
     except ImportError:
@@ -121,14 +135,33 @@ def read_parquet(
     try:
         if wanted is not None and optional:
             wanted += [name for name in optional if name in parquet.read_schema(file).names]
+        metadata = parquet.read_metadata(file)
+        _check_size(file, metadata, wanted, options or SourceOptions())
         return parquet.read_table(
             file, columns=wanted, filters=chosen_rows, page_checksum_verification=True
         )
+    except InputError:
+        raise
     except Exception as error:  # pyarrow raises many kinds; this is the one door
         what = f" with {', '.join(columns)}" if columns else ""
         raise InputError(
             f"{file} cannot be read ({error}); expected a parquet table{what}"
         ) from None
+
+
+def _check_size(
+    file: Path, metadata: Any, wanted: Sequence[str] | None, options: SourceOptions
+) -> None:
+    """Check what a table's columns take by what it says of its row groups."""
+    needed = 0
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for place in range(group.num_columns):
+            column = group.column(place)
+            if wanted is None or column.path_in_schema.split(".")[0] in wanted:
+                width = _BYTES_OF.get(column.physical_type, 1)
+                needed += max(column.total_uncompressed_size, column.num_values * width)
+    options.check_memory(needed, file)
 
 
 def _content(cell: Any, file: Path, row: int) -> bytes:

@@ -10,14 +10,17 @@ from typing import Any
 from ...errors import InputError
 from ...runtime.files import read_json
 from ..sources.folders import is_leftover, split_of
+from ..sources.options import SourceOptions
 from ._tfrecords import Record, records
 
 
-def episodes_in(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Record]], list[str]]:
+def episodes_in(
+    root: Path, options: SourceOptions
+) -> tuple[list[tuple[str | None, Record]], list[str]]:
     """Return the records with their splits, and what is missing or was left out.
 
     Raises:
-        InputError: no record at all; a damaged file without `skip_bad`.
+        InputError: no record at all; a damaged file without `options.skip_bad`.
     """
     info = read_json(root / "dataset_info.json", "the description of a TFDS data set")
     declared = {
@@ -40,9 +43,9 @@ def episodes_in(root: Path, skip_bad: bool) -> tuple[list[tuple[str | None, Reco
                 "and were left out"
             )
         for file in files:
-            found, fault = records(file, skip_bad)
+            found, fault = records(file, options)
             fault = fault or _too_few(file, len(found), shards)
-            if fault and not skip_bad:
+            if fault and not options.skip_bad:
                 raise InputError(fault)
             episodes += [(split_of(split), record) for record in found]
             notes += [f"left out the rest of a file: {fault}"] if fault else []

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
+from ..sources.options import SourceOptions
 
 Array = NDArray[Any]
 
@@ -65,14 +66,15 @@ class Record:
         return _example(content, where)
 
 
-def records(file: Path, skip_bad: bool = False) -> tuple[list[Record], str | None]:
+def records(file: Path, options: SourceOptions) -> tuple[list[Record], str | None]:
     """Where the records of a file lie. Only lengths are read, so a file of gigabytes takes no time.
 
     Returns: The records; and what is wrong where the file is damaged and `skip_bad`: what lies
         behind cannot be found any more.
 
     Raises:
-        InputError: a length is damaged or the file ends early, naming file and offset.
+        InputError: a length is damaged, a record is more than may be held at once, or the file ends
+            early, naming file and offset.
     """
     found: list[Record] = []
     try:
@@ -85,10 +87,11 @@ def records(file: Path, skip_bad: bool = False) -> tuple[list[Record], str | Non
                 fault = _fault(head, offset, size)
                 if fault:
                     message = f"{file}: {fault}: fetch the file again, or say --skip-bad"
-                    if skip_bad:
+                    if options.skip_bad:
                         return found, message
                     raise InputError(message)
                 length = _HEAD.unpack(head)[0]
+                options.check_memory(length, f"{file}: the record at byte {offset}")
                 found.append(Record(file, offset + _HEAD.size, length))
                 offset += _HEAD.size + length + _TAIL.size
     except OSError as error:

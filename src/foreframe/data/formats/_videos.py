@@ -66,6 +66,7 @@ def look_at(file: Path) -> VideoHeader:
         with av.open(str(file)) as container:
             stream = container.streams.video[0]
             _sane(stream.codec_context.width, stream.codec_context.height, str(file))
+            _bound(stream)
             times = _times(container, stream)
             container.seek(0)
             frame = next(container.decode(stream))
@@ -129,6 +130,7 @@ def _frames(
         with av.open(source) as container:
             stream = container.streams.video[0]
             _sane(stream.codec_context.width, stream.codec_context.height, where)
+            _bound(stream)
             aspect = _aspect(stream)
             first = start_s - 0.5 / float(
                 stream.average_rate or 30
@@ -164,6 +166,7 @@ def _shown(frame: Any, aspect: float, where: str, scale: PixelScale | None) -> A
         height, width = picture.shape[:2]
         wide = (height, max(1, round(width * aspect)))
         tall = (max(1, round(height / aspect)), width)
+        _sane(*(wide if aspect > 1 else tall), where)
         picture = resized(picture, wide if aspect > 1 else tall, crop=False)
     return _turned(picture, _matrix(frame, where))
 
@@ -254,6 +257,11 @@ def _sane(width: int, height: int, where: str) -> None:
             f"{where} says it is {width}x{height}; expected at most {LARGEST} pixels: "
             "it is no camera's picture"
         )
+
+
+def _bound(stream: Any) -> None:
+    """Let the decoder refuse pictures that are larger than the header says and any camera's."""
+    stream.codec_context.options = {"max_pixels": str(LARGEST)}
 
 
 def _broken(where: str, count: int, error: Exception) -> InputError:

@@ -53,7 +53,7 @@ def open_recordings(path: Path, options: SourceOptions) -> Bair:
         )
     episodes, notes = [], []
     for file in files:
-        found, fault = records(file, options.skip_bad)
+        found, fault = records(file, options)
         episodes += [(_split(file), record) for record in found]
         notes += [f"left out the rest of a file: {fault}"] if fault else []
     if not episodes:

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...runtime.files import atomic_folder, new_folder
+from ...runtime.files import atomic_folder
+from ...runtime.outputs import new_folder
 from ...runtime.progress import progress
 from ..pictures import number_of, read_picture, resized
 from ..sources.findings import Findings

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InputError
-from ...runtime.files import atomic_folder, new_folder
+from ...runtime.files import atomic_folder
+from ...runtime.outputs import new_folder
 from ..pictures import number_of, read_picture
 from ..sources.findings import Findings
 from ..sources.folders import files_under, is_leftover, natural_key, split_of

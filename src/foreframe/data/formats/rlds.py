@@ -52,7 +52,7 @@ def open_recordings(path: Path, options: SourceOptions) -> Rlds:
             f"{path} has no dataset_info.json with features.json; expected an RLDS data set of TFDS"
         )
     tensors, images, dtypes = described(root)
-    episodes, notes = episodes_in(root, options.skip_bad)
+    episodes, notes = episodes_in(root, options)
     observed = [key.removeprefix(_OBSERVATION) for key in tensors if key.startswith(_OBSERVATION)]
     cameras = sorted(
         key.removeprefix(_OBSERVATION) for key in images if key.startswith(_OBSERVATION)

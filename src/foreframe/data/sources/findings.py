@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...errors import InputError
+from ...runtime.typed import read_as
 
 _Entry = TypeVar("_Entry")
 
@@ -230,15 +231,10 @@ class Findings:
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Findings:
         """Return the findings of a manifest; of `files` the first few."""
-        return cls(
-            tuple(Path(file) for file in found.get("files", {}).get("first", ())),
-            tuple(UnusedFile(**entry) for entry in found.get("unused", ())),
-            tuple(TakenColumn(**entry) for entry in found.get("taken", ())),
-            tuple(LeftOutColumn(**entry) for entry in found.get("left_out", ())),
-            tuple(Decision(**entry) for entry in found.get("decisions", ())),
-            tuple(found.get("warnings", ())),
-            tuple(found.get("remarks", ())),
-        )
+        read = read_as(_Written, found, "the findings of a store's manifest")
+        files = tuple(Path(file) for file in read.files.first)
+        others = {f.name: getattr(read, f.name) for f in dataclasses.fields(read)}
+        return cls(**others | {"files": files})
 
     def lines(self) -> list[str]:
         """Return the findings in words, a line each."""
@@ -254,6 +250,24 @@ class Findings:
             *self.remarks,
             *(f"NOTE: {warning}" for warning in self.warnings),
         ]
+
+
+@dataclass(frozen=True)
+class _WrittenFiles:
+    first: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Written:
+    """Findings as JSON has them."""
+
+    files: _WrittenFiles = _WrittenFiles()
+    unused: tuple[UnusedFile, ...] = ()
+    taken: tuple[TakenColumn, ...] = ()
+    left_out: tuple[LeftOutColumn, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    warnings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 _NAMED = 5

@@ -6,7 +6,7 @@ Letters: T frames, H height, W width, C channels.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -51,6 +51,21 @@ class Column:
     @property
     def is_condition(self) -> bool:
         return self.role in ("action", "state", "label")
+
+    def only(self, places: Sequence[int]) -> Column:
+        """A vector column with some of its numbers, in this order."""
+
+        def pick(values: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(values[i] for i in places) if values else ()
+
+        return replace(
+            self,
+            shape=(len(places),),
+            names=pick(self.names),
+            offset=pick(self.offset),
+            units=pick(self.units),
+            kinds=pick(self.kinds),
+        )
 
 
 @dataclass(frozen=True)
