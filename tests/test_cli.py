@@ -258,6 +258,34 @@ def test_the_device_is_that_of_the_command_alone() -> None:
     assert device() == before
 
 
+def test_recipes_are_listed_with_what_they_take(capsys: pytest.CaptureFixture[str]) -> None:
+    from foreframe.plugins import RECIPES
+
+    assert command("recipes") == 0
+    table = capsys.readouterr().out
+    assert all(f"\n{name} " in table for name in RECIPES.names())
+    assert "times: estimated, for two cores" in table
+    assert command("recipes", "--json") == 0
+    found = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    tiny = found["push-tiny"]
+    assert tiny["about"] == "the demo's model"
+    assert tiny["score"] == "25.43 dB (24.95 to 25.96)"
+    assert tiny["protocol"] == "foreframe"
+    assert tiny["parameters"] > 2_000_000
+    assert found["svg-bair"]["score"] is None
+    assert found["svg-bair"]["hours"] > 100 * tiny["hours"]
+
+
+def test_a_step_is_measured_on_this_machine() -> None:
+    from foreframe.training import resolve
+    from foreframe.training.listing import usual_spec
+    from foreframe.training.measuring import seconds_per_step
+
+    small = {**TINY, "clip.horizon": 2, "training.batch": 1}
+    config = resolve("push-tiny", changes=small)
+    assert 0 < seconds_per_step(config, usual_spec(config)) < 60
+
+
 def test_debug_shows_where_an_error_came_from() -> None:
     from foreframe.errors import InputError
 

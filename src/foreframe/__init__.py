@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .serve import play as play
     from .session import Session as Session
     from .training import train as train
+    from .training.listing import list_recipes as list_recipes
 
 _HOMES = {
     "Batch": "clips",
@@ -68,6 +69,7 @@ _HOMES = {
     "export_clips": "evaluation",
     "info": "runtime.hardware",
     "list_clips": "evaluation",
+    "list_recipes": "training.listing",
     "load": "models",
     "play": "serve",
     "plot": "reporting",

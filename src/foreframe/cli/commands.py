@@ -96,6 +96,15 @@ _TABLE = (
         ("store", "out"),
     ),
     Command(
+        "recipes",
+        "[--measure] [--json]",
+        "list the recipes: what for, how large, how long, which score",
+        "training.listing:list_recipes",
+        output.recipes_listed,
+        flags={"json": "print JSON"},
+        on_device=True,
+    ),
+    Command(
         "train",
         "RECIPE --data STORE --out RUN [--any.field VALUE]",
         "train a recipe; the same command resumes",

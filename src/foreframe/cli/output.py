@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..reporting.experiment_results import ExperimentResult
     from ..reporting.run_comparison import RunComparison
     from ..training import TrainingResult, TrainingSummary
+    from ..training.listing import RecipeSummary
 
 Arguments = dict[str, Any]
 
@@ -268,6 +269,36 @@ def _audit(notes: dict[str, Any]) -> None:
 def previewed(path: Path, given: Arguments) -> None:
     print(f"wrote {path}")
     _next(f"foreframe data inspect {given['store']}")
+
+
+def recipes_listed(found: list[RecipeSummary], given: Arguments) -> None:
+    if given["json"]:
+        print(json.dumps([recipe.to_dict() for recipe in found], indent=1))
+        return
+    width = max(len(recipe.name) for recipe in found)
+    print(f"{'recipe':<{width}}  {'parameters':>11}  {'steps':>8}  {'time':>9}  score")
+    for recipe in found:
+        hours = "unknown" if recipe.hours is None else _hours(recipe.hours)
+        by = f", protocol {recipe.protocol}" if recipe.protocol else ""
+        print(
+            f"{recipe.name:<{width}}  {recipe.parameters:>11,}  {recipe.steps:>8,}  {hours:>9}  "
+            f"{recipe.score or 'none yet'}{by}"
+        )
+        text = textwrap.fill(recipe.about, _WIDTH, initial_indent="    ", subsequent_indent="    ")
+        print(text)
+    print(f"times: {found[0].hours_from}", end="")
+    print("" if given["measure"] else "; --measure measures a step of each here")
+
+
+def _hours(hours: float) -> str:
+    """Return a time in its usual unit.
+
+    >>> _hours(0.2), _hours(5.04), _hours(566.8)
+    ('12 min', '5.0 h', '24 days')
+    """
+    if hours < 1:
+        return f"{60 * hours:.0f} min"
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.0f} days"
 
 
 def trained(result: TrainingResult, given: Arguments) -> None:
