@@ -53,7 +53,9 @@ def cost_of(config: Config, frame: Sequence[int]) -> Cost | None:
     fixed, per_frame, pixels = _MEASURED[config.model]
     clip = config.clip
     ahead = clip.pushforward * _AHEAD
-    frames = config.training.batch * (clip.n_past + clip.horizon + ahead) * frame[1] * frame[2] / pixels
+    frames = (
+        config.training.batch * (clip.n_past + clip.horizon + ahead) * frame[1] * frame[2] / pixels
+    )
     seconds = fixed + per_frame * frames
     return Cost(seconds, seconds * config.training.steps / 3600)
 
