@@ -84,3 +84,4 @@ def test_a_run_that_learns_nothing_says_so_in_its_log(store: ClipStore, tmp_path
     lines = [json.loads(s) for s in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     warnings = [line["warning"] for line in lines if "warning" in line]
     assert any("stands still" in warning for warning in warnings)
+    assert "Training warned after 40 steps" in foreframe.report(tmp_path / "run").read_text()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from .. import models
 from ..errors import InputError
 from ..evaluation.evaluating import EVAL, draw_per_frame
-from ..evaluation.results import Evaluation, read_evaluation
+from ..evaluation.results import Evaluation, read_evaluation, title_of
 from ..metrics import Interval, Metric
 from ..runtime.files import atomic_write, is_inside, parse_json, read_text
 from ..runtime.typed import read_as
@@ -89,6 +89,8 @@ def report(run: str | Path) -> Path:
         cell=cell,
         place=place,
         has_any=has_any,
+        title_of=title_of,
+        warnings=warnings_of(run),
         animations=[(file.stem, inline(file), _strip_of(file)) for file in animations],
         reliability=_reliability(scores, run / "plots"),
         plots=[inline(file) for file in plots],
@@ -98,6 +100,7 @@ def report(run: str | Path) -> Path:
     return atomic_write(run / "report.html", text)
 
 
+_WARNING = "warning"  # in a line of a run's log
 _SCALE = (-25.0, 125.0)  # the skills at the ends of the page's scale
 
 
@@ -178,8 +181,17 @@ def _name(run: str | Path) -> str:
 
 
 def log_of(run: str | Path) -> list[dict[str, Any]]:
-    """Return the lines of a run's `metrics.jsonl`."""
-    file = Path(run) / "metrics.jsonl"
+    """Return the figures in the lines of a run's `metrics.jsonl`."""
+    return [_without_warning(line) for line in _log(Path(run))]
+
+
+def warnings_of(run: str | Path) -> list[tuple[int, str]]:
+    """Return what training warned of, with its step."""
+    return [(line["step"], str(line[_WARNING])) for line in _log(Path(run)) if _WARNING in line]
+
+
+def _log(run: Path) -> list[dict[str, Any]]:
+    file = run / "metrics.jsonl"
     if not file.exists():
         raise InputError(
             f"{run} is not a run with a log (no metrics.jsonl); "
@@ -191,10 +203,16 @@ def log_of(run: str | Path) -> list[dict[str, Any]]:
     for number, line in enumerate(whole, start=1):
         where = f"{file}, line {number}"
         values = parse_json(line, where, "a step of the log of a run")
-        found.append(read_as(dict[str, float | None], values, where))
+        read_as(dict[str, float | str | None], values, where)
+        read_as(dict[str, float | None], _without_warning(values), where)
         if "step" not in values:
             raise InputError(f"{where} has no step; expected what `foreframe train` wrote")
+        found.append(dict(values))
     return found
+
+
+def _without_warning(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if name != _WARNING}
 
 
 def inline(file: Path) -> str:
