@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -284,6 +287,41 @@ def test_a_step_is_measured_on_this_machine() -> None:
     small = {**TINY, "clip.horizon": 2, "training.batch": 1}
     config = resolve("push-tiny", changes=small)
     assert 0 < seconds_per_step(config, usual_spec(config)) < 60
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_commands_recipes_and_fields(
+    shell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("shtab", reason="shtab is not installed (pip install shtab)")
+    assert command("completion", shell) == 0
+    script = capsys.readouterr().out
+    for words in ("push-tiny", "inspect", "max-steps", "training.validate_every", "lab-pose"):
+        assert words in script
+
+
+def test_completion_is_tried_in_bash(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pytest.importorskip("shtab", reason="shtab is not installed (pip install shtab)")
+    if not shutil.which("bash"):
+        pytest.skip("there is no bash")
+    assert command("completion", "bash") == 0
+    (tmp_path / "completion").write_text(capsys.readouterr().out)
+    asked = (
+        "source completion; COMP_WORDS=(foreframe train push-t); COMP_CWORD=2; "
+        "$(complete -p foreframe | sed 's/.*-F \\([^ ]*\\).*/\\1/'); echo ${COMPREPLY[@]}"
+    )
+    done = subprocess.run(["bash", "-c", asked], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == ["push-tiny"]
+
+
+def test_completion_without_shtab_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert command("completion", "bash") == 1
+    assert "pip install 'foreframe[completion]'" in capsys.readouterr().err
+    assert command("completion", "tcsh") == 2
+    assert "SHELL is 'tcsh'; expected bash or zsh or fish" in capsys.readouterr().err
 
 
 def test_debug_shows_where_an_error_came_from() -> None:

@@ -46,4 +46,5 @@ def test_commands_are_public_functions() -> None:
         getattr(foreframe.data, n) for n in foreframe.data.__all__
     }
     for command in COMMANDS.values():
-        assert function_of(command) in public, command.name
+        about_itself = command.function.startswith("cli.")
+        assert about_itself or function_of(command) in public, command.name

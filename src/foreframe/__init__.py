@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .rollouts import rollout as rollout
     from .runtime.hardware import info as info
     from .serve import play as play
+    from .serve import watch as watch
     from .session import Session as Session
     from .training import train as train
     from .training.listing import list_recipes as list_recipes
@@ -79,6 +80,7 @@ _HOMES = {
     "rollout": "rollouts",
     "sample": "evaluation.drawing",
     "train": "training",
+    "watch": "serve",
 }
 
 __all__ = ["data", *_HOMES]

@@ -5,11 +5,13 @@ Summaries may hold placeholders such as `{worlds}` for the names that exist.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import output
+from . import beside, output
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Command:
         report: prints the function's result.
         positionals: parameters that are given without a name.
         flags: switches that only the command line has, with their help.
+        around: what runs beside the function, from the arguments.
         on_device: whether `--device` chooses where it computes.
     """
 
@@ -34,6 +37,7 @@ class Command:
     report: Callable[[Any, output.Arguments], None]
     positionals: tuple[str, ...] = ()
     flags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    around: Callable[[output.Arguments], AbstractContextManager[Any]] = contextlib.nullcontext
     on_device: bool = False
 
 
@@ -111,7 +115,17 @@ _TABLE = (
         "training:train",
         output.trained,
         ("recipe",),
+        {"watch": "serve the run's page while it trains, and open it in the browser"},
+        around=beside.watching,
         on_device=True,
+    ),
+    Command(
+        "watch",
+        "RUN [--port 8766] [--no-browser]",
+        "show in the browser how a run trains, live",
+        "serve:watch",
+        output.watched,
+        ("run",),
     ),
     Command(
         "eval",
@@ -204,6 +218,14 @@ _TABLE = (
         "experiments:experiment",
         output.compared,
         ("name",),
+    ),
+    Command(
+        "completion",
+        "bash|zsh|fish",
+        "print the completion script of a shell; the docs say where to put it",
+        "cli.completing:completion",
+        output.completed,
+        ("shell",),
     ),
     Command(
         "info",

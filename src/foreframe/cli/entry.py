@@ -113,8 +113,9 @@ def _run(words: list[str]) -> None:
         for name, value in arguments.items()
         if name not in options or options[name].passed_on
     }
-    with _computing_on(arguments.get("device")):
-        command.report(function_of(command)(**given), arguments)
+    with _computing_on(arguments.get("device")), command.around(arguments):
+        result = function_of(command)(**given)
+    command.report(result, arguments)
 
 
 def _computing_on(device: str | None) -> contextlib.AbstractContextManager[object]:

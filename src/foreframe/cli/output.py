@@ -449,6 +449,10 @@ def played(result: None, given: Arguments) -> None:
     print("the page is closed; saved drives are in", given["out"])
 
 
+def watched(result: None, given: Arguments) -> None:
+    print("the page is closed")
+
+
 def published(card: Path, given: Arguments) -> None:
     print(f"wrote {card.parent}: weights, clips to begin from, scores, and {card.name}")
     say_next(command("play", card.parent))
@@ -477,6 +481,10 @@ def demonstrated(result: Evaluation, given: Arguments) -> None:
     say_open(out / "report.html")
     longer = ("--out", out, "--training.steps", "5000")
     say_next(command("train", "push-tiny", "--data", out / "data", *longer))
+
+
+def completed(script: str, given: Arguments) -> None:
+    print(script)
 
 
 def informed(found: dict[str, Any], given: Arguments) -> None:
