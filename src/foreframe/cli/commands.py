@@ -44,7 +44,7 @@ class Command:
 _TABLE = (
     Command(
         "demo",
-        "[--out runs/demo]",
+        "[--out runs/demo] [--quick]",
         "make data, train, evaluate and write a page, in a few minutes",
         "demonstration:demo",
         output.demonstrated,
