@@ -26,9 +26,9 @@ from foreframe.data.store import ClipStore
 from foreframe.evaluation.cache import ScoreCache
 from foreframe.evaluation.evaluating import clip_windows, fitted_baselines
 from foreframe.evaluation.figures import COPYING
+from foreframe.evaluation.measuring import Task, measure_together
 from foreframe.evaluation.predicting import sample_futures
 from foreframe.evaluation.protocol import Aggregation, Protocol, find_protocol
-from foreframe.evaluation.scores import Task, measure_together
 from foreframe.evaluation.summary import Summary, summarise
 from foreframe.metrics import Metric, crps
 from foreframe.noise import Noise, clip_seeds

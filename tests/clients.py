@@ -40,9 +40,16 @@ def get(
 
 @contextlib.contextmanager
 def played(log: Path, *words: str) -> Iterator[int]:
-    """`foreframe play` in a process of its own, at any free port.
+    """`foreframe play` in a process of its own, at any free port of this machine."""
+    with played_at(log, *words) as address:
+        yield int(re.fullmatch(r"http://localhost:(\d+)/", address)[1])  # type: ignore[index]
 
-    What it says besides its address goes to `log`.
+
+@contextlib.contextmanager
+def played_at(log: Path, *words: str) -> Iterator[str]:
+    """`foreframe play` in a process of its own: the address that it prints.
+
+    What it says on its error stream goes to `log`.
     """
     command = [sys.executable, "-m", "foreframe", "play", *words, "--no-browser", "--port", "0"]
     with log.open("w") as errors:
@@ -50,8 +57,8 @@ def played(log: Path, *words: str) -> Iterator[int]:
     assert server.stdout is not None
     try:
         for line in server.stdout:
-            if found := re.search(r"drive at http://localhost:(\d+)/", line):
-                yield int(found[1])
+            if found := re.search(r"drive at (http\S+)", line):
+                yield found[1]
                 return
         raise RuntimeError(f"the server did not start: {log.read_text()}")
     finally:

@@ -4,6 +4,7 @@ states, saved drives.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import shutil
 from pathlib import Path
@@ -14,13 +15,14 @@ import torch
 
 import foreframe
 from conftest import TINY
-from foreframe import InputError, Noise, Session
+from foreframe import InputError, Noise, Session, pretrained
 from foreframe.clips import to_float
 from foreframe.data.store import ClipStore
 from foreframe.nn.precision import cast_weights
 from foreframe.session import step_batch
-from foreframe.simulate import Simulator
+from foreframe.simulate import Simulator, steering
 from foreframe.simulate.saving import animated, save_clip
+from foreframe.simulate.steering import Axis, Hand
 from foreframe.state_head import StateHead, load_head
 from small_models import NAMES, clip, small
 
@@ -299,3 +301,44 @@ def test_a_published_run_is_driven_as_it_is(run: Path, store: ClipStore, tmp_pat
     action = np.array([1.0, 0.0], np.float32)
     a, b = (s.act([s.begin(0)], [action])[0] for s in (whole, rounded))
     torch.testing.assert_close(a, b, atol=0.05, rtol=0)
+
+
+@pytest.fixture
+def push() -> Simulator:
+    """The shipped model, with nothing said of how it is steered."""
+    simulator = Simulator(pretrained.folder("push"))
+    simulator._world = None
+    return simulator
+
+
+def test_keys_are_given_to_what_moves_the_picture(push: Simulator) -> None:
+    """What is measured with the model is what its world says: the arrows move the arm."""
+    first, second = steering.hands(push)
+    assert first == Hand(Axis("dy_m"), Axis("dx_m"))  # right and down in the picture
+    assert second.along is not None
+    assert {second.across.column, second.along.column} == {"close_frames", "lift_frames"}
+
+
+def test_constant_columns_get_no_keys(push: Simulator) -> None:
+    low = tuple(push.spec.high[i] if i in (0, 2) else v for i, v in enumerate(push.spec.low))
+    push.spec = dataclasses.replace(push.spec, low=low)
+    (hand,) = steering.hands(push)
+    assert hand.along is not None
+    assert {hand.across.column, hand.along.column} == {"dy_m", "lift_frames"}
+
+
+def test_columns_of_the_world_come_first() -> None:
+    simulator = Simulator(pretrained.folder("push"))
+    first, second = steering.hands(simulator)
+    assert first == Hand(Axis("dy_m"), Axis("dx_m"))
+    assert second == Hand(Axis("close_frames"), Axis("lift_frames", -1))  # W lifts
+    assert steering.units(simulator) == ["m", "m", "frames", "frames"]
+    assert steering.hands(Simulator(pretrained.folder("dance"))) == []
+
+
+def test_positions_are_moved_and_commands_spring_back(simulator: Simulator) -> None:
+    assert not steering.steps(simulator).any()
+    walk = torch.linspace(-3, 3, 12)[:, None] * torch.tensor([1.0, 0.0])
+    simulator = copy.copy(simulator)
+    simulator.starts = [dataclasses.replace(s, conditions=walk) for s in simulator.starts]
+    np.testing.assert_allclose(steering.steps(simulator), [6 / 11, 0.0], rtol=1e-5)

@@ -19,7 +19,7 @@ from foreframe.clips import Batch, to_float
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Windows
 from foreframe.errors import InputError
-from foreframe.evaluation import Evaluation, read_evaluation, scores
+from foreframe.evaluation import Evaluation, measuring, read_evaluation
 from foreframe.evaluation.predicting import reconstruct, sample_futures
 from foreframe.evaluation.protocol import find_protocol
 from foreframe.metrics.psnr import psnr
@@ -83,7 +83,7 @@ def test_every_clip_counts_once_whatever_the_batch(
 ) -> None:
     assert result.clips == 4  # two test episodes of twelve frames, clips of six end to end
     for at_once in (1, 18):
-        monkeypatch.setattr(scores, "_FRAMES_AT_ONCE", at_once)
+        monkeypatch.setattr(measuring, "_FRAMES_AT_ONCE", at_once)
         again = foreframe.evaluate(run, store.path, samples=3, seed=5, out=tmp_path / "e.json")
         for part in ("scores", "best_of"):
             one, other = (getattr(found, part)["psnr"].mean for found in (again, result))
@@ -204,9 +204,9 @@ def test_clips_of_another_kind_are_refused(run: Path, push_store: ClipStore) -> 
 def test_a_stopped_evaluation_goes_on_where_it_was(
     run: Path, store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scores, "_FRAMES_AT_ONCE", 1)  # a clip at a time
+    monkeypatch.setattr(measuring, "_FRAMES_AT_ONCE", 1)  # a clip at a time
     whole = foreframe.evaluate(run, store.path, samples=2, out=tmp_path / "whole.json")
-    batch, calls = scores._batch, []
+    batch, calls = measuring._batch, []
 
     def stopping(*arguments: Any) -> Any:
         calls.append(arguments[1].indices)
@@ -214,7 +214,7 @@ def test_a_stopped_evaluation_goes_on_where_it_was(
             raise KeyboardInterrupt
         return batch(*arguments)
 
-    monkeypatch.setattr(scores, "_batch", stopping)
+    monkeypatch.setattr(measuring, "_batch", stopping)
     with pytest.raises(KeyboardInterrupt):
         foreframe.evaluate(run, store.path, samples=2, out=tmp_path / "halves.json")
     assert len(calls) == 3

@@ -18,8 +18,8 @@ from foreframe.cli import main
 from foreframe.data.store import ClipStore
 from foreframe.errors import InputError
 from foreframe.evaluation import Evaluation, export_clips, list_clips
+from foreframe.evaluation.external.reading import Expected, open_predictions
 from foreframe.evaluation.predicting import sample_futures
-from foreframe.evaluation.predictions import Expected, open_predictions
 from foreframe.models import load
 from foreframe.noise import Noise, clip_seeds
 

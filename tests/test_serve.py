@@ -7,7 +7,10 @@ import contextlib
 import http.client
 import json
 import random
+import shlex
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +29,7 @@ import foreframe
 from clients import Client, address_of, get
 from foreframe import InputError
 from foreframe.serve import app, connection, encoding, play
+from foreframe.serve.describing import saved
 from foreframe.serve.guard import STRICT_HEADERS
 from foreframe.serve.listening import Rarely, reachable_name, server
 from foreframe.serve.messages import MOST_BYTES, parse_message
@@ -85,13 +89,45 @@ def test_a_client_drives_undoes_and_keeps(port: int) -> None:
     saved = asyncio.run(drive())
     assert saved["frames"] == 3  # two given, one imagined; a whole one is scored in test_driving.py
     assert len(foreframe.data.ClipStore(saved["store"]).episodes) == 1
+    assert saved["lacking"] > 0
+    assert works(saved["command"])
+
+
+def works(command: str) -> str:
+    """Type a command that the page shows, anywhere; what it prints."""
+    program, *words = shlex.split(command)
+    assert program == "foreframe"
+    done = subprocess.run(
+        [sys.executable, "-m", program, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_saved_drive_says_a_command_that_draws_its_futures(run: Path, tmp_path: Path) -> None:
+    simulator = Simulator(run)
+    drive = simulator.begin()
+    while len(drive.pictures) < simulator.n_past + simulator.notes["horizon"]:
+        simulator.act([drive], [np.array([1.0, 0.0], np.float32)])
+    store = save_numbered(DriveRecord.of(simulator, drive), tmp_path / "kept by me")
+    said = saved(simulator, store)
+    assert said["lacking"] == 0
+    works(said["command"])
+    assert list((tmp_path / "kept by me" / "run-1-futures").glob("*.png"))
 
 
 def test_the_page_says_what_there_is(port: int) -> None:
     status, text = get(port, "/simulators")
     found = json.loads(text)
     assert status == 200
-    assert [c["name"] for c in found["simulators"][0]["columns"]] == ["dy", "dx"]
+    (simulator,) = found["simulators"]
+    assert [c["name"] for c in simulator["columns"]] == ["dy", "dx"]
+    (hand,) = simulator["hands"]
+    assert {hand["across"]["column"], hand["along"]["column"]} == {"dy", "dx"}
     assert get(port, "/")[1].startswith(b"<!doctype html>")
     assert get(port, "/simulators/run/starts/0.png")[1][:4] == b"\x89PNG"
     assert get(port, "/simulators/run/starts/999.png")[0] == 400

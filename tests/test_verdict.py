@@ -22,9 +22,10 @@ from foreframe.data.windows import Windows
 from foreframe.errors import ForeframeError
 from foreframe.evaluation import Evaluation
 from foreframe.evaluation.evaluating import scored
+from foreframe.evaluation.measuring import Task
 from foreframe.evaluation.protocol import find_protocol
-from foreframe.evaluation.results import ScoredData, ScoredRun, UsedProtocol, read_evaluation
-from foreframe.evaluation.scores import Task
+from foreframe.evaluation.provenance import ScoredData, ScoredRun, UsedProtocol
+from foreframe.evaluation.results import read_evaluation
 from foreframe.evaluation.verdict import judge
 from foreframe.metrics import Interval
 

@@ -27,8 +27,8 @@ from foreframe.data.windows import Windows
 from foreframe.errors import InputError
 from foreframe.evaluation import read_evaluation
 from foreframe.evaluation.cache import ScoreCache
+from foreframe.evaluation.measuring import Task, measure
 from foreframe.evaluation.protocol import find_protocol
-from foreframe.evaluation.scores import Task, measure
 from foreframe.evaluation.sets import SetScore
 from foreframe.evaluation.summary import summarise
 from foreframe.evaluation.weights import equip, read_weights

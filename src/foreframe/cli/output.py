@@ -291,7 +291,7 @@ def evaluated(result: Evaluation, given: Arguments) -> None:
 
 
 def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
-    from ..evaluation.evaluating_predictions import predictions_result
+    from ..evaluation.external.evaluating import predictions_result
 
     path = given["predictions"]
     _in_turn_under_protocols(result, given["out"], lambda *of: predictions_result(path, *of))

@@ -1,8 +1,7 @@
 """Evaluation: score a run or predictions under named protocols, beside baselines."""
 
-from .clip_lists import export_clips, list_clips
 from .evaluating import evaluate
-from .evaluating_predictions import evaluate_predictions
+from .external import evaluate_predictions, export_clips, list_clips
 from .protocol import Protocol
 from .results import Evaluation, read_evaluation
 

@@ -21,10 +21,11 @@ from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..plugins import BASELINES
 from ..runtime import hardware
+from .measuring import Futures, Task
 from .predicting import sample_futures
 from .protocol import Protocol, find_protocols
-from .results import Evaluation, ScoredData, ScoredRun, UsedProtocol
-from .scores import Futures, Task
+from .provenance import ScoredData, ScoredRun, UsedProtocol
+from .results import Evaluation
 from .scoring import Job, draw_per_frame, scored, scored_together
 from .submission import write_submission
 from .weights import equip, read_weights

@@ -17,6 +17,7 @@ from ..runtime.files import read_json
 from ..runtime.schemas import KEY, unstamped
 from ..runtime.typed import read_as
 from .figures import ClipScore, Figure, Latent, Scores, Statement, World, read_figures, to_dicts
+from .provenance import ScoredData, ScoredRun, UsedProtocol
 from .sets import SetScore
 from .weights import UsedWeights
 
@@ -30,81 +31,6 @@ _TITLES = {
     "conditions_shuffled": "model, another clip's conditions",
     "conditions_zeroed": "model, mean conditions",
 }
-
-
-@dataclass(frozen=True)
-class UsedProtocol:
-    """The protocol of an evaluation, as it came out for the run.
-
-    Attributes:
-        name: of the protocol.
-        about: the protocol in one line.
-        n_past: context frames.
-        horizon: predicted frames.
-        clip_starts: where clips begin, in words.
-        conditions: the store's columns that were given.
-        future_states_given: whether some of them are the truth of the future.
-        z_from: what the latent is drawn from.
-        best_by: the title of the metric that chooses the best sample for all; empty where each
-            chooses by itself.
-        words: every choice of the protocol in words, by what it is a choice of; empty in results of
-            versions that did not say.
-    """
-
-    name: str
-    about: str
-    n_past: int
-    horizon: int
-    clip_starts: str
-    conditions: tuple[str, ...]
-    future_states_given: bool
-    z_from: str = "prior"
-    best_by: str = ""
-    words: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ScoredData:
-    """The store that was scored on.
-
-    Attributes:
-        store: its folder.
-        content: the hash of what is in it.
-        source: what it was made from.
-    """
-
-    store: str
-    content: str
-    source: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class ScoredRun:
-    """The run that was scored.
-
-    Attributes:
-        folder: of the run.
-        model: the name of its model.
-        notes: what the weights say of their training: recipe, step, context, horizon.
-        weights: their digest; empty in results of versions that did not say.
-    """
-
-    folder: str
-    model: str
-    notes: Mapping[str, Any]
-    weights: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        weights = {"weights": self.weights} if self.weights else {}
-        return {"folder": self.folder, "model": self.model, **weights, **self.notes}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ScoredRun:
-        """From JSON values."""
-        known = ("folder", "model", "weights")
-        notes = {name: value for name, value in values.items() if name not in known}
-        return cls(values["folder"], values["model"], notes, values.get("weights", ""))
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from ..runtime.memory import keep_freed_memory
 from ..runtime.progress import progress
 from ..viz import curves, palette
 from .cache import ScoreCache, code_digest, identity_of
+from .measuring import POSTERIOR, Task, measure_together
 from .results import Evaluation, read_evaluation, title_of
-from .scores import POSTERIOR, Task, measure_together
 from .summary import summarise
 from .verdict import judge
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics import SetMetric
-from .scores import MODEL, TRUTH, WORLD, WORLD_CLIPS, Tally, Task
+from .measuring import MODEL, TRUTH, WORLD, WORLD_CLIPS, Tally, Task
 
 _FEW = 2  # clips for each feature, below which a part of the bias stays
 

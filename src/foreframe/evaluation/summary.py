@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..data.windows import Windows
 from ..metrics import Interval, Metric, mean_interval
 from .figures import COPYING, ClipScore, Figure, Latent, Scores, World
-from .scores import (
+from .measuring import (
     CONTROLS,
     DEVIATION,
     MODEL,

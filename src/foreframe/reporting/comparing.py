@@ -13,10 +13,10 @@ from .. import models
 from ..data.store import ClipStore
 from ..data.windows import Windows
 from ..errors import InputError
-from ..evaluation.clip_lists import clips_of
 from ..evaluation.costs import Costs, costs_of
 from ..evaluation.evaluating import clip_windows, evaluate, result_file
-from ..evaluation.evaluating_predictions import KIND, evaluate_predictions, reopened
+from ..evaluation.external.clip_lists import clips_of
+from ..evaluation.external.evaluating import KIND, evaluate_predictions, reopened
 from ..evaluation.predicting import sample_futures
 from ..evaluation.protocol import find_protocol
 from ..evaluation.results import Evaluation, read_evaluation

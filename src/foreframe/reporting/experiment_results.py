@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..evaluation.results import Evaluation, ScoredData, title_of
+from ..evaluation.provenance import ScoredData
+from ..evaluation.results import Evaluation, title_of
 from ..metrics import Interval, seeds_interval
 
 _COMPARED = "copy_last"  # the baseline that differences are shown of

@@ -40,7 +40,7 @@ _IDLE_S = 600.0  # so is a client that is silent for longer
 _UNREAD = 3  # pictures that may be unacknowledged before no more are sent
 _MOST_WAITING = 32  # messages that may wait; then the oldest are dropped
 _MOST_ERRORS = 100  # a client with more is disconnected
-_FULL_SPREAD = 0.25  # the standard deviation shown in the brightest colour
+FULL_SPREAD = 0.25  # the standard deviation shown in the brightest colour
 
 
 class Connection:
@@ -195,7 +195,7 @@ def _seen(drive: Drive) -> tuple[dict[str, Any], list[NDArray[np.uint8]]]:
     parts = [_coloured(pictures)]
     samples, truth = drive.session.samples, drive.truth
     if samples > 1:
-        spread = drive.session.uncertainty[0].float().cpu() / _FULL_SPREAD
+        spread = drive.session.uncertainty[0].float().cpu() / FULL_SPREAD
         parts.append(to_uint8(spread).numpy())
     if truth is not None:
         parts.append(_coloured(truth.movedim(0, -1)))
@@ -209,6 +209,7 @@ def _seen(drive: Drive) -> tuple[dict[str, Any], list[NDArray[np.uint8]]]:
         "row": drive.step,
         "rows": len(drive.start),
         "recorded": len(drive.pictures) == drive.step,
+        "kept": len(drive.pictures),
     }
     return head, parts
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import io
 import secrets
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +21,8 @@ from starlette.websockets import WebSocket
 from ..errors import InputError
 from ..simulate import Drive, Simulator
 from ..simulate.saving import DriveRecord, remove_unfinished, save_numbered
-from .connection import Connection
+from .connection import FULL_SPREAD, Connection
+from .describing import described, saved
 from .encoding import Encoders
 from .engine import Engine
 from .guard import Guard
@@ -80,6 +81,7 @@ class ServerState:
         self.encoders = Encoders()
         self.there: dict[str, Connection] = {}
         self._page = {file.name: file.read_bytes() for file in _PAGE.iterdir() if file.is_file()}
+        self._described = [described(simulator) for simulator in simulators]
         remove_unfinished(drives)
 
     async def page(self, request: Request) -> Response:
@@ -91,8 +93,14 @@ class ServerState:
 
     async def simulators(self, request: Request) -> Response:
         """Describe the simulators that can be driven."""
-        described = [_described(engine.simulator) for engine in self.engines.values()]
-        return JSONResponse({"simulators": described, "samples": SAMPLES, "formats": _formats()})
+        return JSONResponse(
+            {
+                "simulators": self._described,
+                "samples": SAMPLES,
+                "formats": _formats(),
+                "full_spread": FULL_SPREAD,
+            }
+        )
 
     async def thumbnail(self, request: Request) -> Response:
         """Send the picture that a drive from a clip begins with."""
@@ -152,7 +160,7 @@ class ServerState:
         store = await asyncio.get_running_loop().run_in_executor(
             self.saving, save_numbered, record, self.folder
         )
-        return JSONResponse({"store": str(store.path), "frames": store.episodes[0].length})
+        return JSONResponse(saved(engine.simulator, store))
 
     async def drive(self, socket: WebSocket) -> None:
         """Serve a client until it leaves."""
@@ -208,34 +216,3 @@ def _formats() -> list[str]:
     from importlib.util import find_spec
 
     return ["gif", "webp", *(["mp4"] if find_spec("av") else [])]
-
-
-def _described(simulator: Simulator) -> Mapping[str, Any]:
-    """Return the facts about a simulator that the page needs."""
-    _, height, width = simulator.spec.frame
-    names = list(simulator.spec.names)
-    return {
-        "name": simulator.name,
-        "model": simulator.kind,
-        "parameters": sum(p.numel() for p in simulator.model.parameters()),
-        "frame": [height, width],
-        "frames_per_second": simulator.spec.frames_per_second,
-        "by_pictures": simulator.by_pictures,
-        "columns": [
-            {
-                "name": names[i],
-                "low": simulator.spec.low[i],
-                "high": simulator.spec.high[i],
-                "mean": simulator.spec.mean[i],
-            }
-            for i in simulator.steered
-        ],
-        "predicted_states": [names[i] for i in simulator.head.indices] if simulator.head else [],
-        "steering": dict(simulator.steering),
-        "act_ms": round(simulator.act_ms, 2),
-        "precision": simulator.precision,
-        "starts": [{"name": start.name, "rows": len(start)} for start in simulator.starts],
-        "begins_at": simulator.n_past,
-        "notes": dict(simulator.notes),
-        "has_latent": bool(simulator.model.latent_shapes),
-    }

@@ -47,6 +47,7 @@ class Simulator:
 
     Attributes:
         name: the name of the run's folder.
+        folder: where the run is.
         starts: the clips to begin from.
         columns: the store's columns that the conditions are made of.
         head: predicts the next states; None if the model is not conditioned on states.
@@ -83,7 +84,8 @@ class Simulator:
         run = Path(run)
         described = models.describe(run)
         store = ClipStore(data if data is not None else _clips_of(run))
-        self.name = run.resolve().name
+        self.folder = run.resolve()
+        self.name = self.folder.name
         self.device = hardware.device()
         self.model = models.load(run).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         check_data(self.model, store, str(run))

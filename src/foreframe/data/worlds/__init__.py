@@ -7,8 +7,8 @@ seed)`, which returns a `Source` with `height`, `width` and `audit(facts)`. It m
   source's `settings`, which go into the manifest.
 - `FORK`: where true futures usually part. Its source then has `with_futures(fork, episodes)`.
 - `STEERING`: how a person drives it: which columns point `right` and `down`, which `keys` push
-  others, for how many frames a command is held; or the `joints` and `bones` of its label images,
-  which `label(places, height, width)` then draws.
+  others, for how many frames a command is held, at which value nothing moves (`still`); or the
+  `joints` and `bones` of its label images, which `label(places, height, width)` then draws.
 """
 
 from ._finding import world_module

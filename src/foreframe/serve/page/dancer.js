@@ -1,35 +1,61 @@
-// Steering by pose: a recorded track to follow, mirror, slow down and scrub, and a skeleton with joints to drag.
+// Steering by pose: a recorded track to follow, mirror, slow down and scrub, and a skeleton with
+// joints to drag.
 
 const $ = (id) => document.getElementById(id);
-const hue = (n, of) => `hsl(${360 * n / of} 100% 50%)`;
+const hue = (n, of) => `hsl(${(360 * n) / of} 100% 50%)`;
 
 export class Dancer {
   constructor(simulator, changed) {
     Object.assign(this, { simulator, changed, joints: null, track: null, at: 0, grabbed: null });
     this.names = simulator.steering.joints ?? [];
-    this.bones = (simulator.steering.bones ?? []).map((bone) => bone.map((name) => this.names.indexOf(name)));
+    this.bones = (simulator.steering.bones ?? []).map((bone) =>
+      bone.map((name) => this.names.indexOf(name)),
+    );
     this.parent = this.tree();
     const canvas = $("skeleton");
     [canvas.width, canvas.height] = [simulator.frame[1] * 8, simulator.frame[0] * 8];
     canvas.style.aspectRatio = `${simulator.frame[1]} / ${simulator.frame[0]}`;
     canvas.hidden = !this.drags;
-    canvas.onpointerdown = (event) => { canvas.setPointerCapture(event.pointerId); this.grab(event); };
+    canvas.onpointerdown = (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      this.grab(event);
+    };
     canvas.onpointermove = (event) => this.drag(event);
-    canvas.onpointerup = canvas.onpointercancel = () => { this.grabbed = null; };
-    $("scrub").oninput = () => { this.go(Number($("scrub").value)); this.changed(); };
-    $("mirror").onchange = () => { this.go(this.at); this.changed(); };
+    canvas.onpointerup = canvas.onpointercancel = () => {
+      this.grabbed = null;
+    };
+    $("scrub").oninput = () => {
+      this.go(Number($("scrub").value));
+      this.changed();
+    };
+    $("mirror").onchange = () => {
+      this.go(this.at);
+      this.changed();
+    };
   }
 
-  /** Whether joints are known, so that the skeleton can be dragged; otherwise the recording can only be followed. */
-  get drags() { return this.names.length > 0 && this.track?.length !== 0; }
+  /** Whether joints are known and can be dragged; otherwise a recording can only be followed. */
+  get drags() {
+    return this.names.length > 0 && this.track?.length !== 0;
+  }
 
   /** Return the parent of each joint in the tree whose root is the pelvis (or the first joint). */
   tree() {
-    const root = Math.max(0, this.names.indexOf("pelvis")), parent = new Array(this.names.length).fill(-1), seen = new Set([root]);
+    const root = Math.max(0, this.names.indexOf("pelvis")),
+      parent = new Array(this.names.length).fill(-1),
+      seen = new Set([root]);
     for (let grown = true; grown;) {
       grown = false;
-      for (const [a, b] of this.bones) for (const [from, to] of [[a, b], [b, a]])
-        if (seen.has(from) && !seen.has(to)) { parent[to] = from; seen.add(to); grown = true; }
+      for (const [a, b] of this.bones)
+        for (const [from, to] of [
+          [a, b],
+          [b, a],
+        ])
+          if (seen.has(from) && !seen.has(to)) {
+            parent[to] = from;
+            seen.add(to);
+            grown = true;
+          }
     }
     return parent;
   }
@@ -51,12 +77,22 @@ export class Dancer {
 
   /** Return the recorded pose at any time, interpolated between frames, and mirrored if chosen. */
   pose(at) {
-    const low = Math.floor(at), high = Math.min(low + 1, this.rows - 1), share = at - low;
-    const now = this.track[low].map(([x, y], j) => share ? [x + (this.track[high][j][0] - x) * share, y + (this.track[high][j][1] - y) * share] : [x, y]);
+    const low = Math.floor(at),
+      high = Math.min(low + 1, this.rows - 1),
+      share = at - low;
+    const now = this.track[low].map(([x, y], j) =>
+      share
+        ? [x + (this.track[high][j][0] - x) * share, y + (this.track[high][j][1] - y) * share]
+        : [x, y],
+    );
     if (!$("mirror").checked) return now;
     const width = this.simulator.frame[1];
     return this.names.map((name) => {
-      const other = name.startsWith("left_") ? `right_${name.slice(5)}` : name.startsWith("right_") ? `left_${name.slice(6)}` : name;
+      const other = name.startsWith("left_")
+        ? `right_${name.slice(5)}`
+        : name.startsWith("right_")
+          ? `left_${name.slice(6)}`
+          : name;
       const [x, y] = now[this.names.indexOf(other)];
       return [width - x, y];
     });
@@ -78,35 +114,56 @@ export class Dancer {
   }
 
   place(event) {
-    const canvas = $("skeleton"), box = canvas.getBoundingClientRect(), [height, width] = this.simulator.frame;
-    return [(event.clientX - box.left) / box.width * width, (event.clientY - box.top) / box.height * height];
+    const canvas = $("skeleton"),
+      box = canvas.getBoundingClientRect(),
+      [height, width] = this.simulator.frame;
+    return [
+      ((event.clientX - box.left) / box.width) * width,
+      ((event.clientY - box.top) / box.height) * height,
+    ];
   }
 
   grab(event) {
     if (!this.joints) return;
-    const [x, y] = this.place(event), away = this.joints.map(([a, b]) => Math.hypot(a - x, b - y));
+    const [x, y] = this.place(event),
+      away = this.joints.map(([a, b]) => Math.hypot(a - x, b - y));
     const nearest = away.indexOf(Math.min(...away));
-    if (away[nearest] < 5) { this.grabbed = nearest; $("track").checked = false; }
+    if (away[nearest] < 5) {
+      this.grabbed = nearest;
+      $("track").checked = false;
+    }
   }
 
-  /** Turn the grabbed joint and those below it about its parent; the pelvis moves the whole skeleton. */
+  /** Turn the grabbed joint and those below it about its parent; the pelvis moves everything. */
   drag(event) {
     if (this.grabbed === null) return;
-    const [x, y] = this.place(event), joint = this.grabbed, pivot = this.parent[joint], here = this.joints[joint];
-    const below = this.names.map((_, j) => { for (let k = j; k >= 0; k = this.parent[k]) if (k === joint) return true; return false; });
+    const [x, y] = this.place(event),
+      joint = this.grabbed,
+      pivot = this.parent[joint],
+      here = this.joints[joint];
+    const below = this.names.map((_, j) => {
+      for (let k = j; k >= 0; k = this.parent[k]) if (k === joint) return true;
+      return false;
+    });
     if (pivot < 0) {
       this.joints = this.joints.map(([a, b]) => [a + x - here[0], b + y - here[1]]);
     } else {
       const [px, py] = this.joints[pivot];
-      const turn = Math.atan2(y - py, x - px) - Math.atan2(here[1] - py, here[0] - px), c = Math.cos(turn), s = Math.sin(turn);
-      this.joints = this.joints.map(([a, b], j) => below[j] ? [px + (a - px) * c - (b - py) * s, py + (a - px) * s + (b - py) * c] : [a, b]);
+      const turn = Math.atan2(y - py, x - px) - Math.atan2(here[1] - py, here[0] - px),
+        c = Math.cos(turn),
+        s = Math.sin(turn);
+      this.joints = this.joints.map(([a, b], j) =>
+        below[j] ? [px + (a - px) * c - (b - py) * s, py + (a - px) * s + (b - py) * c] : [a, b],
+      );
     }
     this.draw();
     this.changed();
   }
 
   draw() {
-    const canvas = $("skeleton"), pen = canvas.getContext("2d"), k = canvas.width / this.simulator.frame[1];
+    const canvas = $("skeleton"),
+      pen = canvas.getContext("2d"),
+      k = canvas.width / this.simulator.frame[1];
     pen.fillStyle = "#000";
     pen.fillRect(0, 0, canvas.width, canvas.height);
     if (!this.joints) return;
@@ -120,6 +177,10 @@ export class Dancer {
       pen.stroke();
     });
     pen.fillStyle = "#fff";
-    for (const [x, y] of this.joints) { pen.beginPath(); pen.arc(x * k, y * k, 0.42 * k, 0, 7); pen.fill(); }
+    for (const [x, y] of this.joints) {
+      pen.beginPath();
+      pen.arc(x * k, y * k, 0.42 * k, 0, 7);
+      pen.fill();
+    }
   }
 }

@@ -1,100 +1,164 @@
-// Steering by numbers: a pad and the arrow keys for two columns, a key for some, a slider for each.
+// Steering by numbers: two hands for two columns each, and a slider for every column.
+
+import { Column, clamp } from "./column.js";
+import { Hand, KEYS } from "./hand.js";
 
 const $ = (id) => document.getElementById(id);
+const MANY = 8; // columns; then those that are steered come first
 
 export class Steer {
   constructor(simulator, changed) {
-    Object.assign(this, { columns: simulator.columns, steering: simulator.steering, changed });
-    this.rest = this.columns.map((c) => (c.low <= 0 && c.high >= 0 ? 0 : c.mean));
-    this.set = [...this.rest];           // the values of the sliders
-    this.pushed = new Set();             // the keys that are down
-    this.lean = [0, 0];                  // the pad's position, right and down, -1 to 1
-    this.begin(0, null);
-    this.draw();
+    Object.assign(this, {
+      steering: simulator.steering,
+      changed,
+      pushed: new Set(),
+      done: [],
+      first: 0,
+    });
+    const keys = Object.entries(this.steering.keys ?? {});
+    const names = simulator.columns.map((c) => c.name);
+    this.columns = simulator.columns.map(
+      (c) => new Column(c, names, keys.find(([, name]) => name === c.name)?.[0]),
+    );
+    this.hands = simulator.hands.map(
+      (hand, n) => new Hand(KEYS[n], [hand.across, hand.along], this.columns, changed),
+    );
+    for (const column of this.columns) {
+      column.slider.oninput = () => {
+        column.set = Number(column.slider.value);
+        changed();
+      };
+      column.slider.ondblclick = () => {
+        column.set = column.rest;
+        changed();
+      };
+    }
+    $("hands").replaceChildren(...this.hands.map((hand) => hand.element));
+    $("columns").replaceChildren(...this.inOrder().map((column) => column.element));
+    this.say();
   }
 
-  draw() {
-    const names = this.columns.map((c) => c.name), { right, down } = this.steering;
-    const choices = (first, sign) => ["", ...names.flatMap((n) => [`+${n}`, `-${n}`])].map((value) => {
-      const option = new Option(value ? `${value[0] === "+" ? "" : "−"}${value.slice(1)}` : "nothing", value);
-      option.selected = value === (first ? `${sign}${first}` : "");
-      return option;
-    });
-    $("across").replaceChildren(...choices(right ?? names[0], "+"));
-    $("along").replaceChildren(...choices(down ?? names[1], down ? "+" : "-"));
-    $("columns").replaceChildren(...this.columns.map((c, i) => {
-      const label = document.createElement("label"), name = document.createElement("span"), says = document.createElement("output");
-      const slider = Object.assign(document.createElement("input"), { type: "range", min: c.low, max: c.high, step: (c.high - c.low) / 200 || 1, value: this.rest[i] });
-      slider.setAttribute("aria-label", c.name);
-      const key = Object.entries(this.steering.keys ?? {}).find(([, column]) => column === c.name)?.[0];
-      name.textContent = key ? `${c.name} (${key.toUpperCase()})` : c.name;
-      name.title = c.name;
-      slider.oninput = () => { this.set[i] = Number(slider.value); this.changed(); };
-      slider.ondblclick = () => { slider.value = this.rest[i]; slider.oninput(); };
-      Object.assign(c, { slider, says });
-      label.append(name, slider, says);
-      return label;
-    }));
-    const pad = $("pad");
-    const lean = (event) => {
-      const box = pad.getBoundingClientRect();
-      let x = (event.clientX - box.left) / box.width * 2 - 1, y = (event.clientY - box.top) / box.height * 2 - 1;
-      const far = Math.max(1, Math.hypot(x, y));
-      this.lean = [x / far, y / far];
-      this.changed();
-    };
-    pad.onpointerdown = (event) => { pad.setPointerCapture(event.pointerId); lean(event); };
-    pad.onpointermove = (event) => { if (pad.hasPointerCapture(event.pointerId)) lean(event); };
-    pad.onpointerup = pad.onpointercancel = () => { this.lean = [0, 0]; };
-    this.say();
+  /** The columns; of many, those that the hands steer come first and constant ones last. */
+  inOrder() {
+    if (this.columns.length <= MANY) return this.columns;
+    const steered = new Set(
+      this.hands.flatMap(({ axes }) => axes.map((select) => select.value.slice(1))),
+    );
+    const place = (column) => (steered.has(column.name) ? 0 : column.low < column.high ? 1 : 2);
+    return [...this.columns].sort((a, b) => place(a) - place(b));
+  }
+
+  /** The keys that steer, and what each does. */
+  get help() {
+    return [
+      ...this.hands.map((hand) => [
+        hand.keys.caps.join(" "),
+        hand.axes
+          .map((axis) => axis.value.slice(1))
+          .filter(Boolean)
+          .join(", "),
+      ]),
+      ...Object.entries(this.steering.keys ?? {}).map(([key, column]) => [
+        key.toUpperCase(),
+        column,
+      ]),
+    ];
   }
 
   /** Note that a key went down or up; return whether it steers. */
   key(name, down) {
-    if (!/^Arrow/.test(name) && !(name.toLowerCase() in (this.steering.keys ?? {}))) return false;
-    down ? this.pushed.add(name) : this.pushed.delete(name);
+    const key = name.length === 1 ? name.toLowerCase() : name;
+    const steers =
+      this.hands.some(({ keys }) => [keys.left, keys.right, keys.up, keys.down].includes(key)) ||
+      key in (this.steering.keys ?? {});
+    if (!steers) return false;
+    down ? this.pushed.add(key) : this.pushed.delete(key);
     if (down) this.changed();
     return true;
   }
 
-  get busy() { return this.pushed.size > 0 || this.lean.some(Boolean); }
+  /** Take the positions of a gamepad's sticks, one per hand. */
+  sticks(positions) {
+    this.hands.forEach((hand, n) => {
+      hand.stick = positions?.[n] ?? [0, 0];
+    });
+  }
 
-  letGo() { this.pushed.clear(); this.lean = [0, 0]; }
+  get busy() {
+    return (
+      this.pushed.size > 0 ||
+      this.hands.some(({ lean, stick }) => [...lean, ...stick].some(Boolean))
+    );
+  }
 
-  /** Begin before frame `first`; `recorded` is the recording's command for it, which may be held over from the frame before. */
-  begin(first, recorded) { this.first = Math.max(0, first - 1); this.done = []; this.recorded = recorded; }
+  letGo() {
+    this.pushed.clear();
+    this.hands.forEach((hand) => hand.letGo());
+  }
 
-  back(steps) { this.done.length = Math.max(0, this.done.length - steps); }
+  /** Begin before frame `first`: columns are where the recording's last action left them, or still. */
+  begin(first, recorded) {
+    Object.assign(this, { first: Math.max(0, first - 1), done: [], held: recorded[first] });
+    const last = recorded[first - 1],
+      { still } = this.steering;
+    this.columns.forEach((column, i) => {
+      const rest =
+        still !== undefined && still === clamp(still, column) ? still : (last?.[i] ?? column.mean);
+      column.set = column.rest = clamp(rest, column);
+    });
+    this.say();
+  }
+
+  /** Go on from what a replay did: positions stay where it left them. */
+  takeOver(values) {
+    this.columns.forEach((column, i) => {
+      if (column.step && values) column.set = clamp(values[i], column);
+    });
+  }
+
+  back(steps) {
+    this.done.length = Math.max(0, this.done.length - steps);
+    const values = this.done.at(-1);
+    this.columns.forEach((column, i) => {
+      if (column.step) column.set = values?.[i] ?? column.rest;
+    });
+  }
+
+  /** Note what a replay did. */
+  replayed(values) {
+    this.done.push(values);
+  }
 
   /** Return the next command. It is held for as many frames as commands of the data are. */
   action() {
     const anew = (this.first + this.done.length) % (this.steering.held_frames ?? 1) === 0;
-    this.done.push(anew ? this.now() : this.done.at(-1) ?? this.recorded ?? this.now());
-    return this.done.at(-1);
+    const values = anew ? this.now() : (this.done.at(-1) ?? this.held ?? this.now());
+    this.columns.forEach((column, i) => {
+      if (column.step) column.set = values[i];
+    });
+    this.done.push(values);
+    return values;
+  }
+
+  get strength() {
+    return Number($("strength").value);
   }
 
   now() {
-    const values = [...this.set], strength = Number($("strength").value), has = (k) => (this.pushed.has(k) ? 1 : 0);
-    const right = this.lean[0] || (has("ArrowRight") - has("ArrowLeft")) * strength;
-    const down = this.lean[1] || (has("ArrowDown") - has("ArrowUp")) * strength;
-    for (const [how, towards] of [[$("across").value, right], [$("along").value, down]]) {
-      const i = this.columns.findIndex((c) => c.name === how.slice(1));
-      if (i < 0 || !towards) continue;
-      const share = how[0] === "+" ? towards : -towards, c = this.columns[i];
-      values[i] = this.rest[i] + share * (share > 0 ? c.high - this.rest[i] : this.rest[i] - c.low);
-    }
+    const values = this.columns.map((column) => column.set);
+    for (const hand of this.hands)
+      for (const [column, share] of hand.shares(this.pushed, this.strength))
+        values[this.columns.indexOf(column)] = column.at(share);
     for (const [key, name] of Object.entries(this.steering.keys ?? {})) {
       const i = this.columns.findIndex((c) => c.name === name);
-      if (i >= 0 && (this.pushed.has(key) || this.pushed.has(key.toUpperCase()))) values[i] = this.columns[i].high;
+      if (i >= 0 && this.pushed.has(key)) values[i] = this.columns[i].high;
     }
     return values;
   }
 
-  /** Show the current values. */
-  say() {
-    const values = this.now(), strength = Number($("strength").value), has = (k) => (this.pushed.has(k) ? 1 : 0);
-    this.columns.forEach((c, i) => { c.says.textContent = values[i].toFixed(Math.abs(c.high - c.low) < 1 ? 3 : 2); });
-    const x = this.lean[0] || (has("ArrowRight") - has("ArrowLeft")) * strength, y = this.lean[1] || (has("ArrowDown") - has("ArrowUp")) * strength;
-    $("pad").firstElementChild.style.transform = `translate(${x * 220}%, ${y * 220}%)`;
+  /** Show the current values, or those that a replay does. */
+  say(values = this.now()) {
+    this.columns.forEach((column, i) => column.say(values[i]));
+    this.hands.forEach((hand) => hand.say(values, this.pushed, this.strength));
   }
 }

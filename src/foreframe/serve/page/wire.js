@@ -1,15 +1,21 @@
-// The connection to the server. One picture is asked for at a time: the next act is sent when the last picture has arrived.
+// The connection to the server. One picture is asked for at a time: the next act is sent when the
+// last picture has arrived.
 
 const token = new URLSearchParams(location.search).get("token");
 export const address = (path) => (token ? `${path}?token=${encodeURIComponent(token)}` : path);
 
+const AGAIN_MS = 1500,
+  SLOWLY_MS = 5000;
+export const LOST_AFTER = 4; // attempts to connect again
+
 export class Wire {
-  /** `heard` has the handlers `ready`, `picture`, `error` and `lost`. */
+  /** `heard` has the handlers `ready`, `picture`, `error` and `lost` (told how often in a row). */
   constructor(heard) {
     this.heard = heard;
     this.seen = 0;
-    this.asked = null;   // when the act was sent whose picture has not arrived yet
-    this.begins = this.begun = 0;   // drives that were asked for, and the one that the last picture is of
+    this.tries = 0;
+    this.asked = null; // when the act was sent whose picture has not arrived yet
+    this.begins = this.begun = 0; // drives asked for, and the one that the last picture is of
     this.open();
   }
 
@@ -18,14 +24,26 @@ export class Wire {
     this.socket = new WebSocket(address(`${scheme}://${location.host}/drive`));
     this.socket.binaryType = "arraybuffer";
     this.socket.onmessage = (event) => this.take(event.data);
-    this.socket.onclose = () => { this.asked = null; this.heard.lost(); setTimeout(() => this.open(), 1500); };
+    this.socket.onclose = () => {
+      this.asked = null;
+      this.heard.lost(this.tries++);
+      setTimeout(() => this.open(), this.tries > LOST_AFTER ? SLOWLY_MS : AGAIN_MS);
+    };
   }
 
   take(data) {
     if (typeof data === "string") {
       const message = JSON.parse(data);
-      if (message.is === "ready") { this.key = message.key; this.seen = this.begins = this.begun = 0; this.asked = null; this.heard.ready(); }
-      else if (message.is === "error") { this.asked = null; this.begun = this.begins; this.heard.error(message.says); }
+      if (message.is === "ready") {
+        this.key = message.key;
+        this.seen = this.tries = this.begins = this.begun = 0;
+        this.asked = null;
+        this.heard.ready();
+      } else if (message.is === "error") {
+        this.asked = null;
+        this.begun = this.begins;
+        this.heard.error(message.says);
+      }
       return;
     }
     const length = new DataView(data).getUint32(0);
@@ -37,7 +55,11 @@ export class Wire {
     this.heard.picture(head, new Uint8Array(data, 4 + length), waited);
   }
 
-  get free() { return this.asked === null && this.begun === this.begins && this.socket.readyState === WebSocket.OPEN; }
+  get free() {
+    return (
+      this.asked === null && this.begun === this.begins && this.socket.readyState === WebSocket.OPEN
+    );
+  }
 
   say(message) {
     if (this.socket.readyState !== WebSocket.OPEN) return;

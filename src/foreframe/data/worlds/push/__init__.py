@@ -41,6 +41,7 @@ STEERING = {
     "down": "dx_m",
     "keys": {"g": "close_frames", "l": "lift_frames"},
     "held_frames": FRAMES_PER_COMMAND,
+    "still": 0.0,
 }
 REACH_M = 0.1
 _FUTURE_STEP = 10  # two futures are compared this many frames after a context of two

@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import InputError
-from .prediction_files import Stored, digest_of, open_stored
+from ...errors import InputError
+from .files import Stored, digest_of, open_stored
 
 Array = NDArray[Any]
 

@@ -8,21 +8,22 @@ from pathlib import Path
 
 from torch import Tensor
 
-from ..clips import Batch
-from ..data.store import ClipStore
-from ..data.windows import Windows
-from ..errors import InputError
-from ..runtime import hardware
-from ..runtime.progress import progress
+from ...clips import Batch
+from ...data.store import ClipStore
+from ...data.windows import Windows
+from ...errors import InputError
+from ...runtime import hardware
+from ...runtime.progress import progress
+from ..evaluating import EVAL, beside, fitted_baselines, used_protocol
+from ..measuring import Task
+from ..protocol import find_protocols
+from ..provenance import ScoredData, ScoredRun
+from ..results import Evaluation
+from ..scoring import Job, scored_together
+from ..weights import Equipped, equip, read_weights
 from .clip_lists import clips_of
-from .evaluating import EVAL, beside, fitted_baselines, used_protocol
-from .prediction_files import digest_of
-from .predictions import Expected, Predictions, open_predictions
-from .protocol import find_protocols
-from .results import Evaluation, ScoredData, ScoredRun
-from .scores import Task
-from .scoring import Job, scored_together
-from .weights import Equipped, equip, read_weights
+from .files import digest_of
+from .reading import Expected, Predictions, open_predictions
 
 KIND = "predictions"  # what stands for the model's name in results
 

@@ -19,7 +19,7 @@ from ..metrics import Metric, rank_histogram
 from ..metrics.spread_skill import variance
 from ..rollouts import Rollout
 from .cache import ScoreCache
-from .predicted import CONTROLS, Judge, Predicted, value_key
+from .judging import CONTROLS, Judge, Predicted, value_key
 from .protocol import Protocol
 from .task import Futures, Task
 

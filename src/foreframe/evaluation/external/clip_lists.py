@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.store import ClipStore
-from ..data.windows import Windows
-from ..errors import InputError
-from ..runtime.files import atomic_file, atomic_write
-from ..runtime.progress import progress
-from .evaluating import protocol_clips
-from .protocol import Protocol, find_protocol
+from ...data.store import ClipStore
+from ...data.windows import Windows
+from ...errors import InputError
+from ...runtime.files import atomic_file, atomic_write
+from ...runtime.progress import progress
+from ..evaluating import protocol_clips
+from ..protocol import Protocol, find_protocol
 
 Array = NDArray[Any]
 

@@ -16,11 +16,11 @@ from typing import IO, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.formats._videos import VIDEOS, pictures
-from ..data.pictures import PICTURES, read_picture
-from ..data.sources.folders import natural_key
-from ..errors import InputError
-from ..runtime.digests import digest, digest_file
+from ...data.formats._videos import VIDEOS, pictures
+from ...data.pictures import PICTURES, read_picture
+from ...data.sources.folders import natural_key
+from ...errors import InputError
+from ...runtime.digests import digest, digest_file
 
 Array = NDArray[Any]
 

@@ -1,0 +1,6 @@
+"""Predictions of other tools: which clips to predict, what their files hold, and how they score."""
+
+from .clip_lists import export_clips, list_clips
+from .evaluating import evaluate_predictions
+
+__all__ = ["evaluate_predictions", "export_clips", "list_clips"]
