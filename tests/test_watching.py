@@ -89,6 +89,7 @@ def test_a_training_is_watched_while_it_runs(
         return True
 
     monkeypatch.setattr("webbrowser.open", look)
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
     words = ["train", "push-tiny", "--data", str(store.path), "--out", str(tmp_path / "run")]
     options = [f"--{name}={json.dumps(value)}" for name, value in TINY.items()]
     main([*words, *options, "--training.steps", "4", "--watch"])

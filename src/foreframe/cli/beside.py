@@ -21,5 +21,6 @@ def watching(given: dict[str, Any]) -> Iterator[None]:
 
     with watched(Path(given["out"])) as address:
         print(f"watch it train at {address}", flush=True)
-        webbrowser.open(address)
+        if "SSH_CONNECTION" not in os.environ:  # a browser there would be one of the terminal
+            webbrowser.open(address)
         yield

@@ -110,8 +110,8 @@ _TABLE = (
     ),
     Command(
         "train",
-        "RECIPE --data STORE --out RUN [--any.field VALUE]",
-        "train a recipe; the same command resumes",
+        "RECIPE --data STORE --out RUN [--any.field VALUE] [--watch]",
+        "train a recipe; the same command resumes, more steps train longer",
         "training:train",
         output.trained,
         ("recipe",),

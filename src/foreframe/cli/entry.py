@@ -19,7 +19,7 @@ from .commands import COMMANDS, Command
 _USAGE = "usage: foreframe [--debug] COMMAND ...\n"
 _HEAD = "See what the camera will see, given what you will do.\n\n"
 _FOOT = (
-    "\n\n`foreframe COMMAND --help` shows the options of a command; "
+    "\n\n`foreframe COMMAND --help` shows the arguments of a command; "
     "--debug shows where an error came from.\n"
 )
 
@@ -158,9 +158,6 @@ def _find_by_option(words: list[str]) -> tuple[Command, list[str]] | None:
 
 def _help(names: Sequence[str] = ()) -> str:
     shown = {name: COMMANDS[name] for name in names} or COMMANDS
-    width = max(len(f"{name} {command.usage}") for name, command in shown.items())
-    lines = [
-        f"  {f'{name} {command.usage}':<{width}}  {with_names(command.summary)}"
-        for name, command in shown.items()
-    ]
+    width = max(len(name) for name in shown)
+    lines = [f"  {name:<{width}}  {with_names(command.summary)}" for name, command in shown.items()]
     return f"{_USAGE}\n{'' if names else _HEAD}" + "\n".join(lines) + _FOOT

@@ -167,7 +167,8 @@ class _Longer(NamedTuple):
 def add_training_time(run: Path, seconds: float, step: int) -> None:
     """Add to the time that a run has taken, validation and earlier starts included."""
     total = (training_time(run) or 0.0) + seconds
-    write_json(run / TRAINING_TIME, {"seconds": round(total, 1), "step": step})
+    found = {"seconds": round(total, 1), "step": step}
+    write_json(run / TRAINING_TIME, stamped(found, "foreframe.training_time/1"))
 
 
 def training_time(run: Path) -> float | None:
