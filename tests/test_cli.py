@@ -134,7 +134,7 @@ def test_arguments_from_a_yaml(store: ClipStore, tmp_path: Path, run: Path) -> N
         (["eval", "x", "--dta", "y"], "unknown option of eval '--dta'; did you mean --data"),
         (["eval", "x", "--data"], "--data has no value"),
         (["eval", "x", "--data", "y", "--samples", "many"], "--samples is 'many'; expected a who"),
-        (["eval", "x"], "eval needs --data DATA; expected: foreframe eval RUN"),
+        (["eval", "x"], "eval needs --data STORE; expected: foreframe eval RUN"),
         (["data", "import", "a", "b", "--size", "64"], r"--size is '\[64\]'; expected 2 whole num"),
         (
             ["train", "push-tiny", "--lr", "3e-4"],
@@ -322,6 +322,14 @@ def test_completion_without_shtab_says_what_to_install(
     assert "pip install 'foreframe[completion]'" in capsys.readouterr().err
     assert command("completion", "tcsh") == 2
     assert "SHELL is 'tcsh'; expected bash or zsh or fish" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_enough_is_no_error() -> None:
+    shown = f"{sys.executable} -m foreframe train --help"
+    words = f"set -o pipefail; {shown} | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True)
+    assert done.stdout.startswith("usage: foreframe train")
+    assert (done.returncode, done.stderr) in ((141, ""), (0, ""))
 
 
 def test_debug_shows_where_an_error_came_from() -> None:

@@ -47,3 +47,16 @@ def test_a_quick_demo_from_measuring_to_its_page(
     assert "measured" not in capsys.readouterr().out
     with pytest.raises(InputError, match="holds a quick demo; expected --quick"):
         foreframe.demo(out)
+
+
+def test_the_whole_demo_says_how_long_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demonstration, "_measured", lambda: Speed(0.1, 0.5, 2))
+    assert demonstration._extent(tmp_path / "demo", quick=False) == Extent()
+    assert "about 6 min on this machine; --quick takes 90 s" in capsys.readouterr().out
+    (tmp_path / "demo" / "data").mkdir(parents=True)
+    demonstration._extent(tmp_path / "demo", quick=False)
+    assert capsys.readouterr().out == ""
+    with pytest.raises(InputError, match="holds a whole demo; leave --quick out"):
+        demonstration._extent(tmp_path / "demo", quick=True)

@@ -122,9 +122,13 @@ def _extent(out: Path, quick: bool) -> Extent:
                 "for the whole one"
             )
         return Extent(*(int(noted[field.name]) for field in dataclasses.fields(Extent)))
+    begun = (out / "data").exists() or (out / "data.partial").exists()
     if not quick:
+        if not begun:
+            minutes = _measured().seconds(Extent()) / 60
+            print(f"about {minutes:.0f} min on this machine; --quick takes 90 s", flush=True)
         return Extent()
-    if (out / "data").exists() or (out / "data.partial").exists():
+    if begun:
         raise InputError(
             f"{out} holds a whole demo; leave --quick out to go on with it, or choose another --out"
         )

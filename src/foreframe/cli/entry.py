@@ -6,6 +6,7 @@ Nothing heavy is imported before a command is known, so `foreframe --help` answe
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import warnings
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "--workers, or smaller pictures (--size); what was finished is kept",
             1,
         )
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
     except OSError as error:
         if debug:
             raise

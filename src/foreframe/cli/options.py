@@ -15,6 +15,7 @@ from .commands import Command
 
 REQUIRED = inspect.Parameter.empty
 
+_VALUES = {"data": "STORE", "resume_from": "RUN", "config": "FILE", "split_list": "FILE"}
 _CONFIG = "a YAML file with arguments of this command; what the command line says goes before it"
 _PRINT_CONFIG = "print the arguments as such a file, and do nothing else"
 _DEVICE = "where to compute: cpu, cuda, cuda:1 or mps; by default a CUDA device if there is one"
@@ -75,7 +76,9 @@ class Option:
     def _value(self) -> str:
         if typing.get_origin(self.hint) is typing.Literal:
             return "|".join(str(value) for value in typing.get_args(self.hint))
-        return self.name.rpartition("_")[2].upper()
+        if in_words(self.hint).endswith(("a whole number", "a number")):
+            return "N"
+        return _VALUES.get(self.name, self.name.rpartition("_")[2].upper())
 
 
 def function_of(command: Command) -> Callable[..., Any]:

@@ -5,16 +5,15 @@ Types, defaults and help come from the function's signature and docstring.
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, unknown
-from ..runtime.hints import is_list, is_open_list, is_text, list_of, read_text, read_value
+from ..runtime.hints import is_list, is_open_list, list_of, read_text
 from ..runtime.yaml_text import parse_yaml
 from . import spelling
+from .argument_files import as_file, read_arguments, with_commas
 from .commands import Command
 from .helping import command_help
 from .options import (
@@ -27,7 +26,6 @@ from .options import (
 )
 
 Values = dict[str, Any]
-_SIZE = re.compile(r"\d+(x\d+)+")
 
 
 def parse(command: Command, words: list[str]) -> Values:
@@ -46,14 +44,14 @@ def parse(command: Command, words: list[str]) -> Values:
     texts, changes = _Words(command, function, options, words).read()
     given: Values = {}
     if "config" in texts:
-        given, below = _read_file(command, texts.pop("config"))
+        given, below = read_arguments(command, texts.pop("config"))
         changes = {**below, **changes}
     given |= {
         name: read_text(_named(options[name]), options[name].hint, text)
         for name, text in texts.items()
     }
     if given.pop("print_config", False):
-        print(_as_file(command, given, changes), end="")
+        print(as_file(command, given, changes), end="")
         raise SystemExit(0)
     _check_complete(command, options, given)
     defaults = {
@@ -129,7 +127,7 @@ class _Words:
                 raise InputError(f"{word} has no value; expected {word} VALUE")
             if is_open_list(option.hint):  # given again and again
                 values = self.gathered[name] = [*self.gathered.get(name, ()), *values]
-            self.texts[name] = list_of([_numbers(value) for value in values])
+            self.texts[name] = list_of([with_commas(value) for value in values])
         else:
             self.texts[name] = self._one(word, given)
 
@@ -179,77 +177,6 @@ class _Words:
         return taken
 
 
-def _read_file(command: Command, path: str) -> tuple[Values, Values]:
-    """Return the arguments in a YAML file, and its configuration fields.
-
-    Raises:
-        InputError: the file cannot be read, or holds something that the command does not take.
-    """
-    function, options = function_of(command), options_of(command)
-    configurable, shorthands = is_configurable(function), shorthands_of(function)
-    sections = _sections() if configurable else ()
-    given: Values = {}
-    changes: Values = {}
-    content = _mapping_of(path)
-    if configurable:
-        from ..training.resolving import stretchable
-
-        content = stretchable(content)
-    for key, value in content.items():
-        name = str(key).replace("-", "_")
-        if name in shorthands:
-            changes[shorthands[name]] = value
-        elif name in options and name not in ("config", "print_config"):
-            if value is not None:
-                given[name] = _of_file(f"{key} of {path}", options[name], value)
-        elif configurable and (key in sections or "." in str(key)):
-            changes[str(key)] = value
-        else:
-            known = [name for name in options if name not in ("config", "print_config")]
-            raise unknown(f"argument of {command.name} in {path}", str(key), [*known, *sections])
-    return given, changes
-
-
-def _mapping_of(path: str) -> Mapping[Any, Any]:
-    from ..runtime.files import read_text as read_file
-
-    found = parse_yaml(read_file(Path(path), "a YAML file of arguments"), path)
-    if not isinstance(found or {}, Mapping):
-        raise InputError(f"{path} holds {type(found).__name__}; expected arguments by name")
-    return found or {}
-
-
-def _of_file(name: str, option: Option, value: Any) -> Any:
-    if is_text(option.hint) and not isinstance(value, Mapping | list):
-        return str(value)  # a name such as `1` or `on`
-    if is_list(option.hint) and not isinstance(value, list):
-        return read_text(name, option.hint, list_of([_numbers(str(value))]))
-    return read_value(name, option.hint, value)
-
-
-def _sections() -> tuple[str, ...]:
-    from ..training.config import SECTIONS
-
-    return ("model", *SECTIONS)
-
-
-def _as_file(command: Command, given: Values, changes: Values) -> str:
-    """Return arguments, and what a recipe resolves to, as a file for `--config`."""
-    import yaml
-
-    values = {
-        key: list(value) if isinstance(value, tuple) else value for key, value in given.items()
-    }
-    if "recipe" in given and command.name == "train":
-        from ..training.resolving import resolve, stretchable
-
-        values |= stretchable(resolve(given["recipe"], None, changes).to_dict())
-    else:
-        values |= changes
-    head = f"# foreframe {command.name} --config THIS_FILE\n"
-    return head + yaml.safe_dump(values, sort_keys=False) if values else head
-
-
 def _check_complete(command: Command, options: Mapping[str, Option], given: Values) -> None:
     """Raise an InputError if an argument without a default is missing."""
     for name, option in options.items():
@@ -266,15 +193,6 @@ def _named(option: Option) -> str:
 
 def _dashed(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _numbers(text: str) -> str:
-    """Return `64x48` as `64,48`; any other text as it is.
-
-    >>> _numbers("64x48"), _numbers("box")
-    ('64,48', 'box')
-    """
-    return text.replace("x", ",") if _SIZE.fullmatch(text) else text
 
 
 def _yaml(text: str) -> Any:
