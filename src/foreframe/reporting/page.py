@@ -66,6 +66,9 @@ def report(run: str | Path) -> Path:
 
     It shows what is there: `eval.json` of `foreframe eval`, the pictures of `foreframe sample`.
 
+    Args:
+        run: a run folder.
+
     Raises:
         InputError: not a run.
     """
