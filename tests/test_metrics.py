@@ -8,7 +8,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from foreframe.metrics import Metric, mean_interval, metrics
+from foreframe.metrics import Metric, find_metric, mean_interval, metrics
 from foreframe.metrics.psnr import psnr, psnr_of_channels
 from foreframe.metrics.ssim import ssim
 
@@ -95,6 +95,13 @@ def test_a_metric_gives_what_it_says(metric: Metric) -> None:
     better, worse = (float(metric.figure(v.mean((0, 1, 2)).numpy())) for v in (good, bad))
     if metric.higher_is_better is not None:
         assert better > worse if metric.higher_is_better else better < worse
+
+
+def test_a_heading_says_which_direction_is_better() -> None:
+    found = [find_metric(name).heading for name in ("crps", "psnr", "spread_skill", "moved_error")]
+    assert found == ["CRPS ↓", "PSNR (dB) ↑", "spread/skill →1", "moved error ↓"]
+    unknown = Metric("lost", "lost", "", None, 4, lambda *_: torch.zeros(1))
+    assert unknown.heading == "lost"
 
 
 def test_a_figure_of_two_means_is_their_ratio_and_not_the_mean_of_ratios() -> None:

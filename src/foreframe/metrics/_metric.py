@@ -38,6 +38,8 @@ class Metric:
         combine: for a figure that is not a mean over frames and clips, such as a ratio of two
             means: `function` gives values with one more dimension [..., J], and `combine` turns
             their means [..., J] into the figure [...].
+        least: the smallest value that a figure can have; None: there is no bound.
+        most: the largest.
         proper: in expectation the true distribution has the best value, so that the share of the
             way from a baseline to the truth, the skill, means something.
         uses_world: `function` takes a `WorldTruth` as its fourth argument, and returns None where
@@ -68,6 +70,8 @@ class Metric:
     function: Score
     joint: bool = False
     combine: Callable[[Array], Array] | None = None
+    least: float | None = None
+    most: float | None = None
     proper: bool = False
     least_samples: int = 1
     variant: str = ""
@@ -84,6 +88,19 @@ class Metric:
         'PSNR (dB)'
         """
         return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    @property
+    def heading(self) -> str:
+        """The label with the direction of improvement, for the head of a column or of a plot.
+
+        >>> Metric("psnr", "PSNR", "dB", True, 2, lambda samples, truth, context: samples).heading
+        'PSNR (dB) ↑'
+        """
+        if self.higher_is_better is None:
+            arrow = " →1" if self.combine is not None else ""
+        else:
+            arrow = " ↑" if self.higher_is_better else " ↓"
+        return self.label + arrow
 
     @property
     def ranks(self) -> bool:
