@@ -16,9 +16,10 @@ from ..sources.findings import Findings
 from ..sources.folders import split_of, split_of_path
 from ..sources.options import SourceOptions
 from ..sources.times import cuts_at_gaps
-from ._pairing import numbers_of, pair, stamps_of
+from ._pairing import numbers_of, pair
 from ._pairs import ALONE, Pairing, rules_of
 from ._row_numbers import Habit, all_in_order, habit_of, jumps_of
+from ._row_times import stamps_of
 from ._streams import Stream
 from ._table_roles import (
     Roles,

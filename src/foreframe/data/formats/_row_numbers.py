@@ -199,7 +199,7 @@ def _paired(there: Sequence[int], row_of: dict[int, int], reason: str, table: Ta
     if gone:
         named = ", ".join(map(str, lacking)) + (", ..." if gone > len(lacking) else "")
         said.append(
-            f"{gone} of {len(there)} pictures have no row (number {named}) and are left out"
+            f"{gone} of {len(there)} pictures have no row (number {named}): left out, and cut there"
         )
     return Pairing(tuple(kept), rows, reason, "; ".join(said), breaks_of(ordinals))
 

@@ -13,9 +13,10 @@ from ...errors import InputError
 from ..sources.findings import AmbiguousSource, Findings
 from ..sources.options import SourceOptions
 from ..sources.times import cuts_at_gaps, rate_of
-from ._pairing import by_time, one_by_one
+from ._pairing import one_by_one
 from ._pairs import ALONE, Pairing, rules_of
 from ._row_numbers import Habit, all_in_order, by_numbers, habit_of, jumps_of
+from ._row_times import by_time
 from ._table_roles import Roles, frame_column, seconds_from, times_of
 from ._tables import Table
 from ._videos import VideoHeader
