@@ -162,7 +162,7 @@ def test_mistakes_are_one_line(
     for runs, message in (
         ([str(run)], "expected at least two"),
         ([str(run), str(run)], "was given twice"),
-        ([str(run), str(tmp_path / "gone")], "gone does not exist; expected predictions"),
+        ([str(run), str(tmp_path / "gone")], "gone does not exist; expected a run folder"),
         ([str(run), str(tmp_path / "away.json")], "score it on this store"),
     ):
         with pytest.raises(SystemExit) as ended:

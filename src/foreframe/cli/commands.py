@@ -126,10 +126,10 @@ _TABLE = (
     ),
     Command(
         "eval --export-clips",
-        "OUT.npz --data STORE [--protocol P] ...",
-        "write contexts and conditions of these clips, for other models",
+        "OUT.npz --data STORE [--conditions C,D] ...",
+        "write contexts and actions of these clips, for other models",
         "evaluation:export_clips",
-        output.clips_listed,
+        output.clips_exported,
         ("out",),
     ),
     Command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -312,7 +313,11 @@ def evaluated(result: Evaluation, given: Arguments) -> None:
         return
     run = given["run"]
     _in_turn_under_protocols(result, given["out"], lambda *of: result_file(run, *of))
-    _next(f"foreframe sample {run} --data {given['data']}", f"foreframe report {run}")
+    chosen = _as_given({**given, "protocol": result.protocol.name}, "split", "protocol")
+    _next(
+        _command("sample", run, "--data", given["data"], *chosen),
+        _command("report", run),
+    )
 
 
 def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
@@ -321,7 +326,9 @@ def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
     path = given["predictions"]
     _in_turn_under_protocols(result, given["out"], lambda *of: predictions_result(path, *of))
     file = predictions_result(path, result.protocol.name, given["out"])
-    _next(f"foreframe compare {file} RUN --data {given['data']} --out comparison")
+    chosen = _as_given({**given, "protocol": result.protocol.name}, "split", "protocol")
+    words = ("compare", file, "RUN", "--data", given["data"], *chosen, "--out", "comparison")
+    print(f"  beside a run, RUN its folder: {_command(*words)}")
 
 
 def _in_turn_under_protocols(
@@ -342,17 +349,55 @@ def clips_listed(file: Path, given: Arguments) -> None:
     print(
         f"wrote {file}; predict these clips in this order: [clip, sample, time, height, width, 3]"
     )
-    _next(f"foreframe eval --predictions FILE --data {given['data']} ...")
+    _then_score(given)
+
+
+def clips_exported(file: Path, given: Arguments) -> None:
+    from ..evaluation.external.exported_clips import read_exported
+
+    exported = read_exported(file)
+    held = ", ".join(exported.conditions) or "no conditions"
+    print(
+        f"wrote {file}: contexts and {held} of {exported.clips} clips; "
+        "predict them in this order: [clip, sample, time, height, width, 3]"
+    )
+    if exported.future_states:
+        print(
+            "  NOTE: among them are measured states of the frames to predict: they show the future"
+        )
+    _then_score(given, "--clips", file)
+
+
+def _then_score(given: Arguments, *clips: object) -> None:
+    chosen = _as_given(given, "split", "protocol", "n_past", "horizon")
+    words = ("eval", "--predictions", "FILE", *clips, "--data", given["data"], *chosen)
+    print(f"  then, FILE the predictions: {_command(*words)}")
+
+
+def _as_given(given: Arguments, *names: str) -> list[str]:
+    """Options as they were given, without those that have their defaults.
+
+    >>> _as_given({"split": "test", "n_past": 2}, "split", "n_past")
+    ['--n-past', '2']
+    """
+    defaults = {"split": "test", "protocol": "foreframe", "n_past": None, "horizon": None}
+    said = {name: given[name] for name in names if given[name] != defaults[name]}
+    return [
+        word for name, value in said.items() for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
+
+
+def _command(*words: object) -> str:
+    """Return a command line, with quotes where a shell needs them."""
+    return shlex.join(["foreframe", *map(str, words)])
 
 
 def scores(result: Evaluation) -> None:
     """Print the scores with everything that they depend on, and what they say."""
     protocol, data = result.protocol, result.data
-    conditions = ", ".join(protocol.conditions) or "none"
-    truth = " (future states are ground truth)" if protocol.future_states_given else ""
     print(f"protocol {protocol.name}: {protocol.about}")
     print(f"  {protocol.n_past} > {protocol.horizon} frames, ", end="")
-    print(f"clip starts {protocol.clip_starts}, conditions {conditions}{truth}")
+    print(f"clip starts {protocol.clip_starts}, conditions {protocol.given}")
     print(f"  {result.split} split of {data.store} ({data.content[:12]}), ", end="")
     print(f"weights {result.run.weights[:12] or 'unknown'}, foreframe {__version__}")
     if result.run.model == "predictions":
