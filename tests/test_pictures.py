@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ import foreframe
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Windows
 from foreframe.errors import InputError
-from foreframe.viz import palette
+from foreframe.viz import curves, palette
 from foreframe.viz.clips import Track, animate, deviation
 
 
@@ -84,6 +86,22 @@ def test_the_page_is_whole_and_stands_alone(run: Path, store: ClipStore) -> None
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
     assert "copy last frame" in page
     assert "push-tiny" in page
+
+
+def test_wide_bands_do_not_hide_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = []
+
+    def keep(figure: Any, path: Path) -> Path:
+        limits.append(figure.axes[0].get_ylim())
+        return path
+
+    monkeypatch.setattr(curves, "_save", keep)
+    model = curves.Line("model", [22.0, 20.0], "blue", band=[(-20.0, 80.0)] * 2)
+    world = curves.Line("world", [30.0, math.inf], "black")
+    curves.per_frame({"PSNR": [model, world]}, 2, tmp_path / "plot.svg")
+    ((low, high),) = limits
+    assert 15 < low < 20
+    assert 30 < high < 35
 
 
 def test_plots_of_several_runs(run: Path, tmp_path: Path) -> None:
