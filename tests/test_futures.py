@@ -116,7 +116,7 @@ def test_a_stopped_build_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Forking, "read", failing)
     with pytest.raises(KeyboardInterrupt):
         made(tmp_path / "again", Forking(8))
-    half_written = tmp_path / "again.partial" / "futures" / "frames.uint8"
+    half_written = tmp_path / "again.partial" / "whole" / "futures" / "frames.uint8"
     with half_written.open("ab") as file:
         file.write(b"half a future")
     monkeypatch.setattr(Forking, "read", original)

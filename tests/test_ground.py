@@ -113,6 +113,9 @@ def test_schedules_are_pure_and_finite(kind: str) -> None:
         "end": 0.8,
         "every_steps": 10,
         "by": 0.1,
+        "before": 1.0,
+        "after": 0.0,
+        "share": 0.4,
     }
     cls = schedule_class(kind)
     schedule = cls(**{n: values[n] for n in inspect.signature(cls).parameters if n in values})

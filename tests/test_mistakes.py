@@ -231,7 +231,7 @@ MISTAKES: list[tuple[Callable[[Place], list[str]], int, str]] = [
     (no_such_condition, 2, "unknown condition column .* did you mean action"),
     (no_such_option, 2, "unknown option 'training.stpes'; did you mean training.steps"),
     (no_such_recipe, 2, "unknown recipe 'push-tny'; did you mean push-tiny"),
-    (a_word_for_a_number, 2, "training: .*steps"),
+    (a_word_for_a_number, 2, "training.steps is 'many'; expected a whole number"),
     (something_else_in_the_way, 2, "holds something else .* choose another --out"),
     (
         another_run_in_the_way,

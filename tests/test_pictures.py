@@ -82,7 +82,7 @@ def test_the_page_is_whole_and_stands_alone(run: Path, store: ClipStore) -> None
     foreframe.sample(run, store.path, samples=2)
     page = foreframe.report(run).read_text()
     assert page.count("data:image/webp;base64,") == 4
-    assert page.count("data:image/svg+xml;base64,") == 2
+    assert page.count("data:image/svg+xml;base64,") == 3  # training, scores per frame, ranks
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
     assert "copy last frame" in page
     assert "push-tiny" in page

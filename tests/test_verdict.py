@@ -188,8 +188,9 @@ def test_asking_again_is_free_and_reads_the_same(bar_store: ClipStore, tmp_path:
     ("gain", "good", "word"),
     [
         (Interval(2.0, 1.5, 2.5), True, "Uses its conditions: +2.00 dB (95 %: +1.50 to +2.50)"),
-        (Interval(0.1, -0.2, 0.4), False, "Does not use its conditions: +0.10 dB"),
-        (Interval(2.0, None, None), None, "One episode cannot tell"),
+        (Interval(0.0, -0.1, 0.1), False, "Does not use its conditions: +0.00 dB"),
+        (Interval(0.1, -0.2, 0.4), None, "Not told if it uses its conditions: +0.10 dB"),
+        (Interval(2.0, None, None), None, "Not told if it uses its conditions: +2.00 dB over"),
     ],
 )
 def test_whether_conditions_are_used_is_told_by_the_paired_difference(

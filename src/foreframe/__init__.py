@@ -45,8 +45,10 @@ if TYPE_CHECKING:
     from .rollouts import rollout as rollout
     from .runtime.hardware import info as info
     from .serve import play as play
+    from .serve import watch as watch
     from .session import Session as Session
     from .training import train as train
+    from .training.listing import list_recipes as list_recipes
 
 _HOMES = {
     "Batch": "clips",
@@ -68,6 +70,7 @@ _HOMES = {
     "export_clips": "evaluation",
     "info": "runtime.hardware",
     "list_clips": "evaluation",
+    "list_recipes": "training.listing",
     "load": "models",
     "play": "serve",
     "plot": "reporting",
@@ -77,6 +80,7 @@ _HOMES = {
     "rollout": "rollouts",
     "sample": "evaluation.drawing",
     "train": "training",
+    "watch": "serve",
 }
 
 __all__ = ["data", *_HOMES]

@@ -5,11 +5,13 @@ Summaries may hold placeholders such as `{worlds}` for the names that exist.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import output
+from . import beside, output
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class Command:
         report: prints the function's result.
         positionals: parameters that are given without a name.
         flags: switches that only the command line has, with their help.
+        around: what runs beside the function, from the arguments.
+        on_device: whether `--device` chooses where it computes.
     """
 
     name: str
@@ -32,16 +36,19 @@ class Command:
     function: str
     report: Callable[[Any, output.Arguments], None]
     positionals: tuple[str, ...] = ()
-    flags: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict, hash=False)
+    around: Callable[[output.Arguments], AbstractContextManager[Any]] = contextlib.nullcontext
+    on_device: bool = False
 
 
 _TABLE = (
     Command(
         "demo",
-        "[--out runs/demo]",
+        "[--out runs/demo] [--quick]",
         "make data, train, evaluate and write a page, in a few minutes",
         "demonstration:demo",
         output.demonstrated,
+        on_device=True,
     ),
     Command(
         "data make",
@@ -93,12 +100,32 @@ _TABLE = (
         ("store", "out"),
     ),
     Command(
+        "recipes",
+        "[--measure] [--json]",
+        "list the recipes: what for, how large, how long, which score",
+        "training.listing:list_recipes",
+        output.recipes_listed,
+        flags={"json": "print JSON"},
+        on_device=True,
+    ),
+    Command(
         "train",
-        "RECIPE --data STORE --out RUN [--any.field VALUE]",
-        "train a recipe; the same command resumes",
+        "RECIPE --data STORE --out RUN [--any.field VALUE] [--watch]",
+        "train a recipe; the same command resumes, more steps train longer",
         "training:train",
         output.trained,
         ("recipe",),
+        {"watch": "serve the run's page while it trains, and open it in the browser"},
+        around=beside.watching,
+        on_device=True,
+    ),
+    Command(
+        "watch",
+        "RUN [--port 8766] [--no-browser]",
+        "show in the browser how a run trains, live",
+        "serve:watch",
+        output.watched,
+        ("run",),
     ),
     Command(
         "eval",
@@ -107,6 +134,7 @@ _TABLE = (
         "evaluation:evaluate",
         output.evaluated,
         ("run",),
+        on_device=True,
     ),
     Command(
         "eval --predictions",
@@ -139,6 +167,7 @@ _TABLE = (
         "evaluation.drawing:sample",
         output.drawn,
         ("run",),
+        on_device=True,
     ),
     Command(
         "compare",
@@ -171,6 +200,7 @@ _TABLE = (
         "serve:play",
         output.played,
         ("run",),
+        on_device=True,
     ),
     Command(
         "publish",
@@ -179,6 +209,7 @@ _TABLE = (
         "reporting:publish",
         output.published,
         ("run", "out"),
+        on_device=True,
     ),
     Command(
         "experiment",
@@ -187,6 +218,14 @@ _TABLE = (
         "experiments:experiment",
         output.compared,
         ("name",),
+    ),
+    Command(
+        "completion",
+        "bash|zsh|fish",
+        "print the completion script of a shell; the docs say where to put it",
+        "cli.completing:completion",
+        output.completed,
+        ("shell",),
     ),
     Command(
         "info",

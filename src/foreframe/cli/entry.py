@@ -6,6 +6,7 @@ Nothing heavy is imported before a command is known, so `foreframe --help` answe
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import warnings
@@ -19,7 +20,7 @@ from .commands import COMMANDS, Command
 _USAGE = "usage: foreframe [--debug] COMMAND ...\n"
 _HEAD = "See what the camera will see, given what you will do.\n\n"
 _FOOT = (
-    "\n\n`foreframe COMMAND --help` shows the options of a command; "
+    "\n\n`foreframe COMMAND --help` shows the arguments of a command; "
     "--debug shows where an error came from.\n"
 )
 
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "--workers, or smaller pictures (--size); what was finished is kept",
             1,
         )
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
     except OSError as error:
         if debug:
             raise
@@ -104,11 +108,27 @@ def _run(words: list[str]) -> None:
         print(f"foreframe {__version__}")
         return
     command, rest = _find(words)
-    from .parsing import function_of, parse
+    from .options import function_of, options_of
+    from .parsing import parse
 
-    arguments = parse(command, rest)
-    given = {name: value for name, value in arguments.items() if name not in command.flags}
-    command.report(function_of(command)(**given), arguments)
+    arguments, options = parse(command, rest), options_of(command)
+    given = {
+        name: value
+        for name, value in arguments.items()
+        if name not in options or options[name].passed_on
+    }
+    with _computing_on(arguments.get("device")), command.around(arguments):
+        result = function_of(command)(**given)
+    command.report(result, arguments)
+
+
+def _computing_on(device: str | None) -> contextlib.AbstractContextManager[object]:
+    """Compute on a device, which is looked for only if it was named."""
+    if device is None:
+        return contextlib.nullcontext()
+    from ..runtime.hardware import computing_on
+
+    return computing_on(device)
 
 
 def _find(words: list[str]) -> tuple[Command, list[str]]:
@@ -142,9 +162,6 @@ def _find_by_option(words: list[str]) -> tuple[Command, list[str]] | None:
 
 def _help(names: Sequence[str] = ()) -> str:
     shown = {name: COMMANDS[name] for name in names} or COMMANDS
-    width = max(len(f"{name} {command.usage}") for name, command in shown.items())
-    lines = [
-        f"  {f'{name} {command.usage}':<{width}}  {with_names(command.summary)}"
-        for name, command in shown.items()
-    ]
+    width = max(len(name) for name in shown)
+    lines = [f"  {name:<{width}}  {with_names(command.summary)}" for name, command in shown.items()]
     return f"{_USAGE}\n{'' if names else _HEAD}" + "\n".join(lines) + _FOOT

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
-import shlex
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from ..version import __version__
+from .next_steps import (
+    FirstTraining,
+    as_given,
+    command,
+    empty_splits,
+    free_folder,
+    say_next,
+    say_open,
+    with_data,
+)
 
 if TYPE_CHECKING:
     from ..evaluation.results import Evaluation
@@ -19,14 +27,13 @@ if TYPE_CHECKING:
     from ..reporting.experiment_results import ExperimentResult
     from ..reporting.run_comparison import RunComparison
     from ..training import TrainingResult, TrainingSummary
+    from ..training.listing import RecipeSummary
 
 Arguments = dict[str, Any]
 
 _LISTED_CLIPS = 20
-_TITLE, _SCORE, _METRICS_ABREAST, _WIDTH = 34, 18, 4, 96  # columns of a score table
+_TITLE, _SCORE, _METRICS_ABREAST, _WIDTH = 34, 20, 4, 96  # columns of a score table
 _MANY = 0.05  # share of black or repeated frames from which on a warning is printed
-_LARGE = 8  # times the pixels of 64x64
-_MULTIPLE = 16  # of pixels, that recipes take without being asked
 _SPLITS = ("train", "validate", "test")
 
 
@@ -47,11 +54,11 @@ def made(store: Any, given: Arguments) -> None:
     if skipped := notes.get("skipped"):
         print(f"  LEFT OUT {len(skipped)} bad episodes; the first: {skipped[0]}")
     roles = {column.role for column in store.columns.values()}
-    first = _FirstTraining.on(store.path, roles, store.longest_clip)
+    first = FirstTraining.on(store.path, roles, store.longest_clip)
     notes_of_size, training = first.advice((height, width)) if of_split["train"] else ([], [])
-    for line in (*_empty_splits(of_split), *notes_of_size):
+    for line in (*empty_splits(of_split), *notes_of_size):
         print(f"  NOTE: {line}")
-    _next(f"foreframe data preview {store.path} {store.path}.png", *training)
+    say_next(command("data", "preview", store.path, f"{store.path}.png"), *training)
 
 
 def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
@@ -70,75 +77,10 @@ def _found(source: dict[str, Any], notes: dict[str, Any]) -> list[str]:
     return [*lines, *(f"NOTE: {warning}" for warning in notes.get("warnings", ()))]
 
 
-def _empty_splits(of_split: dict[str, int]) -> list[str]:
-    """What cannot be done for want of episodes, and what to do about it."""
-    lacking = {
-        "train": "no episode trains: train on another store",
-        "validate": "no episode validates: training keeps its last weights as the best",
-        "test": "no episode tests: evaluate with --split validate",
-    }
-    instead = "or import with --split-by episode, which shares the episodes out"
-    return [f"{said}, {instead}" for split, said in lacking.items() if not of_split[split]]
-
-
-@dataclass(frozen=True)
-class _FirstTraining:
-    """The command that trains on a store for the first time.
-
-    Attributes:
-        store: its folder.
-        recipe: the recommended one.
-        changes: a horizon that its episodes have room for, conditions that it has.
-    """
-
-    store: str
-    recipe: str
-    changes: dict[str, Any]
-
-    @classmethod
-    def on(cls, store: str | Path, roles: set[str], longest: int) -> _FirstTraining:
-        import yaml
-
-        from ..plugins import RECIPES
-
-        recipe = "pose-dance" if "label" in roles else "push-tiny"
-        clip, changes = yaml.safe_load(RECIPES.text(recipe))["clip"], dict[str, Any]()
-        if longest < clip["n_past"] + clip["horizon"]:
-            n_past = max(1, min(clip["n_past"], longest // 2))
-            changes |= {"clip.n_past": n_past, "clip.horizon": max(1, longest - n_past)}
-        if not roles & {"action", "state", "label"}:
-            changes["clip.conditions"] = []
-        return cls(str(store), recipe, changes)
-
-    @property
-    def command(self) -> str:
-        changed = "".join(f" --{key} {value}" for key, value in self.changes.items())
-        return f"foreframe train {self.recipe} --data {self.store} --out runs/first{changed}"
-
-    def advice(self, size: tuple[int, int]) -> tuple[list[str], list[str]]:
-        """What to know of pictures of this size, and what to type next.
-
-        A model is built only for sizes that the recipes were not made for.
-        """
-        height, width = size
-        if not (height % _MULTIPLE or width % _MULTIPLE) and height * width < _LARGE * 64**2:
-            return [], [self.command]
-        from ..training import train
-
-        try:
-            summary = train(
-                self.recipe, self.store, ".", changes=self.changes, dry_run=True
-            ).summary
-        except InputError as error:
-            return [
-                f"{self.recipe} cannot train on this store ({error}): import with --size 64 64"
-            ], []
-        return list(summary.advice), [self.command]
-
-
 def exported(count: int, given: Arguments) -> None:
     print(f"wrote {given['out']}: {count} episodes in the {given['format']} layout")
-    _next(f"foreframe data import {given['out']} NEW_STORE")
+    again = free_folder(Path(f"{given['out']}-store"))
+    say_next(command("data", "import", given["out"], again))
 
 
 def validated(found: dict[str, Any], given: Arguments) -> None:
@@ -191,11 +133,11 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     for warning in _warnings(found):
         print(f"  NOTE       {warning}")
     roles = {condition["role"] for condition in found["conditions"].values()}
-    first = _FirstTraining.on(found["store"], roles, found["longest_clip"])
+    first = FirstTraining.on(found["store"], roles, found["longest_clip"])
     notes, training = first.advice((frame["height"], frame["width"]))
-    for line in (*_empty_splits(found["episodes"]), *notes):
+    for line in (*empty_splits(found["episodes"]), *notes):
         print(f"  NOTE       {line}")
-    _next(*(training if found["episodes"]["train"] else ()))
+    say_next(*(training if found["episodes"]["train"] else ()))
 
 
 def _source_in_words(source: dict[str, Any]) -> str:
@@ -268,7 +210,37 @@ def _audit(notes: dict[str, Any]) -> None:
 
 def previewed(path: Path, given: Arguments) -> None:
     print(f"wrote {path}")
-    _next(f"foreframe data inspect {given['store']}")
+    say_next(command("data", "inspect", given["store"]))
+
+
+def recipes_listed(found: list[RecipeSummary], given: Arguments) -> None:
+    if given["json"]:
+        print(json.dumps([recipe.to_dict() for recipe in found], indent=1))
+        return
+    width = max(len(recipe.name) for recipe in found)
+    print(f"{'recipe':<{width}}  {'parameters':>11}  {'steps':>8}  {'time':>9}  score")
+    for recipe in found:
+        hours = "unknown" if recipe.hours is None else _hours(recipe.hours)
+        by = f", protocol {recipe.protocol}" if recipe.protocol else ""
+        print(
+            f"{recipe.name:<{width}}  {recipe.parameters:>11,}  {recipe.steps:>8,}  {hours:>9}  "
+            f"{recipe.score or 'none yet'}{by}"
+        )
+        text = textwrap.fill(recipe.about, _WIDTH, initial_indent="    ", subsequent_indent="    ")
+        print(text)
+    print(f"times: {found[0].hours_from}", end="")
+    print("" if given["measure"] else "; --measure measures a step of each here")
+
+
+def _hours(hours: float) -> str:
+    """Return a time in its usual unit.
+
+    >>> _hours(0.2), _hours(5.04), _hours(566.8)
+    ('12 min', '5.0 h', '24 days')
+    """
+    if hours < 1:
+        return f"{60 * hours:.0f} min"
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.0f} days"
 
 
 def trained(result: TrainingResult, given: Arguments) -> None:
@@ -284,11 +256,8 @@ def trained(result: TrainingResult, given: Arguments) -> None:
     print(f"wrote {out}: {result.steps} steps; {best}")
     if result.skipped_steps:
         print(f"  {result.skipped_steps} steps were not finite and were skipped")
-    _next(
-        f"foreframe eval {out} --data {data}",
-        f"foreframe sample {out} --data {data}",
-        f"foreframe report {out}",
-    )
+    scored = with_data(data)
+    say_next(command("eval", out, *scored), command("sample", out, *scored), command("report", out))
 
 
 def _planned(summary: TrainingSummary) -> None:
@@ -313,11 +282,8 @@ def evaluated(result: Evaluation, given: Arguments) -> None:
         return
     run = given["run"]
     _in_turn_under_protocols(result, given["out"], lambda *of: result_file(run, *of))
-    chosen = _as_given({**given, "protocol": result.protocol.name}, "split", "protocol")
-    _next(
-        _command("sample", run, "--data", given["data"], *chosen),
-        _command("report", run),
-    )
+    chosen = as_given({**given, "protocol": result.protocol.name}, "split", "protocol")
+    say_next(command("sample", run, "--data", given["data"], *chosen), command("report", run))
 
 
 def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
@@ -326,9 +292,9 @@ def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
     path = given["predictions"]
     _in_turn_under_protocols(result, given["out"], lambda *of: predictions_result(path, *of))
     file = predictions_result(path, result.protocol.name, given["out"])
-    chosen = _as_given({**given, "protocol": result.protocol.name}, "split", "protocol")
+    chosen = as_given({**given, "protocol": result.protocol.name}, "split", "protocol")
     words = ("compare", file, "RUN", "--data", given["data"], *chosen, "--out", "comparison")
-    print(f"  beside a run, RUN its folder: {_command(*words)}")
+    print(f"  beside a run, RUN its folder: {command(*words)}")
 
 
 def _in_turn_under_protocols(
@@ -369,27 +335,9 @@ def clips_exported(file: Path, given: Arguments) -> None:
 
 
 def _then_score(given: Arguments, *clips: object) -> None:
-    chosen = _as_given(given, "split", "protocol", "n_past", "horizon")
+    chosen = as_given(given, "split", "protocol", "n_past", "horizon")
     words = ("eval", "--predictions", "FILE", *clips, "--data", given["data"], *chosen)
-    print(f"  then, FILE the predictions: {_command(*words)}")
-
-
-def _as_given(given: Arguments, *names: str) -> list[str]:
-    """Options as they were given, without those that have their defaults.
-
-    >>> _as_given({"split": "test", "n_past": 2}, "split", "n_past")
-    ['--n-past', '2']
-    """
-    defaults = {"split": "test", "protocol": "foreframe", "n_past": None, "horizon": None}
-    said = {name: given[name] for name in names if given[name] != defaults[name]}
-    return [
-        word for name, value in said.items() for word in (f"--{name.replace('_', '-')}", str(value))
-    ]
-
-
-def _command(*words: object) -> str:
-    """Return a command line, with quotes where a shell needs them."""
-    return shlex.join(["foreframe", *map(str, words)])
+    print(f"  then, FILE the predictions: {command(*words)}")
 
 
 def scores(result: Evaluation) -> None:
@@ -413,6 +361,8 @@ def scores(result: Evaluation) -> None:
     print(f"  {result.clips} clips{of_episodes}, {result.samples} samples, seed {result.seed}")
     for some in _in_turn(result.metrics(), _METRICS_ABREAST):
         _score_table(result, some)
+    if result.world is not None and result.world.clips < result.clips:
+        print(f"(rows of {result.world.clips} clips: those whose other true futures are known)")
     _sets(result)
     _latent(result)
     if result.clips <= _LISTED_CLIPS:
@@ -426,7 +376,7 @@ def _in_turn(metrics: Sequence[Metric], count: int) -> list[Sequence[Metric]]:
 
 def _score_table(result: Evaluation, metrics: Sequence[Metric]) -> None:
     """Print some metrics of everything that was scored; intervals of the model's alone."""
-    heads = (f"{metric.label:>{_SCORE}}" for metric in metrics)
+    heads = (f"{metric.heading:>{_SCORE}}" for metric in metrics)
     print(f"\n{'':<{_TITLE}}" + "".join(heads))
     for number, row in enumerate(result.rows()):
         found = [row.scores.get(metric.name) for metric in metrics]
@@ -501,26 +451,30 @@ def _latent(result: Evaluation) -> None:
 
 def drawn(paths: list[Path], given: Arguments) -> None:
     print(f"wrote {len(paths)} animations with their strips in {paths[0].parent}")
-    _next(f"foreframe report {given['run']}")
+    say_next(command("report", given["run"]))
 
 
 def plotted(paths: list[Path], given: Arguments) -> None:
     print(f"wrote {', '.join(str(path) for path in paths)}")
-    _next(f"foreframe report {given['runs'][0]}")
+    say_next(command("report", given["runs"][0]))
 
 
 def reported(path: Path, given: Arguments) -> None:
     print(f"wrote {path}")
-    _next(f"open {path} in a browser")
+    say_open(path)
 
 
 def played(result: None, given: Arguments) -> None:
     print("the page is closed; saved drives are in", given["out"])
 
 
+def watched(result: None, given: Arguments) -> None:
+    print("the page is closed")
+
+
 def published(card: Path, given: Arguments) -> None:
     print(f"wrote {card.parent}: weights, clips to begin from, scores, and {card.name}")
-    _next(f"foreframe play {card.parent}")
+    say_next(command("play", card.parent))
 
 
 def compared(result: ExperimentResult, given: Arguments) -> None:
@@ -529,30 +483,28 @@ def compared(result: ExperimentResult, given: Arguments) -> None:
     print(f"{result.samples} samples\n")
     print((folder / "table.md").read_text())
     print(f"wrote {folder}: the runs, experiment.json, table.md, curves.svg, index.html")
-    _next(f"open {folder / 'index.html'} in a browser")
+    say_open(folder / "index.html")
 
 
 def runs_compared(result: RunComparison, given: Arguments) -> None:
     folder = Path(result.folder)
     print((folder / "comparison.md").read_text())
     print(f"wrote {folder}: comparison.md, .csv, .json, curves.svg, clips, index.html")
-    _next(f"open {folder / 'index.html'} in a browser")
+    say_open(folder / "index.html")
 
 
 def demonstrated(result: Evaluation, given: Arguments) -> None:
     scores(result)
     out = Path(given["out"])
     print(f"\nwrote {out}: the run, eval.json, report.html")
-    _next(
-        f"open {out / 'report.html'} in a browser",
-        f"foreframe train push-tiny --data {out / 'data'} --out runs/mine --training.steps 5000",
-    )
+    say_open(out / "report.html")
+    longer = ("--out", out, "--training.steps", "5000")
+    say_next(command("train", "push-tiny", "--data", out / "data", *longer))
+
+
+def completed(script: str, given: Arguments) -> None:
+    print(script)
 
 
 def informed(found: dict[str, Any], given: Arguments) -> None:
     print(json.dumps(found, indent=1))
-
-
-def _next(*commands: str) -> None:
-    for command in commands:
-        print(f"  next: {command}")

@@ -5,258 +5,198 @@ Types, defaults and help come from the function's signature and docstring.
 
 from __future__ import annotations
 
-import collections.abc
-import importlib
-import inspect
-import re
-import textwrap
-import typing
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import InputError, unknown
-from ..plugins import with_names
+from ..runtime.hints import is_list, is_open_list, list_of, read_text
+from ..runtime.yaml_text import parse_yaml
+from . import spelling
+from .argument_files import as_file, read_arguments, with_commas
 from .commands import Command
+from .helping import command_help
+from .options import (
+    REQUIRED,
+    Option,
+    function_of,
+    is_configurable,
+    options_of,
+    shorthands_of,
+)
+
+Values = dict[str, Any]
 
 
-def function_of(command: Command) -> Callable[..., Any]:
-    """Return the Python function behind a command."""
-    module, name = command.function.split(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(f"foreframe.{module}"), name)
-    return found
+def parse(command: Command, words: list[str]) -> Values:
+    """Return the arguments of a command's function, and the switches of the command line.
 
-
-def parse(command: Command, words: list[str]) -> dict[str, Any]:
-    """Return the arguments of a command's function.
-
-    If the function takes `changes`, dotted options and their shorthands are collected in it.
+    Where the function takes `changes`, dotted options and their shorthands are collected in it.
 
     Raises:
         InputError: an unknown option, with the nearest known one; a value of the wrong type; a
             missing argument.
     """
-    from jsonargparse import ArgumentError
-
-    function = function_of(command)
-    asks_help = "-h" in words or "--help" in words
-    configurable = "changes" in inspect.signature(function).parameters
-    changes, words = _take_changes(words) if configurable and not asks_help else ({}, words)
-    parser = _parser(command, function)
-    if asks_help:
-        print(_help(command, parser, configurable))
+    if "-h" in words or "--help" in words:
+        print(command_help(command))
         raise SystemExit(0)
-    try:
-        given = parser.parse_args(_spelt_out(command, words, function)).as_dict()
-    except (ArgumentError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(
-            f"{command.name}: {' '.join(str(error).split())}; "
-            f"`foreframe {command.name} --help` shows the options"
-        ) from None
-    if "config" not in inspect.signature(function).parameters:
-        del given["config"]
-    arguments = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
+    function, options = function_of(command), options_of(command)
+    texts, changes = _Words(command, function, options, words).read()
+    given: Values = {}
+    if "config" in texts:
+        given, below = read_arguments(command, texts.pop("config"))
+        changes = {**below, **changes}
+    given |= {
+        name: read_text(_named(options[name]), options[name].hint, text)
+        for name, text in texts.items()
     }
-    return arguments | ({"changes": changes} if changes else {})
+    if given.pop("print_config", False):
+        print(as_file(command, given, changes), end="")
+        raise SystemExit(0)
+    _check_complete(command, options, given)
+    defaults = {
+        name: option.default
+        for name, option in options.items()
+        if option.default is not REQUIRED and name not in ("config", "print_config")
+    }
+    return {**defaults, **given, **({"changes": changes} if changes else {})}
 
 
-def _parser(command: Command, function: Callable[..., Any]) -> Any:
-    from jsonargparse import ArgumentParser
+class _Words:
+    """The words after a command, read from the first to the last.
 
-    parameters = inspect.signature(function).parameters
-    parser = ArgumentParser(prog=f"foreframe {command.name}", exit_on_error=False)
-    if "config" not in parameters:
-        parser.add_argument("--config", action="config", help="a YAML file with these options")
-    variable = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
-    skip = {"changes", *(_shorthands() if variable else ())}
-    parser.add_function_arguments(function, as_positional=False, skip=skip)
-    for flag, text in command.flags.items():
-        parser.add_argument(f"--{flag}", type=bool, default=False, help=text)
-    return parser
+    Args:
+        command: the command.
+        function: its function.
+        options: its options by name.
+        words: the words.
+    """
+
+    def __init__(
+        self,
+        command: Command,
+        function: Callable[..., Any],
+        options: Mapping[str, Option],
+        words: list[str],
+    ) -> None:
+        self.command, self.options, self.waiting = command, options, list(words)
+        self.configurable = is_configurable(function)
+        self.shorthands = shorthands_of(function)
+        self.positionals = list(command.positionals)
+        self.texts: dict[str, str] = {}
+        self.changes: Values = {}
+        self.gathered: dict[str, list[str]] = {}
+
+    def read(self) -> tuple[dict[str, str], Values]:
+        """Return the text of each option by its name, and the values of configuration fields."""
+        while self.waiting:
+            word = self.waiting.pop(0)
+            if not word.startswith("--"):
+                self._positional(word)
+                continue
+            word, equals, value = word.partition("=")
+            self._option(word, [value] if equals else None)
+        return self.texts, self.changes
+
+    def _positional(self, word: str) -> None:
+        if not self.positionals:
+            usage = f"foreframe {self.command.name} {self.command.usage}"
+            raise InputError(f"{word!r} is one too many; expected: {usage}")
+        name = self.positionals.pop(0)
+        many = is_list(self.options[name].hint)
+        self.texts[name] = list_of([word, *self._values()]) if many else word
+
+    def _option(self, word: str, given: list[str] | None) -> None:
+        name = word.removeprefix("--")
+        if self.configurable and "." in name:
+            field = name.replace("-", "_")
+            self.changes[field] = _yaml(self._one(word, given))
+            return
+        name = self._known(word, given)
+        if name in self.shorthands:
+            self._shorthand(name, word, given)
+            return
+        option = self.options[name]
+        if name in self.positionals:
+            self.positionals.remove(name)
+        if option.hint is bool:
+            self.texts[name] = given[0] if given else self._switch()
+        elif is_list(option.hint):
+            values = self._values() if given is None else given
+            if not values:
+                raise InputError(f"{word} has no value; expected {word} VALUE")
+            if is_open_list(option.hint):  # given again and again
+                values = self.gathered[name] = [*self.gathered.get(name, ()), *values]
+            self.texts[name] = list_of([with_commas(value) for value in values])
+        else:
+            self.texts[name] = self._one(word, given)
+
+    def _known(self, word: str, given: list[str] | None) -> str:
+        """Return the name of an option, or raise an error that says how it is spelt."""
+        dashed = word.replace("_", "-")
+        name = dashed.removeprefix("--").replace("-", "_")
+        if name not in self.options and name not in self.shorthands:
+            known = [*(o.spelling for o in self.options.values()), *map(_dashed, self.shorthands)]
+            known += ["--changes"] if self.configurable else []
+            value = given[0] if given else next(iter(self._values()), "")
+            answer = spelling.here(
+                self.command.name, word, value, known, self.texts.get("recipe", "")
+            )
+            known = [option for option in known if option != "--changes"]
+            raise answer or unknown(f"option of {self.command.name}", word, known)
+        if dashed != word:
+            warnings.warn(f"{word} is spelt {dashed} now", FutureWarning, stacklevel=2)
+        return name
+
+    def _shorthand(self, name: str, word: str, given: list[str] | None) -> None:
+        field = self.shorthands[name]
+        if field == "clip.conditions":
+            values = self._values() if given is None else given
+            if not values:
+                raise InputError(f"{word} has no value; expected {word} VALUE")
+            self.changes[field] = _yaml(list_of(values))
+        elif field == "training.compile":
+            self.changes[field] = _yaml(given[0] if given else self._switch())
+        else:
+            self.changes[field] = _yaml(self._one(word, given))
+
+    def _one(self, word: str, given: list[str] | None) -> str:
+        if given is not None:
+            return given[0]
+        if not self.waiting or self.waiting[0].startswith("--"):
+            raise InputError(f"{word} has no value; expected {word} VALUE")
+        return self.waiting.pop(0)
+
+    def _switch(self) -> str:
+        return self.waiting.pop(0) if self.waiting[:1] in (["true"], ["false"]) else "true"
+
+    def _values(self) -> list[str]:
+        """Take the words up to the next option."""
+        end = next((i for i, w in enumerate(self.waiting) if w.startswith("--")), None)
+        taken, self.waiting = self.waiting[:end], [] if end is None else self.waiting[end:]
+        return taken
 
 
-def _shorthands() -> dict[str, str]:
-    """Return the options that are short for a configuration field."""
-    from ..training.config import SHORTHANDS
-
-    return SHORTHANDS
-
-
-def _take_changes(words: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return dotted options and shorthands as {"any.field": value}, and the remaining words."""
-    changes: dict[str, Any] = {}
-    rest: list[str] = []
-    shorthands, waiting = _shorthands(), list(words)
-    while waiting:
-        word = waiting.pop(0)
-        name, equals, value = word.removeprefix("--").partition("=")
-        short = name.replace("-", "_") in shorthands
-        if not word.startswith("--") or not (short or "." in name):
-            rest.append(word)
-            continue
-        field = shorthands[name.replace("-", "_")] if short else name
-        values = [value] if equals else _take_values(field if short else "", waiting)
-        if not values:
-            raise InputError(f"--{name} has no value; expected --{name} VALUE")
-        many = short and field == "clip.conditions"
-        changes[field] = _yaml(_listed(values) if many else values[0])
-    return changes, rest
+def _check_complete(command: Command, options: Mapping[str, Option], given: Values) -> None:
+    """Raise an InputError if an argument without a default is missing."""
+    for name, option in options.items():
+        if option.default is REQUIRED and name not in given:
+            raise InputError(
+                f"{command.name} needs {option.title}; "
+                f"expected: foreframe {command.name} {command.usage}"
+            )
 
 
-def _take_values(shorthand: str, waiting: list[str]) -> list[str]:
-    """Take the words that are an option's value from `waiting`."""
-    if shorthand == "clip.conditions":
-        return _take(waiting)
-    if shorthand == "training.compile":
-        return [waiting.pop(0)] if waiting[:1] in (["true"], ["false"]) else ["true"]
-    return [waiting.pop(0)] if waiting else []
+def _named(option: Option) -> str:
+    return option.name.upper() if option.positional else option.spelling
+
+
+def _dashed(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _yaml(text: str) -> Any:
-    from ..runtime.yaml_text import parse_yaml
-
     try:
         return parse_yaml(text, "an option")
     except InputError:
         return text
-
-
-def _spelt_out(command: Command, words: list[str], function: Callable[..., Any]) -> list[str]:
-    """Rewrite words for the parser: every value follows `--name=`, lists are in brackets."""
-    kinds = _kinds(command, function)
-    options = {f"--{name.replace('_', '-')}": name for name in kinds}
-    positionals, spelt, waiting = list(command.positionals), [], list(words)
-    gathered: dict[str, list[str]] = {}  # of options that may be given again and again
-    while waiting:
-        word = waiting.pop(0)
-        if not word.startswith("--"):
-            name = _next_positional(command, positionals, word)
-            many = _is_tuple(kinds[name])
-            spelt.append(f"--{name}={_listed([word, *_take(waiting)]) if many else word}")
-            continue
-        option, equals, value = word.partition("=")
-        option = option.replace("_", "-")
-        if option not in options:
-            raise unknown(
-                f"option of {command.name}", word.partition("=")[0], _known(options, function)
-            )
-        name = options[option]
-        if name in positionals:
-            positionals.remove(name)
-        values = [value] if equals else _values_of(kinds[name], waiting)
-        if not values or (not equals and values[0].startswith("--")):
-            raise InputError(f"{option} has no value; expected {option} VALUE")
-        if _is_open_tuple(kinds[name]):
-            values = gathered[name] = [*gathered.get(name, ()), *values]
-        spelt.append(f"--{name}={_listed(values) if _is_tuple(kinds[name]) else values[0]}")
-    _check_complete(command, function, positionals, words)
-    return spelt
-
-
-def _kinds(command: Command, function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the type of every option."""
-    hints = typing.get_type_hints(function)
-    named = {
-        name: hints.get(name, str)
-        for name, parameter in inspect.signature(function).parameters.items()
-        if name != "changes" and parameter.kind is not inspect.Parameter.VAR_KEYWORD
-    }
-    return {"config": str} | named | dict.fromkeys(command.flags, bool)
-
-
-def _known(options: dict[str, str], function: Callable[..., Any]) -> list[str]:
-    """Return the options to suggest, including shorthands."""
-    configurable = "changes" in inspect.signature(function).parameters
-    shorthands = _shorthands() if configurable else ()
-    return [*options, *(f"--{name.replace('_', '-')}" for name in shorthands)]
-
-
-def _values_of(kind: Any, waiting: list[str]) -> list[str]:
-    """Take the words that are the value of an option of this type from `waiting`."""
-    if kind is bool:
-        return [waiting.pop(0)] if waiting[:1] in (["true"], ["false"]) else ["true"]
-    if _is_tuple(kind):
-        return _take(waiting)
-    return [waiting.pop(0)] if waiting else []
-
-
-def _next_positional(command: Command, left: list[str], word: str) -> str:
-    if not left:
-        raise InputError(
-            f"{word!r} is one too many; expected: foreframe {command.name} {command.usage}"
-        )
-    return left.pop(0)
-
-
-def _check_complete(
-    command: Command, function: Callable[..., Any], left: list[str], words: list[str]
-) -> None:
-    """Raise an InputError if a positional argument without a default is left."""
-    parameters = inspect.signature(function).parameters
-    needed = [name for name in left if parameters[name].default is inspect.Parameter.empty]
-    if needed and not any(word.startswith("--config") for word in words):
-        raise InputError(
-            f"{command.name} needs {needed[0].upper()}; "
-            f"expected: foreframe {command.name} {command.usage}"
-        )
-
-
-def _take(waiting: list[str]) -> list[str]:
-    """Take the words up to the next option from `waiting`."""
-    end = next((i for i, word in enumerate(waiting) if word.startswith("--")), len(waiting))
-    taken, waiting[:end] = waiting[:end], []
-    return taken
-
-
-def _is_tuple(kind: Any) -> bool:
-    if typing.get_origin(kind) in (tuple, collections.abc.Sequence):
-        return True
-    return any(_is_tuple(option) for option in typing.get_args(kind))
-
-
-def _is_open_tuple(kind: Any) -> bool:
-    """Whether it is a tuple of any length, so that the option can be repeated."""
-    return typing.get_origin(kind) is tuple and typing.get_args(kind)[-1:] == (Ellipsis,)
-
-
-def _listed(values: list[str]) -> str:
-    """Return `64 64`, `64,64` or `[64, 64]` as one list.
-
-    >>> _listed(["64", "64"]), _listed(["action,state"])
-    ('[64,64]', '[action,state]')
-    """
-    joined = ",".join(values)
-    return joined if joined.startswith("[") else f"[{joined}]"
-
-
-def _help(command: Command, parser: Any, configurable: bool) -> str:
-    for action in parser._actions:
-        action.help = with_names(action.help) if action.help else action.help
-    parser.formatter_class = _formatter()
-    text: str = parser.format_help()
-    options = text[text.index("options:") :] if "options:" in text else text
-    options = re.sub(r"--\w+", lambda found: found[0].replace("_", "-"), options)
-    parts = [
-        f"usage: foreframe {command.name} {command.usage}",
-        with_names(command.summary),
-        options.rstrip(),
-    ]
-    if configurable:
-        from ..training.documentation import help_text
-
-        parts.append(help_text())
-    return "\n\n".join(parts)
-
-
-def _formatter() -> type:
-    from jsonargparse import DefaultHelpFormatter
-
-    class WholeNames(DefaultHelpFormatter):  # type: ignore[misc]
-        """Wrap help texts at spaces only, so that names with dashes stay whole."""
-
-        def _split_lines(self, text: str, width: int) -> list[str]:
-            return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
-
-    return WholeNames

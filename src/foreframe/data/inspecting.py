@@ -32,6 +32,9 @@ def inspect(store: str | Path) -> dict[str, Any]:
     `black_frames` and `repeated_frames` are shares, `duplicates` are groups of episodes with the
     same pictures, each as split/name.
 
+    Args:
+        store: a clip store.
+
     Raises:
         InputError: `store` is not a clip store.
     """

@@ -26,6 +26,9 @@ def validate(store: str | Path) -> dict[str, Any]:
     frames are black, numbers are finite, and the statistics and the mean picture are those of the
     training split.
 
+    Args:
+        store: a clip store.
+
     Returns:
         `store`, `content`, `episodes` and `bytes` that were read, and `damaged`: in words, what is
         not what was written or contradicts something else.

@@ -124,7 +124,7 @@ def _known(file: Path, identity: str) -> Evaluation | None:
 
 def draw_per_frame(result: Evaluation, path: Path) -> Path:
     """Draw the scores of each predicted frame, beside those of the world and of the baselines."""
-    panels = {metric.label: _lines(result, metric) for metric in result.metrics()}
+    panels = {metric.heading: _lines(result, metric) for metric in result.metrics()}
     return curves.per_frame(panels, result.protocol.n_past, path)
 
 

@@ -5,6 +5,7 @@ Letters: M clips, N samples, K true futures, S predicted frames, J parts of a fi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -150,7 +151,7 @@ class _Figures:
         """The mean over clips with its interval, and over clips for each frame."""
         found = mean_interval(metric.of_clips(values).mean(1), self._episodes, metric.figure)
         frames = metric.figure(values.mean((0, 1)))
-        rounded = _rounded(found, metric)
+        rounded = _rounded(_possible(found, metric), metric)
         of_frames = tuple(_round(value, metric) for value in frames)
         return Figure(rounded.mean, rounded.low, rounded.high, of_frames)
 
@@ -160,11 +161,14 @@ class _Figures:
             return figure
         values = self.values(scored, metric).mean(1)  # [M, S] or [M, S, J]
         ends = (
-            _rounded(mean_interval(values[:, frame], self._episodes, metric.figure), metric)
+            _rounded(_possible(self._of_frame(values[:, frame], metric), metric), metric)
             for frame in range(values.shape[1])
         )
         band = tuple((e.low, e.high) for e in ends if e.low is not None and e.high is not None)
         return replace(figure, band=band)
+
+    def _of_frame(self, values: Array, metric: Metric) -> Interval:
+        return mean_interval(values, self._episodes, metric.figure)
 
     def above(self, other: str, metrics: Sequence[Metric]) -> dict[str, Interval]:
         """The model's score minus another's, clip by clip.
@@ -289,6 +293,15 @@ def _per_clip(windows: Windows, tally: Tally, metrics: Sequence[Metric]) -> tupl
         moved = round(float(motion[index]), _LEAST_DIGITS)
         rows.append(ClipScore(episode.name, first, scores, moved))
     return tuple(rows)
+
+
+def _possible(found: Interval, metric: Metric) -> Interval:
+    """The part of an interval that the figure can have."""
+    if found.low is None or found.high is None:
+        return found
+    least = -math.inf if metric.least is None else min(metric.least, found.mean)
+    most = math.inf if metric.most is None else max(metric.most, found.mean)
+    return Interval(found.mean, max(found.low, least), min(found.high, most))
 
 
 def _rounded(found: Interval, metric: Metric) -> Interval:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..metrics import Interval, Metric
-from .figures import Statement
+from .figures import COPYING, Scores, Statement
 from .results import Evaluation, known_metric
 
 # what counts as calibrated and as sharp, and the spread below which samples are all the same
 _LOW, _HIGH, _DEAD = 0.85, 1.15, 0.1
-_FEW_EPISODES = 10
+_FEW_EPISODES, _MANY_EPISODES = 10, 10_000
 _KEPT = 0.95  # share of the objects that a world should keep
+_NO_GAIN_DB = 0.2  # over other conditions: as good as none
 _APART = 10.0  # skill, between clips that move most and those that move least
 
 
@@ -31,27 +32,36 @@ def judge(evaluation: Evaluation) -> tuple[Statement, ...]:
 
 
 def _copying(evaluation: Evaluation) -> Iterator[Statement]:
+    """Whether the model is better, by the paired difference on all clips, and its skill."""
     if not evaluation.skill:
         yield Statement("copying", None, "Nothing can beat copying here: these clips stand still.")
         return
     name, skill = next(iter(evaluation.skill.items()))
-    label = known_metric(name).label
+    metric, world = known_metric(name), evaluation.world
+    difference = evaluation.above.get(COPYING, {}).get(name)
     scale = (
-        "where 0 is copying and 100 the world's own futures"
-        if evaluation.world
-        else "where 0 is copying and 100 is perfect (this store has no futures of its own that "
-        "would say what can be reached)"
+        "0 is copying and 100 the world's own futures"
+        if world
+        else "0 is copying and 100 is perfect: this store has no futures of its own that would say "
+        "what can be reached"
     )
-    figure = f"{label} skill {_plain(skill, 0)}, {scale}"
-    if skill.above(0):
+    some = ""
+    if world is not None and world.clips < evaluation.clips:
+        some = f", on the {world.clips} of {evaluation.clips} clips that have them"
+    figure = f"{metric.title} skill {_plain(skill, 0)}, where {scale}{some}"
+    if difference is not None and difference.known:
+        figure += f"; on all clips {metric.title} {_difference(difference, metric)} (paired)"
+    if difference is None or not difference.known:
+        yield Statement("copying", None, f"One episode cannot tell it from copying: {figure}.")
+    elif difference.below(0) and skill.mean > 0:
         yield Statement("copying", True, f"Better than copying the last frame: {figure}.")
-    elif skill.below(0):
+    elif difference.low == difference.high == 0:
+        yield Statement("copying", False, f"As good as copying the last frame: {figure}.")
+    elif difference.above(0):
         yield Statement("copying", False, f"Worse than copying the last frame: {figure}.")
-    elif skill.known:
-        text = f"Not told apart from copying the last frame: {figure}."
-        yield Statement("copying", False, text)
     else:
-        yield Statement("copying", None, f"One episode cannot tell: {figure}.")
+        text = f"Not told apart from copying the last frame: {figure}."
+        yield Statement("copying", None, text)
 
 
 def _conditions(evaluation: Evaluation) -> Iterator[Statement]:
@@ -64,16 +74,16 @@ def _conditions(evaluation: Evaluation) -> Iterator[Statement]:
     gain = shuffled[metric.name]
     figure = f"{_difference(gain, metric)} over another clip's"
     if (zeroed := evaluation.above.get("conditions_zeroed", {}).get(metric.name)) is not None:
-        figure += f", {_difference(zeroed, metric)} over none"
+        figure += f", {_difference(zeroed, metric)} over mean conditions"
     figure += f" ({metric.title}, paired)"
     if gain.above(0):
         yield Statement("conditions", True, f"Uses its conditions: {figure}.")
-    elif gain.known:
+    elif gain.below(_NO_GAIN_DB):
         advice = "check that they belong to these frames (`foreframe data inspect`)"
         text = f"Does not use its conditions: {figure}; {advice}."
         yield Statement("conditions", False, text)
     else:
-        yield Statement("conditions", None, f"One episode cannot tell if it uses them: {figure}.")
+        yield Statement("conditions", None, f"Not told if it uses its conditions: {figure}.")
 
 
 def _samples(evaluation: Evaluation) -> Iterator[Statement]:
@@ -86,15 +96,17 @@ def _samples(evaluation: Evaluation) -> Iterator[Statement]:
     if found.mean < _DEAD:
         text = f"The latent is dead: samples of a clip are all but the same, {figure}."
         yield Statement("samples", False, text)
-    elif found.mean < _LOW:
+    elif found.below(_LOW):
         text = f"Overconfident: samples differ less than they miss what happened, {figure}."
         yield Statement("samples", False, text)
-    elif found.mean > _HIGH:
+    elif found.above(_HIGH):
         text = f"Underconfident: samples differ more than they miss what happened, {figure}."
         yield Statement("samples", False, text)
-    else:
+    elif _is_about_one(found):
         text = f"Calibrated: samples differ as much as they miss what happened, {figure}."
         yield Statement("samples", True, text)
+    else:
+        yield Statement("samples", None, f"Not told if the samples are calibrated: {figure}.")
 
 
 def _sharpness(evaluation: Evaluation) -> Iterator[Statement]:
@@ -102,28 +114,53 @@ def _sharpness(evaluation: Evaluation) -> Iterator[Statement]:
     if found is None:
         return
     figure = f"gradient energy {_plain(found, 2)} of the truth's"
-    if found.mean < _LOW:
+    if found.below(_LOW):
         yield Statement("sharpness", False, f"Blurred where things move: {figure}.")
-    elif found.mean > _HIGH:
-        yield Statement(
-            "sharpness", False, f"Edges that are not there where things move: {figure}."
-        )
-    else:
+    elif found.above(_HIGH):
+        text = f"Edges that are not there where things move: {figure}."
+        yield Statement("sharpness", False, text)
+    elif _is_about_one(found):
         yield Statement("sharpness", True, f"Sharp where things move: {figure}.")
+    else:
+        yield Statement("sharpness", None, f"Not told if it is sharp where things move: {figure}.")
+
+
+def _is_about_one(found: Interval) -> bool:
+    """Whether a ratio is near 1, and surely not twice as far away."""
+    low, high = 2 * _LOW - 1, 2 * _HIGH - 1
+    return _LOW <= found.mean <= _HIGH and found.above(low) and found.below(high)
 
 
 def _objects(evaluation: Evaluation) -> Iterator[Statement]:
-    """What is left of the world's things in the last predicted frame."""
+    """What is left of the world's things in the last predicted frame, beside floor and ceiling."""
     horizon = evaluation.protocol.horizon
     for name, things in (("objects_kept", "untouched objects"), ("joints_kept", "joints")):
         if (found := evaluation.scores.get(name)) is not None:
-            last = found.per_frame[-1]
-            text = f"After {horizon} frames {100 * last:.0f} % of {things} are still right."
-            yield Statement("objects", last >= _KEPT, text)
+            last, copied = found.per_frame[-1], _last(evaluation.baselines.get(COPYING, {}), name)
+            text = f"After {horizon} frames {100 * last:.0f} % of {things} are still right"
+            text += "" if copied is None else f"; copying has {100 * copied:.0f} %"
+            world = _last(evaluation.world.scores, name) if evaluation.world else None
+            text += "" if world is None else f", the world itself {100 * world:.0f} %"
+            lost = copied is not None and last < copied - (1 - _KEPT)
+            good = True if last >= _KEPT else False if lost else None
+            yield Statement("objects", good, f"{text}.")
     if (moved := evaluation.scores.get("moved_error")) is not None:
-        word = "Pushed objects move" if moved.below(1) else "Pushed objects do not move"
-        text = f"{word}: {_plain(moved, 2)} of copying's error where they were and are."
-        yield Statement("objects", moved.below(1), text)
+        good = True if moved.below(1) else False if moved.above(1) else None
+        word = {
+            True: "Better than leaving pushed objects where they were",
+            False: "Worse than leaving pushed objects where they were",
+            None: "Not told from leaving pushed objects where they were",
+        }[good]
+        text = f"{word}: {_plain(moved, 2)} of copying's error where they were and are"
+        if evaluation.world and "moved_error" in evaluation.world.scores:
+            text += f"; the world itself has {evaluation.world.scores['moved_error'].mean:.2f}"
+        yield Statement("objects", good, f"{text}.")
+
+
+def _last(scores: Scores, name: str) -> float | None:
+    """The figure of the last predicted frame."""
+    found = scores.get(name)
+    return found.per_frame[-1] if found is not None and found.per_frame else None
 
 
 def _clips(evaluation: Evaluation) -> Iterator[Statement]:
@@ -147,17 +184,19 @@ def _clips(evaluation: Evaluation) -> Iterator[Statement]:
 
 
 def _episodes_to_tell(evaluation: Evaluation) -> int | None:
-    """How many episodes the interval of the skill would need to leave 0 outside; None if it does.
+    """How many episodes it takes until the paired difference from copying leaves 0 outside.
 
+    None if it does already.
     Intervals shrink with the root of their number.
     """
-    skill = next(iter(evaluation.skill.values()), None)
-    if skill is None or skill.low is None or skill.high is None or evaluation.episodes is None:
+    name = next(iter(evaluation.skill), "")
+    found = evaluation.above.get(COPYING, {}).get(name)
+    if found is None or found.low is None or found.high is None or evaluation.episodes is None:
         return None
-    if skill.above(0) or skill.below(0):
+    if found.above(0) or found.below(0) or found.low == found.high:
         return None
-    half, distance = (skill.high - skill.low) / 2, max(abs(skill.mean), 1.0)
-    return round(evaluation.episodes * (half / distance) ** 2 * 1.1)
+    half, distance = (found.high - found.low) / 2, max(abs(found.mean), 1e-5)
+    return min(round(evaluation.episodes * (half / distance) ** 2 * 1.1), _MANY_EPISODES)
 
 
 def _kinds(evaluation: Evaluation) -> Iterator[Statement]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import pickle
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -148,9 +146,10 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
+    except Exception as error:  # zip files, safetensors and torch raise many kinds
+        first = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{path} cannot be read as weights ({str(error).splitlines()[0]}); expected a state "
+            f"{path} cannot be read as weights ({first}); expected a state "
             "dict of PyTorch (.pt, .pth) or a .safetensors file"
         ) from None
     if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):

@@ -63,4 +63,4 @@ def energy_metric(patch: int) -> Metric:
         return fair_energy_score(samples, truth, patch)[:, None]
 
     name, title = f"energy_{patch}", f"energy {patch} px"
-    return Metric(name, title, "", False, 4, of_frames, joint=True, proper=True)
+    return Metric(name, title, "", False, 4, of_frames, joint=True, proper=True, least=0.0)

@@ -38,6 +38,8 @@ class Metric:
         combine: for a figure that is not a mean over frames and clips, such as a ratio of two
             means: `function` gives values with one more dimension [..., J], and `combine` turns
             their means [..., J] into the figure [...].
+        least: the smallest value that a figure can have; None: there is no bound.
+        most: the largest.
         proper: in expectation the true distribution has the best value, so that the share of the
             way from a baseline to the truth, the skill, means something.
         uses_world: `function` takes a `WorldTruth` as its fourth argument, and returns None where
@@ -68,6 +70,8 @@ class Metric:
     function: Score
     joint: bool = False
     combine: Callable[[Array], Array] | None = None
+    least: float | None = None
+    most: float | None = None
     proper: bool = False
     least_samples: int = 1
     variant: str = ""

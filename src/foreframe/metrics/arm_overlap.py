@@ -59,5 +59,14 @@ def _ratio(parts: Array) -> Array:
 
 
 METRIC = Metric(
-    "arm_overlap", "arm overlap", "", True, 2, _of_frames, combine=_ratio, uses_world=True
+    "arm_overlap",
+    "arm overlap",
+    "",
+    True,
+    2,
+    _of_frames,
+    combine=_ratio,
+    uses_world=True,
+    least=0.0,
+    most=1.0,
 )

@@ -48,4 +48,4 @@ def _of_frames(samples: Tensor, truth: Tensor, context: Tensor) -> Tensor:
     return fair_crps(samples, truth)[:, None]
 
 
-METRIC = Metric("crps", "CRPS", "", False, 4, _of_frames, joint=True, proper=True)
+METRIC = Metric("crps", "CRPS", "", False, 4, _of_frames, joint=True, proper=True, least=0.0)

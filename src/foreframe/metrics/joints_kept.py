@@ -35,4 +35,6 @@ def _of_frames(samples: Tensor, truth: Tensor, context: Tensor, world: WorldTrut
     return (of_joints <= _MOST_ERROR).float().mean(2).view(error.shape[:3])
 
 
-METRIC = Metric("joints_kept", "joints kept", "", True, 3, _of_frames, uses_world=True)
+METRIC = Metric(
+    "joints_kept", "joints kept", "", True, 3, _of_frames, uses_world=True, least=0.0, most=1.0
+)

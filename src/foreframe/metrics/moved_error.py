@@ -36,5 +36,13 @@ def _ratio(parts: Array) -> Array:
 
 
 METRIC = Metric(
-    "moved_error", "moved error", "", False, 2, _of_frames, combine=_ratio, uses_world=True
+    "moved_error",
+    "moved error",
+    "",
+    False,
+    2,
+    _of_frames,
+    combine=_ratio,
+    uses_world=True,
+    least=0.0,
 )

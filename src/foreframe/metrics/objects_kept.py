@@ -41,5 +41,14 @@ def _share(parts: Array) -> Array:
 
 
 METRIC = Metric(
-    "objects_kept", "objects kept", "", True, 3, _of_frames, combine=_share, uses_world=True
+    "objects_kept",
+    "objects kept",
+    "",
+    True,
+    3,
+    _of_frames,
+    combine=_share,
+    uses_world=True,
+    least=0.0,
+    most=1.0,
 )

@@ -59,7 +59,14 @@ def _of_mean_error(values: Array) -> Array:
 
 
 METRIC = Metric(
-    "psnr", "PSNR", "dB", True, 2, _of_frames, variant="of each frame, its MSE over all channels"
+    "psnr",
+    "PSNR",
+    "dB",
+    True,
+    2,
+    _of_frames,
+    variant="of each frame, its MSE over all channels",
+    least=0.0,
 )
 
 PER_CHANNEL = dataclasses.replace(

@@ -21,4 +21,4 @@ def _of_frames(samples: Tensor, truth: Tensor, context: Tensor) -> Tensor:
     return decibels(squares.flatten(3).sum(3) / moving.flatten(2).sum(2)[:, None])
 
 
-METRIC = Metric("psnr_moving", "PSNR moving", "dB", True, 2, _of_frames)
+METRIC = Metric("psnr_moving", "PSNR moving", "dB", True, 2, _of_frames, least=0.0)

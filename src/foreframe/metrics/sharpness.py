@@ -39,4 +39,4 @@ def _ratio(parts: Array) -> Array:
     return (parts[..., 0] + _NOTHING) / (parts[..., 1] + _NOTHING)
 
 
-METRIC = Metric("sharpness", "sharpness", "", None, 2, _of_frames, combine=_ratio)
+METRIC = Metric("sharpness", "sharpness", "", None, 2, _of_frames, combine=_ratio, least=0.0)

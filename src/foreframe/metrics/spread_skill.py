@@ -54,4 +54,5 @@ METRIC = Metric(
     joint=True,
     combine=_ratio,
     least_samples=2,
+    least=0.0,
 )

@@ -129,6 +129,8 @@ METRIC = Metric(
     3,
     _with(_GAUSSIAN_11),
     variant=f"Gaussian window of 11 pixels, sigma 1.5, L = 1, {_EACH}",
+    least=-1.0,
+    most=1.0,
 )
 """As in TensorFlow, piqa, SRVP's `ssim_loss` and Finn's `finn_ssim`."""
 

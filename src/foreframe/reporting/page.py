@@ -66,13 +66,17 @@ def report(run: str | Path) -> Path:
 
     It shows what is there: `eval.json` of `foreframe eval`, the pictures of `foreframe sample`.
 
+    Args:
+        run: a run folder.
+
     Raises:
         InputError: not a run.
     """
     run = Path(run)
     described = models.describe(run)
     plots = plot([run], run / "plots")
-    scores = read_evaluation(run / EVAL) if (run / EVAL).exists() else None
+    evaluations = evaluations_of(run)
+    scores = evaluations[0] if evaluations else None
     animations = sorted(
         file
         for file in (run / "samples").glob("*")
@@ -83,6 +87,7 @@ def report(run: str | Path) -> Path:
         run=run.name,
         described=described,
         scores=scores,
+        evaluations=evaluations,
         cell=cell,
         place=place,
         has_any=has_any,
@@ -122,6 +127,13 @@ def _reliability(scores: Evaluation | None, folder: Path) -> str:
     if scores is None or not scores.ranks:
         return ""
     return inline(curves.ranks(scores.ranks, folder / "ranks.svg"))
+
+
+def evaluations_of(run: Path) -> list[Evaluation]:
+    """Return the evaluations in a run, by every protocol, that of `eval.json` first."""
+    others = sorted(file for file in run.glob("eval-*.json") if is_inside(file, run))
+    first = [run / EVAL] if (run / EVAL).exists() else []
+    return [read_evaluation(file) for file in (*first, *others)]
 
 
 def page(template: str, **values: Any) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,9 +23,46 @@ _COMPILED = ("encode", "step", "decode")  # not the loop over time, whose length
 _PACKAGES = ("foreframe", "torch", "lightning-fabric", "numpy", "mujoco-core", "av", "pyarrow")
 
 
+_chosen: list[torch.device] = []  # by `computing_on`, the innermost last
+
+
 def device() -> torch.device:
-    """Return a CUDA device if there is one, else the CPU."""
+    """Return the device of `computing_on`; else a CUDA device if there is one, else the CPU."""
+    if _chosen:
+        return _chosen[-1]
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextlib.contextmanager
+def computing_on(name: str) -> Iterator[torch.device]:
+    """Train, evaluate and drive on a device while the block runs.
+
+    Args:
+        name: `cpu`, `cuda`, `cuda:1` or `mps`.
+
+    Example:
+        >>> with computing_on("cpu"):
+        ...     device()
+        device(type='cpu')
+
+    Raises:
+        InputError: this machine has no such device.
+    """
+    found = _devices()
+    if name not in found:
+        raise InputError(f"--device is {name}; expected one that is here: {', '.join(found)}")
+    _chosen.append(torch.device(name))
+    try:
+        yield _chosen[-1]
+    finally:
+        _chosen.pop()
+
+
+def _devices() -> list[str]:
+    """Return the names of the devices of this machine."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    cuda = ["cuda", *(f"cuda:{number}" for number in range(count))] if count else []
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
 
 
 def precision(wanted: Precision = "auto") -> Literal["32-true", "bf16-mixed"]:
@@ -35,9 +73,9 @@ def precision(wanted: Precision = "auto") -> Literal["32-true", "bf16-mixed"]:
     """
     if wanted != "auto":
         return wanted
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    return "bf16-mixed" if _has_amx() else "32-true"
+    kind = device().type
+    fast = torch.cuda.is_bf16_supported() if kind == "cuda" else kind == "cpu" and _has_amx()
+    return "bf16-mixed" if fast else "32-true"
 
 
 def layout(wanted: Layout = "auto") -> torch.memory_format:
@@ -62,7 +100,7 @@ def compile_parts(model: nn.Module, frozen: bool = False) -> None:
         InputError: there is no compiler.
     """
     compilers = (os.environ.get("CXX", "c++"), "g++", "clang++")
-    if not torch.cuda.is_available() and not any(shutil.which(name) for name in compilers):
+    if device().type != "cuda" and not any(shutil.which(name) for name in compilers):
         raise InputError(
             "--compile needs a C++ compiler, and there is none: "
             "install g++ (apt install g++), or leave it out"

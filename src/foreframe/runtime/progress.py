@@ -14,6 +14,21 @@ Advance = Callable[..., None]
 _LINE_EVERY_S = 15.0
 
 
+def duration(seconds: float) -> str:
+    """Return a time in words.
+
+    >>> duration(42.3), duration(750), duration(3 * 3600 + 300), duration(float("inf"))
+    ('42 s', '12 min 30 s', '3 h 5 min', 'unknown time')
+    """
+    if seconds == float("inf"):
+        return "unknown time"
+    minutes, rest = divmod(round(seconds), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
 @contextlib.contextmanager
 def progress(label: str, total: int, unit: str, start: int = 0) -> Iterator[Advance]:
     """Show progress over `total` units while the block runs; yield `advance(count, note="")`.
@@ -79,7 +94,7 @@ def _lines(label: str, total: int, unit: str, start: int) -> Iterator[Advance]:
         spoke = now
         rate = (done - start) / max(now - began, 1e-9)
         left = (total - done) / rate if rate else float("inf")
-        eta = f"{left:.0f} s left" if done < total else f"{now - began:.0f} s"
+        eta = f"{duration(left)} left" if done < total else duration(now - began)
         print(
             f"{label}: {done}/{total} {unit}, {rate:,.1f}/s, {eta}  {note}".rstrip(),
             file=sys.stderr,

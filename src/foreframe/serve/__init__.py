@@ -1,6 +1,7 @@
-"""Drive a run on a page in the browser."""
+"""Drive a run on a page in the browser, or watch it train."""
 
 from .playing import play
 from .server import app
+from .watching import watch
 
-__all__ = ["app", "play"]
+__all__ = ["app", "play", "watch"]

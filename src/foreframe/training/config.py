@@ -214,6 +214,7 @@ SECTIONS: dict[str, type] = {
 # Options of `train` that stand for a configuration field.
 SHORTHANDS = {
     "conditions": "clip.conditions",
+    "horizon": "clip.horizon",
     "save_every": "training.save_every",
     "precision": "training.precision",
     "layout": "training.layout",

@@ -19,6 +19,7 @@ _MEASURED = {
     "pose_compact": (0.042, 0.0119, 32 * 64),
 }
 _USUAL = 64 * 64  # pixels of the recipes' pictures
+_AHEAD = 0.1  # of the pushforward: a third of it is drawn on average, and costs a third
 _LARGE = 8  # times as many, from which on a run is warned of
 
 
@@ -50,7 +51,11 @@ def cost_of(config: Config, frame: Sequence[int]) -> Cost | None:
     if config.model not in _MEASURED:
         return None
     fixed, per_frame, pixels = _MEASURED[config.model]
-    frames = config.training.batch * config.clip.length * frame[1] * frame[2] / pixels
+    clip = config.clip
+    ahead = clip.pushforward * _AHEAD
+    frames = (
+        config.training.batch * (clip.n_past + clip.horizon + ahead) * frame[1] * frame[2] / pixels
+    )
     seconds = fixed + per_frame * frames
     return Cost(seconds, seconds * config.training.steps / 3600)
 

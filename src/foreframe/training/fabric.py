@@ -6,18 +6,29 @@ from typing import Any
 
 import torch
 
+from ..errors import InputError
 from ..runtime import hardware
 from .config import LoopConfig
 from .plan import Devices
 
 
 def make_fabric(precision: hardware.Precision, devices: Devices) -> Any:
-    """Return the Fabric that trains in `precision` on `devices`."""
+    """Return the Fabric that trains in `precision` on `devices`.
+
+    Raises:
+        InputError: one device was chosen by its number, and several are asked for.
+    """
     from lightning_fabric import Fabric
 
+    device = hardware.device()
+    if device.index is not None and devices.total > 1:
+        raise InputError(
+            f"--device {device} is a single device, --devices {devices.per_node} asks for several; "
+            f"expected --device {device.type}"
+        )
     return Fabric(
-        accelerator="auto",
-        devices=devices.per_node,
+        accelerator=device.type,
+        devices=devices.per_node if device.index is None else [device.index],
         num_nodes=devices.nodes,
         strategy="ddp" if devices.total > 1 else "auto",
         precision=hardware.precision(precision),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InputError
 from ..runtime import hardware
@@ -18,6 +18,7 @@ from ..runtime.locks import lock_folder
 from ..runtime.outputs import claim_output
 from ..runtime.schemas import stamped, unstamped
 from .config import Config
+from .continuing import differences, go_on, is_longer
 from .documentation import commented_yaml
 from .resolving import with_defaults
 from .state import DESCRIBED, IDENTITY, copy_state_into, newest_valid_state
@@ -30,7 +31,8 @@ _SCHEMA = "foreframe.run/1"
 _DEMO_DATA = "data/manifest.json"  # a demo keeps its data inside
 
 # Fields that may change when a run resumes, because the result does not depend on them.
-_MAY_CHANGE = ("training.save_every:", "training.keep:", "training.sharded:")
+_MAY_CHANGE = ("training.save_every", "training.keep", "training.sharded")
+_LEGS = "continued"  # in a run's identity: what it was before it was trained longer
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ class RunFolder:
         """Write what is not there yet; the identity first, for it makes the folder a run's."""
         claim_output(self.path, "run", (IDENTITY, _DEMO_DATA))
         identity = self._identity()
-        self._check_same(identity)
+        if longer := self._check_same(identity):
+            write_json(self.path / IDENTITY, stamped(longer.identity, _SCHEMA))
+            atomic_write(self.path / SETTINGS, commented_yaml(self.config))
+            print(longer.news, flush=True)
         if not (self.path / IDENTITY).exists():
             write_json(self.path / IDENTITY, stamped(identity, _SCHEMA))
         if not (self.path / SETTINGS).exists():
@@ -122,23 +127,48 @@ class RunFolder:
             "begun_from": digest_file(state / DESCRIBED) if state else None,
         }
 
-    def _check_same(self, identity: Mapping[str, Any]) -> None:
+    def _check_same(self, identity: dict[str, Any]) -> _Longer | None:
+        """Check the run that is there; return how it goes on, if it is to be trained longer."""
         if not (self.path / IDENTITY).exists():
-            return
+            return None
         file, what = self.path / IDENTITY, "what a run is made of"
         begun = _completed(unstamped(read_json(file, what), str(file), what, _SCHEMA))
-        differ = [d for d in _differences(begun, identity) if not d.startswith(_MAY_CHANGE)]
-        if differ:
+        legs = begun.pop(_LEGS, [])
+        differ = differences(begun, identity)
+        for name in _MAY_CHANGE:
+            differ.pop(name, None)
+        if not differ:
+            return None
+        if not self.origin.resume_from:
+            identity["begun_from"] = begun.get("begun_from")  # where it began, longer or not
+        if not is_longer(begun, identity, _MAY_CHANGE):
+            told = ", ".join(f"{name}: {how}" for name, how in list(differ.items())[:4])
             raise InputError(
-                f"{self.path} is another run (different: {', '.join(differ[:4])}); choose another "
-                f"--out, or begin from its weights there: --resume-from {self.path}"
+                f"{self.path} is another run (different: {told}); choose another --out, or begin "
+                f"from its weights there: --resume-from {self.path}"
             )
+        done, news = go_on(self.path, begun, self.config)
+        leg = {"steps": done, "config": begun["config"]}
+        return _Longer({**identity, _LEGS: [*legs, leg]}, news)
+
+
+class _Longer(NamedTuple):
+    """A finished run that is trained longer.
+
+    Attributes:
+        identity: what it is made of now, with what it was before.
+        news: what is said about it.
+    """
+
+    identity: dict[str, Any]
+    news: str
 
 
 def add_training_time(run: Path, seconds: float, step: int) -> None:
     """Add to the time that a run has taken, validation and earlier starts included."""
     total = (training_time(run) or 0.0) + seconds
-    write_json(run / TRAINING_TIME, {"seconds": round(total, 1), "step": step})
+    found = {"seconds": round(total, 1), "step": step}
+    write_json(run / TRAINING_TIME, stamped(found, "foreframe.training_time/1"))
 
 
 def training_time(run: Path) -> float | None:
@@ -165,14 +195,3 @@ def _completed(identity: Any) -> Any:
         return {**identity, "config": with_defaults(identity["config"])}
     except (InputError, TypeError, KeyError, AttributeError):
         return identity  # damaged, or of a later version: compared as it is
-
-
-def _differences(a: Any, b: Any, where: str = "") -> list[str]:
-    """Return where two JSON values differ, as "training.batch: 4 there, 2 here"."""
-    if not (isinstance(a, dict) and isinstance(b, dict)):
-        return [] if a == b else [f"{where}: {a} there, {b} here"]
-    found = []
-    for key in {**a, **b}:
-        name = f"{where}.{key}".removeprefix(".config").strip(".")
-        found += _differences(a.get(key), b.get(key), name)
-    return found

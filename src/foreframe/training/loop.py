@@ -321,8 +321,10 @@ class _Trainer:
                 f"in {self.run / 'state'} are good: lower the learning rate, or use "
                 "training.precision 32-true"
             )
-        draw_progress(averaged, clips, n_past, self.run / "progress" / f"step-{step:07d}.webp")
+        picture = self.run / "progress" / f"step-{step:07d}.webp"
+        draw_progress(averaged, clips, n_past, picture)
         self.log.add({"step": step, "validation_crps": crps, "validation_psnr": psnr})
+        self.fabric.print(f"step {step}: validation CRPS {crps:.4f}, {psnr:.2f} dB; {picture}")
         if self.state.best_crps is None or crps < self.state.best_crps:
             self.state.best_crps, self.state.best_psnr = crps, psnr
             self._save_model(averaged)

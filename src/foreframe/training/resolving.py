@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import typing
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from .. import models
 from ..errors import InputError, unknown
 from ..plugins import RECIPES, SCHEDULES
 from ..runtime.files import read_text
+from ..runtime.hints import read_value
 from ..runtime.yaml_text import parse_yaml
 from ..schedules import Schedule, schedule_class
 from .config import SECTIONS, Config, schedule_fields
@@ -37,7 +39,7 @@ def resolve(
     """
     values = _read_yaml(RECIPES.text(recipe), f"recipe {recipe}")
     if config is not None:
-        overriding = _read_yaml(_text_of(config), str(config))
+        overriding = stretchable(_read_yaml(_text_of(config), str(config)))
         _merge(values, {name: value for name, value in overriding.items() if name != "recipe"})
     for name, value in (changes or {}).items():
         change: Any = value
@@ -55,6 +57,28 @@ def with_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     sections = {name: value for name, value in values.items() if name != "recipe"}
     return _typed(str(values.get("recipe")), sections).to_dict()
+
+
+def stretchable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration whose schedules follow `training.steps` where they were made for it.
+
+    A resolved configuration names the steps of each schedule; with other `training.steps` these
+    would stay what they were.
+
+    >>> stretchable({"training": {"steps": 9}, "optimiser": {"learning_rate": {"total_steps": 9}}})
+    {'training': {'steps': 9}, 'optimiser': {'learning_rate': {}}}
+    """
+    steps = (values.get("training") or {}).get("steps") if "training" in values else None
+
+    def without(value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        kept = {key: without(part) for key, part in value.items()}
+        if steps is not None and kept.get("total_steps") == steps:
+            del kept["total_steps"]
+        return kept
+
+    return {key: without(value) for key, value in values.items()}
 
 
 def _typed(recipe: str, values: Mapping[str, Any]) -> Config:
@@ -132,10 +156,20 @@ def _parse(
     try:
         parsed: dict[str, Any] = parser.parse_object(dict(values)).as_dict()
     except (ArgumentError, TypeError, ValueError) as error:
+        hints = _hints(cls)
+        for key, value in values.items():
+            read_value(f"{where}.{key}", hints.get(key, Any), value)  # says which of them it is
         raise InputError(f"{where}: {' '.join(str(error).split())}") from None
     return {
         key: tuple(value) if isinstance(value, list) else value for key, value in parsed.items()
     }
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    """Return the types of a class's arguments."""
+    return typing.get_type_hints(cls) | typing.get_type_hints(
+        inspect.getattr_static(cls, "__init__")
+    )
 
 
 def _text_of(config: str | Path) -> str:

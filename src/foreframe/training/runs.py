@@ -1,4 +1,4 @@
-"""Train a recipe on a clip store; the same command resumes."""
+"""Train a recipe on a clip store; the same command resumes, more steps train longer."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Shorthands(TypedDict, total=False):
     """Keyword arguments of `train` that stand for a configuration field."""
 
     conditions: tuple[str, ...] | None
+    horizon: int | None
     save_every: int | None
     precision: Precision | None
     layout: Layout | None
@@ -44,6 +45,8 @@ def train(
 ) -> TrainingResult:
     """Train a recipe on a store; with the same arguments again, resume from the last saved state.
 
+    A finished run is trained longer with more `training.steps`; its schedules are stretched.
+
     Args:
         recipe: name of a recipe: {recipes}.
         data: a clip store; several as `A,B` (shards), or by weight as `A:0.7,B:0.3`.
@@ -58,8 +61,9 @@ def train(
             optimiser and step are copied, the configuration may differ.
         fresh: start over; a run that is in `out` is renamed to `out`.1 or the next free number.
         dry_run: resolve and summarise everything, train nothing, write nothing.
-        **shorthands: `conditions`, `save_every`, `precision`, `layout` and `compile` are short for
-            `clip.conditions` and `training.save_every` ... in `changes`.
+        **shorthands: `conditions` and `horizon` are short for `clip.conditions` and `clip.horizon`
+            in `changes`; `save_every`, `precision`, `layout` and `compile` for
+            `training.save_every` and so on.
 
     Example:
         >>> import foreframe

@@ -8,7 +8,7 @@ Schedules, the order of the data and all noise are functions of the step, so not
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,8 @@ def restore_state(state: TrainingState, run: Path) -> str:
         _load_optimiser(state, load_tensors(folder / "optimiser.safetensors"))
         state.step, state.best_psnr = described.step, described.best_psnr
         state.best_crps = described.best_crps
+        if not _validated_alike(described.run, run):
+            state.best_crps = state.best_psnr = None
         state.skipped_steps = described.skipped_steps
         for other in folders[: folders.index(folder)]:
             remove_folder(other)  # damaged, and about to be written again
@@ -133,6 +135,18 @@ def restore_state(state: TrainingState, run: Path) -> str:
     return ""
 
 
+def _validated_alike(begun: dict[str, Any], run: Path) -> bool:
+    """Return whether validation scores of a state compare with those of the run that goes on."""
+    now = read_json(run / IDENTITY, "what a run is made of")
+    try:
+        return begun["data"] == now["data"] and all(
+            begun["config"]["clip"][name] == now["config"]["clip"][name]
+            for name in ("n_past", "horizon")
+        )
+    except (KeyError, TypeError):
+        return True  # a state or run of an earlier version
+
+
 def newest_valid_state(source: Path) -> Path:
     """Return `source` if it is a saved state, else the newest undamaged state of the run `source`.
 
@@ -148,6 +162,15 @@ def newest_valid_state(source: Path) -> Path:
             "wrote, or one of its state/step-N folders"
         )
     return whole[0]
+
+
+def step_of(state: Path) -> int:
+    """Return the number of optimiser steps after which a state was saved.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    return _described(state).step
 
 
 def copy_state_into(run: Path, state: Path) -> None:
@@ -187,6 +210,7 @@ class _Described:
     skipped_steps: int = 0
     threads: int = 0
     torch: str = ""
+    run: dict[str, Any] = field(default_factory=dict)
 
 
 def _described(folder: Path) -> _Described:
