@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -222,6 +223,12 @@ def test_scores_say_what_the_predictions_were_made_from(
     assert said.scores == unsaid.scores
     read = foreframe.evaluation.read_evaluation(tmp_path / "a.eval.json")
     assert read.protocol == said.protocol
+    written = json.loads((tmp_path / "a.eval.json").read_text())
+    del written["protocol"]["conditions_known"]  # as versions wrote that could not say it
+    written["protocol"]["conditions"] = []
+    (tmp_path / "old.json").write_text(json.dumps(written))
+    old = foreframe.evaluation.read_evaluation(tmp_path / "old.json")
+    assert old.protocol.given == "unknown: not said"
     every = ("action", "state")
     export_clips(clips, store.path, n_past=CONTEXT, horizon=HORIZON, conditions=every)
     told = foreframe.evaluate_predictions(file, store.path, clips=clips)

@@ -138,7 +138,7 @@ _TABLE = (
     ),
     Command(
         "eval --predictions",
-        "FILE --data STORE [--n-past K --horizon S] ...",
+        "FILE --data STORE [--clips CLIPS.npz] ...",
         "score predictions of another tool, as a run is scored",
         "evaluation:evaluate_predictions",
         output.predictions_evaluated,
