@@ -19,10 +19,12 @@ from foreframe.data.store import ClipStore
 from foreframe.errors import InputError
 from foreframe.evaluation import Evaluation, read_evaluation
 from foreframe.evaluation.costs import costs_of
+from foreframe.evaluation.figures import World
 from foreframe.evaluation.results import known_metric
 from foreframe.metrics import mean_interval
 from foreframe.model import Model
 from foreframe.models import load
+from foreframe.reporting.comparison_tables import score_tables
 from foreframe.reporting.run_comparison import Difference, Entry, compared
 
 
@@ -89,6 +91,7 @@ def test_what_is_written_says_the_same(
     assert text in said
     assert "| other - run |" in text
     assert f"{crps['mean']:+.4f}" in text
+    assert "PSNR (dB) ↑" in text
     page = (out / "index.html").read_text()
     assert page.count("data:image/webp") == len(list((out / "clips").glob("*.webp"))) > 0
     assert "http" not in re.sub(r"data:image/[^\"]*", "", page)
@@ -110,6 +113,45 @@ def test_scores_that_are_there_are_taken(
     by_files = foreframe.compare(files, store.path, tmp_path / "more")
     assert [d.mean for d in by_files.differences] == [d.mean for d in first.differences]
     assert by_files.entries[0].costs is not None
+
+
+def test_tables_fit_a_page_and_say_what_bounds_the_scores(
+    run: Path, store: ClipStore, tmp_path: Path
+) -> None:
+    one, other = entries(run, store, tmp_path)
+    found = compared([one, other], ["x"] * one.evaluation.clips, "")
+    tables = score_tables(found)
+    assert all(len(table.headings) <= 4 for table in tables)
+    headings = [heading for table in tables for heading in table.headings]
+    assert headings == ["skill (CRPS) ↑", *(metric.heading for metric in found.metrics)]
+    rows = {row.title: row for row in tables[0].rows}
+    assert list(rows) == ["a", "b", "b - a", "copy last frame"]
+    copied = found.first.baselines["copy_last"]["crps"].mean
+    assert [figure.mean for figure in rows["copy last frame"].cells[:2]] == ["0", f"{copied:.4f}"]
+    world = World(1, 1, found.first.scores, {}, {}, 1, {}, {})
+    known = dataclasses.replace(found.first, world=world)
+    first = dataclasses.replace(found.entries[0], evaluation=known)
+    bounded = dataclasses.replace(found, entries=(first, *found.entries[1:]))
+    (row,) = [row for row in score_tables(bounded)[0].rows if row.kind == "world"]
+    assert row.title == "the world itself, 1 clip"
+    assert row.cells[0].mean == "100"
+
+
+def test_a_metric_that_some_lack_is_said_to_be_left_out(
+    run: Path, store: ClipStore, tmp_path: Path
+) -> None:
+    first, second = entries(run, store, tmp_path)
+    scores = dict(second.evaluation.scores)
+    del scores["ssim"]
+    older = dataclasses.replace(
+        second, evaluation=dataclasses.replace(second.evaluation, scores=scores)
+    )
+    clips = ["x"] * first.evaluation.clips
+    found = compared([first, older], clips, "")
+    assert found.left_out() == [f"left out: SSIM, which {second.source} lacks."]
+    assert compared([older, first], clips, "").left_out() == found.left_out()
+    assert found.to_dict()["left_out"] == found.left_out()
+    assert "ssim" not in [metric.name for metric in found.metrics]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +204,7 @@ def test_mistakes_are_one_line(
     for runs, message in (
         ([str(run)], "expected at least two"),
         ([str(run), str(run)], "was given twice"),
-        ([str(run), str(tmp_path / "gone")], "gone does not exist; expected predictions"),
+        ([str(run), str(tmp_path / "gone")], "gone does not exist; expected a run folder"),
         ([str(run), str(tmp_path / "away.json")], "score it on this store"),
     ):
         with pytest.raises(SystemExit) as ended:

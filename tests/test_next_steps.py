@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shlex
 import shutil
@@ -96,6 +97,22 @@ def test_after_a_run(
     (play,) = typed(capsys, "publish", "a run", "a model", "--data", "a store", "--episodes", 1)
     monkeypatch.setattr("foreframe.serve.playing.server", lambda app: _Served())
     typed(capsys, *play, "--no-browser", "--port", 0)
+
+
+def test_after_scores_of_several_protocols_the_first_is_drawn(
+    run: Path, store: ClipStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from foreframe.cli import output
+
+    scored = foreframe.evaluate(run, store.path, samples=1, out=tmp_path / "eval.json")
+    protocol = dataclasses.replace(scored.protocol, name="svg-best100")
+    given = {"run": run, "out": None, "data": store.path, "split": "test"}
+    capsys.readouterr()
+    output.evaluated(
+        dataclasses.replace(scored, protocol=protocol), {**given, "protocol": "svg-best100,mcvd"}
+    )
+    (line,) = re.findall(r"next: (foreframe sample .*)", capsys.readouterr().out)
+    assert line.endswith("--protocol svg-best100")
 
 
 class _Served:

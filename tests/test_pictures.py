@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +15,12 @@ import foreframe
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Windows
 from foreframe.errors import InputError
-from foreframe.viz import palette
-from foreframe.viz.clips import Track, animate, deviation
+from foreframe.evaluation.drawing import futures
+from foreframe.metrics import find_metric
+from foreframe.models import load
+from foreframe.viz import curves, palette
+from foreframe.viz.captions import caption, colour_of
+from foreframe.viz.clips import Track, animate, bars, deviation
 
 
 def test_animations_have_a_column_a_track_and_borders_that_tell(tmp_path: Path) -> None:
@@ -33,6 +39,40 @@ def test_animations_have_a_column_a_track_and_borders_that_tell(tmp_path: Path) 
             picture = np.asarray(image.convert("RGB"))
             assert tuple(picture[18, width + 10]) == palette.rgb(colour)
             assert tuple(picture[18, 10]) == palette.rgb(palette.GIVEN)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_bars_are_named_in_their_colours(suffix: str, tmp_path: Path) -> None:
+    numbers = np.zeros((6, 3), np.float32)
+    empty = bars(numbers, [-1] * 3, [1] * 3, 32, 32)
+    names = ("dx", "dy", "grip")
+    heights = {}
+    for title, tracks in (
+        ("named", [Track("truth", empty, 2), Track("conditions", empty, None, names)]),
+        ("plain", [Track("truth", empty, 2), Track("conditions", empty, None)]),
+    ):
+        file = animate(tracks, tmp_path / f"{title}{suffix}", 5.0)
+        picture = np.asarray(Image.open(file).convert("RGB"))
+        heights[title] = len(picture)
+    assert heights["named"] > heights["plain"]
+    below = caption(names, 200, 1)
+    for number in range(len(names)):
+        assert (below == colour_of(number)).all(-1).any()
+
+
+def test_futures_name_the_numbers_of_their_conditions(run: Path, store: ClipStore) -> None:
+    windows = Windows(store, "test", 6, ("action",), stride=6)
+    tracks = futures(load(run), windows, 0, 2, 2, 0, find_metric("psnr"))
+    assert {track.title: track.names for track in tracks if track.names} == {
+        "conditions": ("dy", "dx")
+    }
+
+
+def test_a_caption_keeps_to_its_lines() -> None:
+    names = [f"joint_{number}" for number in range(20)]
+    assert len(caption(names, 100, 3)) == 3 * len(caption(names[:1], 100, 3))
+    assert caption((), 100, 3).shape == (0, 100, 3)
+    assert caption(["a name that is wider than the picture"], 20, 1).shape[1] == 20
 
 
 def test_deviation_is_dark_where_samples_agree() -> None:
@@ -84,6 +124,22 @@ def test_the_page_is_whole_and_stands_alone(run: Path, store: ClipStore) -> None
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
     assert "copy last frame" in page
     assert "push-tiny" in page
+
+
+def test_wide_bands_do_not_hide_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = []
+
+    def keep(figure: Any, path: Path) -> Path:
+        limits.append(figure.axes[0].get_ylim())
+        return path
+
+    monkeypatch.setattr(curves, "_save", keep)
+    model = curves.Line("model", [22.0, 20.0], "blue", band=[(-20.0, 80.0)] * 2)
+    world = curves.Line("world", [30.0, math.inf], "black")
+    curves.per_frame({"PSNR": [model, world]}, 2, tmp_path / "plot.svg")
+    ((low, high),) = limits
+    assert 15 < low < 20
+    assert 30 < high < 35
 
 
 def test_plots_of_several_runs(run: Path, tmp_path: Path) -> None:

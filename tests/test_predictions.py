@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -193,6 +195,60 @@ def test_the_clips_to_predict_are_listed_and_exported(store: ClipStore, tmp_path
         assert list(archive["episode"]) == [row["episode"] for row in rows]
 
 
+def test_measured_states_are_exported_only_when_they_are_asked_for(
+    store: ClipStore, tmp_path: Path
+) -> None:
+    def held(**more: Any) -> set[str]:
+        file = tmp_path / "clips.npz"
+        export_clips(file, store.path, n_past=CONTEXT, horizon=HORIZON, **more)
+        with np.load(file) as archive:
+            return {name for name in archive if name.startswith("condition/")}
+
+    assert held() == {"condition/action"}
+    assert held(conditions=("action", "state")) == {"condition/action", "condition/position"}
+    assert held(conditions=()) == set()
+    with pytest.raises(InputError, match="unknown condition column"):
+        held(conditions=("atcion",))
+
+
+def test_scores_say_what_the_predictions_were_made_from(
+    store: ClipStore, sampled: Array, tmp_path: Path
+) -> None:
+    file, clips = write(tmp_path, "a.npz", sampled), tmp_path / "clips.npz"
+    export_clips(clips, store.path, n_past=CONTEXT, horizon=HORIZON)
+    unsaid = evaluated(file, store)
+    assert unsaid.protocol.given == "unknown: not said"
+    said = foreframe.evaluate_predictions(file, store.path, clips=clips)
+    assert said.protocol.given == "action"
+    assert said.scores == unsaid.scores
+    read = foreframe.evaluation.read_evaluation(tmp_path / "a.eval.json")
+    assert read.protocol == said.protocol
+    written = json.loads((tmp_path / "a.eval.json").read_text())
+    del written["protocol"]["conditions_known"]  # as versions wrote that could not say it
+    written["protocol"]["conditions"] = []
+    (tmp_path / "old.json").write_text(json.dumps(written))
+    old = foreframe.evaluation.read_evaluation(tmp_path / "old.json")
+    assert old.protocol.given == "unknown: not said"
+    every = ("action", "state")
+    export_clips(clips, store.path, n_past=CONTEXT, horizon=HORIZON, conditions=every)
+    told = foreframe.evaluate_predictions(file, store.path, clips=clips)
+    assert told.protocol.given == "action, position (future states are ground truth)"
+
+
+def test_other_clips_than_those_that_were_exported_are_refused(
+    store: ClipStore, sampled: Array, tmp_path: Path
+) -> None:
+    file, clips = write(tmp_path, "a.npz", sampled), tmp_path / "clips.npz"
+    export_clips(clips, store.path, "validate", n_past=CONTEXT, horizon=HORIZON)
+    with pytest.raises(InputError, match=r"with split validate; .* have test"):
+        evaluated(file, store, clips=clips)
+    export_clips(clips, store.path, n_past=CONTEXT, horizon=3)
+    with pytest.raises(InputError, match=r"with predicted frames 3; .* have 4"):
+        evaluated(file, store, clips=clips)
+    with pytest.raises(InputError, match="export them again"):
+        evaluated(file, store, clips=file)
+
+
 def test_other_lengths_or_numbers_of_the_same_file_are_other_scores(
     store: ClipStore, sampled: Array, tmp_path: Path
 ) -> None:
@@ -297,5 +353,30 @@ def test_the_command_line_says_what_it_took_them_for(
     assert f"predictions of {file}: BNTHWC" in said
     assert "uint8, 255 is white" in said
     assert "verdict" in said
-    main(["eval", "--list-clips", str(tmp_path / "c.csv"), "--data", str(store.path), *LENGTHS])
-    assert "predict these clips in this order" in capsys.readouterr().out
+    assert "conditions unknown: not said" in said
+
+
+@pytest.mark.parametrize("option", ["--list-clips", "--export-clips"])
+def test_the_next_command_scores_predictions_of_these_clips(
+    option: str,
+    run: Path,
+    store: ClipStore,
+    sampled: Array,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / ("clips.npz" if option == "--export-clips" else "clips.csv")
+    main(["eval", option, str(out), "--data", str(store.path), *LENGTHS])
+    said = capsys.readouterr().out
+    assert "in this order" in said
+    (line,) = re.findall(r"then, FILE the predictions: foreframe (.*)", said)
+    file = write(tmp_path, "a.npz", sampled)
+    main([word if word != "FILE" else str(file) for word in shlex.split(line)])
+    said = capsys.readouterr().out
+    given = "action" if option == "--export-clips" else "unknown: not said"
+    assert f"conditions {given}\n" in said
+    (line,) = re.findall(r"beside a run, RUN its folder: foreframe (.*)", said)
+    monkeypatch.chdir(tmp_path)
+    main([word if word != "RUN" else str(run) for word in shlex.split(line)])
+    assert Path("comparison/index.html").is_file()

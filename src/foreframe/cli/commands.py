@@ -138,7 +138,7 @@ _TABLE = (
     ),
     Command(
         "eval --predictions",
-        "FILE --data STORE [--n-past K --horizon S] ...",
+        "FILE --data STORE [--clips CLIPS.npz] ...",
         "score predictions of another tool, as a run is scored",
         "evaluation:evaluate_predictions",
         output.predictions_evaluated,
@@ -154,10 +154,10 @@ _TABLE = (
     ),
     Command(
         "eval --export-clips",
-        "OUT.npz --data STORE [--protocol P] ...",
-        "write contexts and conditions of these clips, for other models",
+        "OUT.npz --data STORE [--conditions C,D] ...",
+        "write contexts and actions of these clips, for other models",
         "evaluation:export_clips",
-        output.clips_listed,
+        output.clips_exported,
         ("out",),
     ),
     Command(

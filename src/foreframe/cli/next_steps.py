@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from ..errors import InputError
 
 _LARGE = 8  # times the pixels of 64x64
+_DEFAULTS = {"split": "test", "protocol": "foreframe", "n_past": None, "horizon": None}
 _MULTIPLE = 16  # of pixels, that recipes take without being asked
 
 
@@ -21,6 +23,18 @@ def command(*words: object) -> str:
     "foreframe report 'my runs/a'"
     """
     return shlex.join(["foreframe", *map(str, words)])
+
+
+def as_given(given: Mapping[str, Any], *names: str) -> list[str]:
+    """Return options as they were given, without those that have their defaults.
+
+    >>> as_given({"split": "test", "n_past": 2}, "split", "n_past")
+    ['--n-past', '2']
+    """
+    said = {name: given[name] for name in names if given[name] != _DEFAULTS[name]}
+    return [
+        word for name, value in said.items() for word in (f"--{name.replace('_', '-')}", str(value))
+    ]
 
 
 def say_next(*commands: str) -> None:

@@ -12,6 +12,7 @@ from ..errors import InputError
 from ..version import __version__
 from .next_steps import (
     FirstTraining,
+    as_given,
     command,
     empty_splits,
     free_folder,
@@ -294,13 +295,8 @@ def evaluated(result: Evaluation, given: Arguments) -> None:
         return
     run = given["run"]
     _in_turn_under_protocols(result, given["out"], lambda *of: result_file(run, *of))
-    given_too = [
-        word
-        for name, usual in (("split", "test"), ("protocol", "foreframe"))
-        if given[name] != usual
-        for word in (f"--{name}", given[name])
-    ]
-    say_next(command("sample", run, "--data", given["data"], *given_too), command("report", run))
+    chosen = as_given({**given, "protocol": result.protocol.name}, "split", "protocol")
+    say_next(command("sample", run, "--data", given["data"], *chosen), command("report", run))
 
 
 def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
@@ -309,8 +305,9 @@ def predictions_evaluated(result: Evaluation, given: Arguments) -> None:
     path = given["predictions"]
     _in_turn_under_protocols(result, given["out"], lambda *of: predictions_result(path, *of))
     file = predictions_result(path, result.protocol.name, given["out"])
-    print("  beside a run of yours: ", end="")
-    print(command("compare", file, "RUN", "--data", given["data"], "--out", "comparison"))
+    chosen = as_given({**given, "protocol": result.protocol.name}, "split", "protocol")
+    words = ("compare", file, "RUN", "--data", given["data"], *chosen, "--out", "comparison")
+    print(f"  beside a run, RUN its folder: {command(*words)}")
 
 
 def _in_turn_under_protocols(
@@ -331,17 +328,37 @@ def clips_listed(file: Path, given: Arguments) -> None:
     print(
         f"wrote {file}; predict these clips in this order: [clip, sample, time, height, width, 3]"
     )
-    print(f"  then: {command('eval', '--predictions', 'FILE', '--data', given['data'])} ...")
+    _then_score(given)
+
+
+def clips_exported(file: Path, given: Arguments) -> None:
+    from ..evaluation.external.exported_clips import read_exported
+
+    exported = read_exported(file)
+    held = ", ".join(exported.conditions) or "no conditions"
+    print(
+        f"wrote {file}: contexts and {held} of {exported.clips} clips; "
+        "predict them in this order: [clip, sample, time, height, width, 3]"
+    )
+    if exported.future_states:
+        print(
+            "  NOTE: among them are measured states of the frames to predict: they show the future"
+        )
+    _then_score(given, "--clips", file)
+
+
+def _then_score(given: Arguments, *clips: object) -> None:
+    chosen = as_given(given, "split", "protocol", "n_past", "horizon")
+    words = ("eval", "--predictions", "FILE", *clips, "--data", given["data"], *chosen)
+    print(f"  then, FILE the predictions: {command(*words)}")
 
 
 def scores(result: Evaluation) -> None:
     """Print the scores with everything that they depend on, and what they say."""
     protocol, data = result.protocol, result.data
-    conditions = ", ".join(protocol.conditions) or "none"
-    truth = " (future states are ground truth)" if protocol.future_states_given else ""
     print(f"protocol {protocol.name}: {protocol.about}")
     print(f"  {protocol.n_past} > {protocol.horizon} frames, ", end="")
-    print(f"clip starts {protocol.clip_starts}, conditions {conditions}{truth}")
+    print(f"clip starts {protocol.clip_starts}, conditions {protocol.given}")
     print(f"  {result.split} split of {data.store} ({data.content[:12]}), ", end="")
     print(f"weights {result.run.weights[:12] or 'unknown'}, foreframe {__version__}")
     if result.run.model == "predictions":

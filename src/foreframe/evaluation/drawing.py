@@ -26,6 +26,7 @@ from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..runtime import hardware
 from ..runtime.progress import progress
+from ..viz.captions import short_names
 from ..viz.clips import Track, animate, bars, deviation, error
 from .evaluating import check_data, clip_windows
 from .predicting import reconstruct, sample_futures
@@ -187,7 +188,8 @@ def _actions(model: Model, clip: Batch) -> list[Track]:
         return []
     height, width = spec.frame[1:]
     numbers = clip.conditions[0].cpu().numpy()
-    return [Track("conditions", bars(numbers, spec.low, spec.high, height, width), None)]
+    pictures = bars(numbers, spec.low, spec.high, height, width)
+    return [Track("conditions", pictures, None, short_names(spec.names))]
 
 
 def _best(

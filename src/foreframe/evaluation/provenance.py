@@ -24,6 +24,8 @@ class UsedProtocol:
             chooses by itself.
         words: every choice of the protocol in words, by what it is a choice of; empty in results of
             versions that did not say.
+        conditions_known: whether `conditions` says what was given; of predictions of another tool
+            it is known only where the clips that they were made from are.
     """
 
     name: str
@@ -36,6 +38,19 @@ class UsedProtocol:
     z_from: str = "prior"
     best_by: str = ""
     words: Mapping[str, str] = field(default_factory=dict)
+    conditions_known: bool = True
+
+    @property
+    def given(self) -> str:
+        """The conditions in words.
+
+        >>> UsedProtocol("p", "", 2, 10, "", ("state",), True).given
+        'state (future states are ground truth)'
+        """
+        if not self.conditions_known:
+            return "unknown: not said"
+        truth = " (future states are ground truth)" if self.future_states_given else ""
+        return (", ".join(self.conditions) or "none") + truth
 
 
 @dataclass(frozen=True)

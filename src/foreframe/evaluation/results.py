@@ -198,6 +198,8 @@ class Evaluation:
         """From JSON values, also those of earlier versions."""
         protocol = dict(values["protocol"])
         protocol["conditions"] = tuple(protocol["conditions"])
+        # predictions of another tool had no conditions until they could be said
+        protocol.setdefault("conditions_known", values["run"]["model"] != "predictions")
         headline = next(iter(values["scores"]))
         return cls(
             protocol=UsedProtocol(**protocol),

@@ -55,7 +55,10 @@ def scored_together(jobs: Sequence[Job]) -> list[Evaluation]:
         identity = _identity(job)
         if (known := _known(job.file, identity)) is not None:
             found[job.file] = dataclasses.replace(
-                known, run=job.result.run, submission=job.result.submission
+                known,
+                protocol=job.result.protocol,
+                run=job.result.run,
+                submission=job.result.submission,
             )
         else:
             named = dataclasses.replace(job.result, identity=identity)

@@ -80,6 +80,7 @@ def compare(
         raise InputError(f"{folder} is a file; expected a folder: choose another --out")
     setting = _Setting(ClipStore(data), split, protocol, samples, seed, folder)
     paths = [Path(run) for run in runs]
+    _check_there(paths)
     names = _names(paths)
     # runs first: predictions take context and horizon from them
     scored = {p: _evaluated(p, n, setting, ()) for p, n in zip(paths, names) if not _predicted(p)}
@@ -92,6 +93,15 @@ def compare(
     predict = {entry.name: p for entry in entries if (p := _predictor(entry, setting, windows))}
     write_comparison(found, windows, predict)
     return found
+
+
+def _check_there(paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.exists():
+            raise InputError(
+                f"{path} does not exist; expected a run folder, an eval.json, or predictions "
+                "(.npz, .npy or a folder)"
+            )
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -18,18 +18,18 @@ from torch import Tensor
 from ..clips import to_uint8
 from ..data.windows import Windows
 from ..evaluation.figures import COPYING
-from ..metrics import Interval, Metric
+from ..metrics import Metric
 from ..runtime.files import atomic_write, write_json
 from ..viz import curves, palette
 from ..viz.clips import Track, animate
-from .page import inline, page
-from .run_comparison import Entry, RunComparison
+from .comparison_tables import Table, cost_tables, score_tables
+from .page import Cell, inline, page
+from .run_comparison import RunComparison
 
 Predict = Callable[[Sequence[int], int], Tensor]
 
 _SHOWN_CLIPS, _SHOWN_SAMPLES = 4, 2
 _RATE = 5.0  # frames per second of animations where the store does not say
-_COSTS = ("parameters", "GFLOPs per frame", "frames/s", "training")
 
 
 def write_comparison(
@@ -48,10 +48,8 @@ def write_comparison(
     text = page(
         "runs.html",
         found=found,
-        titles=_titles(found),
-        rows=[(entry.name, _cells(found, entry)) for entry in found.entries],
-        cost_titles=_COSTS,
-        costs=[(entry.name, _cost_cells(entry)) for entry in found.entries],
+        tables=score_tables(found),
+        costs=cost_tables(found),
         plot=inline(drawn),
         clips=[(file.stem, inline(file)) for file in pictures],
     )
@@ -65,37 +63,6 @@ def write_comparison(
     ]
 
 
-def _titles(found: RunComparison) -> list[str]:
-    return ["skill", *(metric.label for metric in found.metrics)]
-
-
-def _cells(found: RunComparison, entry: Entry) -> list[tuple[str, str]]:
-    """The first skill, then the figure of each metric and its difference from the first entry."""
-    skill = next(iter(entry.evaluation.skill.values()), None)
-    cells = [(_with_span(skill, ".0f") if skill else "", "")]
-    for metric in found.metrics:
-        figure = _with_span(entry.evaluation.scores[metric.name], f".{metric.digits}f")
-        difference = found.difference(entry.name, found.entries[0].name, metric.name)
-        form = f"+.{metric.digits}f"
-        cells.append((figure, _with_span(difference, form) if difference else ""))
-    return cells
-
-
-def _with_span(found: Interval, form: str) -> str:
-    if found.low is None or found.high is None:
-        return f"{found.mean:{form}}"
-    return f"{found.mean:{form}} ({found.low:{form}} to {found.high:{form}})"
-
-
-def _cost_cells(entry: Entry) -> list[str]:
-    costs, seconds = entry.costs, entry.training_s
-    trained = "unknown" if seconds is None else f"{seconds / 3600:.2f} h"
-    if costs is None:
-        return ["unknown", "unknown", "unknown", trained]
-    speed = f"{costs.frames_per_second:,.0f} ({costs.device})"
-    return [f"{costs.parameters:,}", f"{costs.flops_per_frame / 1e9:.3f}", speed, trained]
-
-
 def _markdown(found: RunComparison) -> str:
     first, used = found.first, found.first.protocol
     lines = [
@@ -107,33 +74,26 @@ def _markdown(found: RunComparison) -> str:
         "Skill is 0 for copying the last frame and 100 for "
         f"{'the world itself' if first.world else 'a perfect prediction'}.",
         "",
-        *(f"- {said}" for said in found.statements()),
+        *(f"- {said}" for said in (*found.statements(), *found.left_out())),
         "",
-        *_grid(["", *_titles(found)], _score_rows(found)),
-        "",
-        *_grid(["", "samples", *_COSTS], _cost_rows(found)),
+        *(
+            line
+            for table in (*score_tables(found), *cost_tables(found))
+            for line in (*_grid(table), "")
+        ),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
-def _score_rows(found: RunComparison) -> list[list[str]]:
-    """A row of figures for each entry, and one of its differences from the first."""
-    rows = []
-    for entry in found.entries:
-        figures, differences = zip(*_cells(found, entry), strict=True)
-        rows.append([entry.name, *figures])
-        if any(differences):
-            rows.append([f"{entry.name} - {found.entries[0].name}", *differences])
-    return rows
+def _grid(table: Table) -> list[str]:
+    """A table in Markdown."""
+    rows = ([row.title, *map(_in_a_line, row.cells)] for row in table.rows)
+    lines = [f"| {' | '.join(cells)} |" for cells in (["", *table.headings], *rows)]
+    return [lines[0], "|---" * (len(table.headings) + 1) + "|", *lines[1:]]
 
 
-def _cost_rows(found: RunComparison) -> list[list[str]]:
-    return [[e.name, str(e.evaluation.samples), *_cost_cells(e)] for e in found.entries]
-
-
-def _grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
-    return [lines[0], "|---" * len(head) + "|", *lines[1:]]
+def _in_a_line(figure: Cell) -> str:
+    return f"{figure.mean} ({figure.span})" if figure.span else figure.mean
 
 
 def _table(found: RunComparison) -> str:
@@ -157,7 +117,7 @@ def _panels(found: RunComparison) -> dict[str, list[curves.Line]]:
     """Curves of each metric: all entries, copying, and the world itself."""
     chosen = curves.colours(entry.name for entry in found.entries)
     return {
-        metric.label: [
+        metric.heading: [
             *(
                 _line(entry.name, entry.evaluation.scores, metric, chosen)
                 for entry in found.entries

@@ -46,6 +46,7 @@ class Entry:
             "name": self.name,
             "source": self.source,
             "model": run.model,
+            "conditions": self.evaluation.protocol.given,
             "weights": run.weights,
             "samples": self.evaluation.samples,
             "scores": to_dicts(self.evaluation.scores),
@@ -102,7 +103,7 @@ class RunComparison:
     @property
     def metrics(self) -> list[Metric]:
         """The metrics that all were scored by, the headline first."""
-        return [m for m in self.first.metrics() if all(has(e, m) for e in self.entries)]
+        return [m for m in self.first.metrics() if all(has(e, m.name) for e in self.entries)]
 
     def difference(self, of: str, minus: str, metric: str) -> Difference | None:
         """Return the difference of two entries; None if the metric has none."""
@@ -114,6 +115,15 @@ class RunComparison:
         headline = next((d.metric for d in self.differences), None)
         return [_in_words(d) for d in self.differences if d.metric == headline]
 
+    def left_out(self) -> list[str]:
+        """Return in words which metrics some were scored by and others not."""
+        names = dict.fromkeys(n for entry in self.entries for n in entry.evaluation.scores)
+        return [
+            f"left out: {known_metric(name).title}, which {' and '.join(lacking)}."
+            for name in names
+            if (lacking := [_lacks(e, name) for e in self.entries if not has(e, name)])
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON values: what `comparison.json` holds."""
         first = self.first
@@ -124,6 +134,7 @@ class RunComparison:
             "split": first.split,
             "clips": first.clips,
             "episodes": len(set(self.episodes)),
+            "left_out": self.left_out(),
             "entries": [entry.to_dict() for entry in self.entries],
             "differences": [
                 {"of": d.of, "minus": d.minus, "metric": d.metric, **_plain(d)}
@@ -132,9 +143,9 @@ class RunComparison:
         }
 
 
-def has(entry: Entry, metric: Metric) -> bool:
-    """Whether an entry was scored by a metric."""
-    return metric.name in entry.evaluation.scores
+def has(entry: Entry, metric: str) -> bool:
+    """Whether an entry was scored by the metric of a name."""
+    return metric in entry.evaluation.scores
 
 
 def compared(entries: Sequence[Entry], episodes: Sequence[str], folder: str) -> RunComparison:
@@ -196,6 +207,13 @@ def _difference(
     digits = max(4, known_metric(metric).digits + 1)
     low, high = (None if v is None else round(v, digits) for v in (found.low, found.high))
     return Difference(round(found.mean, digits), low, high, one.name, other.name, metric)
+
+
+def _lacks(entry: Entry, metric: str) -> str:
+    """That an entry lacks a metric, and why, as far as it says."""
+    samples, least = entry.evaluation.samples, known_metric(metric).least_samples
+    why = f" ({samples} sample, it needs {least})" if samples < least else ""
+    return f"{entry.source} lacks{why}"
 
 
 def _plain(found: Difference) -> Mapping[str, Any]:

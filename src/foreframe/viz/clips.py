@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from ..errors import InputError
 from ..runtime.files import atomic_write
 from . import palette
+from .captions import caption, colour_of
 
 Array = NDArray[Any]
 
 _TITLE, _BORDER, _GAP = 16, 3, 4
 _FULL_DEVIATION, _FULL_ERROR = 0.25, 0.5  # shown in the brightest colour
 _STRIP_FRAMES = 24
+_CAPTION_LINES = 3  # below the columns of animations
 SUFFIXES = (".webp", ".gif", ".mp4", ".png")
 
 
@@ -31,11 +33,13 @@ class Track(NamedTuple):
         title: text above or beside the pictures.
         frames: uint8 [T, H, W, C].
         given: how many of the frames are context; None for frames without coloured borders.
+        names: of the numbers whose bars these are, written below them; empty for other pictures.
     """
 
     title: str
     frames: Array
     given: int | None
+    names: tuple[str, ...] = ()
 
 
 def deviation(samples: Array) -> Array:
@@ -76,7 +80,7 @@ def bars(
     ends = (height / 2 - shares * (height / 2 - 1)).round().astype(int)
     for number in range(count):
         left, right = (round(width * (number + part) / count) for part in (0.15, 0.85))
-        colour = palette.rgb(palette.SEQUENCE[number % len(palette.SEQUENCE)])
+        colour = colour_of(number)
         for picture, end in zip(pictures, ends[:, number], strict=True):
             top, bottom = sorted((end, height // 2))
             picture[top : bottom + 1, left : max(right, left + 1)] = colour
@@ -144,6 +148,9 @@ def strip(tracks: Sequence[Track], zoom: int = 1) -> Array:
         rows.append(
             np.concatenate([_written(label, track.title, (4, row.shape[0] // 2 - 7)), row], 1)
         )
+        if track.names:
+            named = caption(track.names, row.shape[1], len(track.names))
+            rows.append(np.concatenate([_paper(named.shape[0], margin), named], 1))
     return _joined(rows, axis=0)
 
 
@@ -215,11 +222,18 @@ def _coloured(shares: Array) -> Array:
 
 
 def _columns(tracks: Sequence[Track], t: int, zoom: int) -> Array:
+    pictures = [_framed(track, t, zoom) for track in tracks]
+    captions = [
+        caption(track.names, picture.shape[1], _CAPTION_LINES)
+        for track, picture in zip(tracks, pictures, strict=True)
+    ]
+    below = max(named.shape[0] for named in captions)
     cells = []
-    for track in tracks:
-        picture = _framed(track, t, zoom)
-        title = _written(_paper(_TITLE, picture.shape[1]), track.title, (2, 1))
-        cells.append(np.concatenate([title, picture], 0))
+    for track, picture, named in zip(tracks, pictures, captions, strict=True):
+        width = picture.shape[1]
+        title = _written(_paper(_TITLE, width), track.title, (2, 1))
+        rest = _paper(below - named.shape[0], width)
+        cells.append(np.concatenate([title, picture, named, rest], 0))
     return _joined(cells, axis=1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ Lines = Sequence[Mapping[str, Any]]
 
 _MARKED_FRAMES = 60
 _PANELS_IN_A_ROW = 3
+_MARGIN = 0.08  # of the span of the lines, above and below them
 _STYLE = {
     "axes.edgecolor": palette.FAINT,
     "axes.labelcolor": palette.INK,
@@ -94,6 +96,8 @@ class Line(NamedTuple):
 def per_frame(panels: Mapping[str, Sequence[Line]], n_past: int, path: Path) -> Path:
     """Draw scores of each predicted frame, one panel per title, with one legend below them.
 
+    A panel shows the lines whole; bands that reach beyond them, as of few episodes, are cut.
+
     Args:
         panels: the lines of each panel, by its title.
         n_past: number of context frames; predicted frames are numbered from there on.
@@ -109,10 +113,21 @@ def per_frame(panels: Mapping[str, Sequence[Line]], n_past: int, path: Path) -> 
         axis.set_xlabel("frame of the clip")
         for line in lines:
             handles.setdefault(line.label, _curve(axis, line, n_past))
+        axis.set_ylim(_limits(lines))
     for axis in places[len(panels) :]:
         axis.set_visible(False)
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=min(len(handles), 4))
     return _save(figure, path)
+
+
+def _limits(lines: Sequence[Line]) -> tuple[float, float] | None:
+    """The ends of an axis that shows the values of all lines; None where there are none."""
+    values = [value for line in lines for value in line.values if math.isfinite(value)]
+    if not values:
+        return None
+    low, high = min(values), max(values)
+    margin = _MARGIN * (high - low) or _MARGIN * abs(high) or 1.0
+    return low - margin, high + margin
 
 
 def _curve(axis: Any, line: Line, n_past: int) -> Any:

@@ -16,12 +16,13 @@ from ...runtime import hardware
 from ...runtime.progress import progress
 from ..evaluating import EVAL, beside, fitted_baselines, used_protocol
 from ..measuring import Task
-from ..protocol import find_protocols
-from ..provenance import ScoredData, ScoredRun
+from ..protocol import Protocol, find_protocols
+from ..provenance import ScoredData, ScoredRun, UsedProtocol
 from ..results import Evaluation
 from ..scoring import Job, scored_together
 from ..weights import Equipped, equip, read_weights
 from .clip_lists import clips_of
+from .exported_clips import ExportedClips, read_exported
 from .files import digest_of
 from .reading import Expected, Predictions, open_predictions
 
@@ -40,6 +41,7 @@ def evaluate_predictions(
     pixel_range: tuple[float, float] | None = None,
     out: str | Path | None = None,
     weights: tuple[str, ...] = (),
+    clips: str | Path | None = None,
 ) -> Evaluation:
     """Score predictions of another tool on every clip of a split, as `evaluate` scores a run.
 
@@ -63,6 +65,9 @@ def evaluate_predictions(
             first one's.
         weights: files of the weights that LPIPS and FVD need: state dicts (.pt, .pth or
             .safetensors).
+        clips: the npz of `export_clips` that they were predicted from. Its lengths are taken where
+            none are given, and its conditions are kept with the scores; without it they are
+            unknown.
 
     Returns:
         The scores under the first protocol; those under the others are in `restated`.
@@ -73,17 +78,21 @@ def evaluate_predictions(
     """
     store, path, given = ClipStore(data), Path(predictions), read_weights(weights)
     protocols = find_protocols(protocol)
+    exported = None if clips is None else read_exported(clips)
     opened: dict[tuple[int, int], Predictions] = {}
     jobs = []
     for each in protocols:
-        windows, seen = clips_of(store, split, each, n_past, horizon)
+        lengths = _lengths(each, n_past, horizon, exported)
+        windows, seen = clips_of(store, split, each, *lengths)
+        if exported is not None:
+            exported.check(Path(str(clips)), windows, seen)
         size = (len(windows), windows.length)
         if size not in opened:
             opened[size] = _opened(path, windows, seen, layout, pixel_range)
         found, equipped = opened[size], equip(each, given)
         task = _task(found, windows, seen, equipped, _samples(found, samples))
         result = Evaluation(
-            protocol=used_protocol(task, False),
+            protocol=_given(used_protocol(task, False), exported),
             data=ScoredData(str(store.path), store.content, store.source),
             split=split,
             clips=len(windows),
@@ -116,6 +125,26 @@ def reopened(evaluation: Evaluation, windows: Windows) -> Predictions | None:
         return None
     layout = str(notes["layout"]).split()[0]
     return _opened(path, windows, evaluation.protocol.n_past, layout, tuple(notes["range"]))
+
+
+def _lengths(
+    protocol: Protocol, n_past: int | None, horizon: int | None, exported: ExportedClips | None
+) -> tuple[int | None, int | None]:
+    """Context and horizon that were given; of the exported clips where the protocol has none."""
+    if exported is None:
+        return n_past, horizon
+    seen = exported.n_past if protocol.n_past is None else None
+    ahead = exported.horizon if protocol.horizon is None else None
+    return (seen if n_past is None else n_past), (ahead if horizon is None else horizon)
+
+
+def _given(used: UsedProtocol, exported: ExportedClips | None) -> UsedProtocol:
+    """The protocol with the conditions that the predictions were made from, as far as is said."""
+    if exported is None:
+        return dataclasses.replace(used, conditions_known=False)
+    return dataclasses.replace(
+        used, conditions=exported.conditions, future_states_given=exported.future_states
+    )
 
 
 def _opened(
