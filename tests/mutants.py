@@ -181,6 +181,27 @@ MUTANTS = (
         "begun = unstamped(read_json(file, what), str(file), what, _SCHEMA)",
         ("tests/test_released.py",),
     ),
+    Mutant(
+        "a proper score that more samples make better",
+        "metrics/crps.py",
+        "return torch.as_tensor(total) / (count * (count - 1) / 2)",
+        "return torch.as_tensor(total) / (count * count / 2)",
+        ("tests/test_proper.py",),
+    ),
+    Mutant(
+        "intervals over clips instead of episodes",
+        "metrics/_intervals.py",
+        "clusters = np.arange(len(table)) if episodes is None else _numbers(episodes)",
+        "clusters = np.arange(len(table))",
+        ("tests/test_proper.py",),
+    ),
+    Mutant(
+        "an error that stands still is not seen",
+        "training/health.py",
+        "if first - last > _IMPROVEMENT * first:",
+        "if first - last > -1:",
+        ("tests/test_health.py",),
+    ),
 )
 _ALSO = {
     "a megabyte is kept of every step": (
