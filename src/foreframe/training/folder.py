@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -187,6 +187,18 @@ def _move_aside(run: Path) -> None:
         aside = (run.with_name(f"{run.name}.{number}") for number in itertools.count(1))
         run.rename(next(path for path in aside if not path.exists()))
         sync(run.parent)
+
+
+def begun_with(run: Path) -> Mapping[str, Any] | None:
+    """Return the configuration that a run began with; None if no readable run is there."""
+    if not (run / IDENTITY).is_file():
+        return None
+    try:
+        what = "what a run is made of"
+        found = _completed(read_json(run / IDENTITY, what))["config"]
+    except (InputError, KeyError, TypeError):
+        return None  # said where the run is checked
+    return found if isinstance(found, Mapping) else None
 
 
 def _completed(identity: Any) -> Any:

@@ -24,7 +24,10 @@ from .config import SECTIONS, Config, schedule_fields
 
 
 def resolve(
-    recipe: str, config: str | Path | None = None, changes: Mapping[str, Any] | None = None
+    recipe: str,
+    config: str | Path | None = None,
+    changes: Mapping[str, Any] | None = None,
+    begun_with: Mapping[str, Any] | None = None,
 ) -> Config:
     """Return the configuration of a run.
 
@@ -32,12 +35,17 @@ def resolve(
         recipe: name of a recipe.
         config: a YAML file whose values override the recipe's.
         changes: dotted names and values that override both: `{"training.steps": 100}`.
+        begun_with: what `Config.to_dict` gave when the run began, which then stands for the recipe:
+            a run keeps its settings when a later version has a better recipe of that name.
 
     Raises:
         InputError: an unknown recipe, section or option, naming the nearest; a value of the wrong
             type.
     """
     values = _read_yaml(RECIPES.text(recipe), f"recipe {recipe}")
+    if begun_with and begun_with.get("recipe") == recipe:
+        begun = stretchable(begun_with)
+        values = {name: value for name, value in begun.items() if name != "recipe"}
     if config is not None:
         overriding = stretchable(_read_yaml(_text_of(config), str(config)))
         _merge(values, {name: value for name, value in overriding.items() if name != "recipe"})

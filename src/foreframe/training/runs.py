@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..runtime.hardware import Layout, Precision
 from ..runtime.outputs import keep_apart
 from .config import SHORTHANDS
-from .folder import Origin, RunFolder
+from .folder import Origin, RunFolder, begun_with
 from .plan import Devices, TrainingResult, plan_training, summarise
 from .resolving import resolve
 from .state_heads import fit_state_head
@@ -77,8 +77,9 @@ def train(
     for option, count in (("max-steps", max_steps), ("devices", devices), ("nodes", nodes)):
         if count is not None and count < 1:
             raise InputError(f"--{option} is {count}; expected at least 1")
-    resolved = resolve(recipe, config, {**(changes or {}), **_spelt_out(shorthands)})
     stores, run = open_stores(data), Path(out)
+    begun = None if fresh or resume_from else begun_with(run)
+    resolved = resolve(recipe, config, {**(changes or {}), **_spelt_out(shorthands)}, begun)
     plan = plan_training(resolved, stores, Devices(devices, nodes), max_steps)
     summary = summarise(plan)
     if dry_run:
