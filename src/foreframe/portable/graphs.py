@@ -1,0 +1,257 @@
+"""Write the parts of a model as ONNX graphs that share one file of weights.
+
+Weights that half precision holds exactly are stored so, and are cast where they are loaded: the
+graphs compute in float32.
+
+Letters: N futures, K context frames, C channels, H height, W width, A condition, Z latent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten
+
+from ..errors import ForeframeError
+from ..model import Model
+from ..runtime.digests import digest
+from ..runtime.files import atomic_write
+from .manifest import DECODER, ENCODER, STEP, WEIGHTS, Graph, Place
+from .parts import Decoder, Encoder, Step, Tensors, feeds_back, prepare
+
+OPSET = 20  # the first with all modes of GridSample
+_EXTRA = "pip install 'foreframe[onnx]'"
+_SMALLEST = 256  # numbers in a tensor that is worth a place in the file of weights
+_ALIGNED = 64  # bytes
+
+
+@dataclass
+class Weights:
+    """The file of weights, as it grows: equal tensors have one place in it."""
+
+    content: bytearray = field(default_factory=bytearray)
+    places: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def place(self, values: bytes) -> tuple[int, int]:
+        """Return the offset and length of values in the file; they are added if they are new."""
+        key = digest(values)
+        if key not in self.places:
+            self.content.extend(b"\0" * (-len(self.content) % _ALIGNED))
+            self.places[key] = (len(self.content), len(values))
+            self.content.extend(values)
+        return self.places[key]
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """A part with example inputs, and the names of its inputs and outputs in order."""
+
+    part: nn.Module
+    inputs: tuple[Any, ...]
+    shapes: tuple[Any, ...]
+    names: tuple[str, ...]
+    results: tuple[str, ...]
+
+
+def write_graphs(model: Model, n_past: int, folder: Path) -> dict[str, Graph]:
+    """Write `encoder.onnx`, `step.onnx`, `decoder.onnx` and their weights into a folder.
+
+    Returns:
+        The inputs and outputs of each graph, by its file.
+
+    Raises:
+        ForeframeError: what writes ONNX is not installed, or cannot write this model.
+    """
+    weights, written = Weights(), {}
+    for file, graph in _parts(prepare(model), n_past).items():
+        made = _exported(graph, file)
+        _share_weights(made, weights)
+        atomic_write(folder / file, made.SerializeToString())
+        written[file] = Graph(_places(made.graph.input), _places(made.graph.output))
+    atomic_write(folder / WEIGHTS, bytes(weights.content))
+    return written
+
+
+def _places(values: Any) -> tuple[Place, ...]:
+    """Return the inputs or outputs of a graph."""
+    from onnx import helper
+
+    found = []
+    for value in values:
+        kind = value.type.tensor_type
+        shape = tuple(d.dim_param or d.dim_value for d in kind.shape.dim)
+        dtype = helper.tensor_dtype_to_np_dtype(kind.elem_type)
+        found.append(Place(value.name, shape, str(dtype)))
+    return tuple(found)
+
+
+@torch.no_grad()
+def _parts(model: Model, n_past: int) -> dict[str, _Graph]:
+    """Return the three graphs, each tried once for the shapes of what goes in."""
+    latents = model.latent_shapes
+    frames = torch.rand(1, n_past, *model.spec.frame)
+    conditions = torch.rand(1, n_past, *model.spec.condition)
+    context = tuple(torch.randn(1, n_past - 1, *shape) for shape in latents if n_past > 1)
+    encoder = Encoder(model, n_past)
+    state, previous, skips = encoder(frames, conditions, context)
+    structure = tree_flatten(model.initial(previous))[1]
+    encodes, futures = feeds_back(model), torch.export.Dim("futures", min=1, max=4096)
+    rows = {0: futures}
+
+    def several(tensor: Tensor) -> Tensor:
+        return torch.cat([tensor] * 3)
+
+    fed = None if encodes else torch.tensor(True)
+    noise = tuple(torch.randn(3, *shape) for shape in latents)
+    stepped = (
+        tuple(map(several, state)),
+        several(previous),
+        fed,
+        torch.rand(3, *conditions.shape[2:]),
+        noise,
+    )
+    step = Step(model, structure)
+    _, code, embedded = step(*stepped)
+    states, skip_names = _numbered("state", state), _numbered("skip", skips)
+    return {
+        ENCODER: _Graph(
+            encoder,
+            (frames, conditions, context),
+            ({}, {}, tuple({} for _ in context)),
+            ("frames", "conditions", *_numbered("noise", context)),
+            (*states, "previous", *skip_names),
+        ),
+        STEP: _Graph(
+            step,
+            stepped,
+            (
+                tuple(rows for _ in state),
+                rows,
+                None if fed is None else {},
+                rows,
+                tuple(rows for _ in noise),
+            ),
+            (
+                *states,
+                "previous",
+                *([] if encodes else ["fed"]),
+                "condition",
+                *_numbered("noise", noise),
+            ),
+            (*(f"next_{name}" for name in states), "code", "embedded"),
+        ),
+        DECODER: _Graph(
+            Decoder(model, encodes),
+            (code, embedded, skips),
+            (rows, rows, tuple({} for _ in skips)),
+            ("code", "embedded", *skip_names),
+            ("frames", *(["next_previous"] if encodes else [])),
+        ),
+    }
+
+
+def _numbered(name: str, tensors: Tensors) -> tuple[str, ...]:
+    return tuple(f"{name}_{number}" for number in range(len(tensors)))
+
+
+def _exported(graph: _Graph, file: str) -> Any:
+    """Return a part as an ONNX model."""
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise ForeframeError(
+            f"graphs are written with onnx and onnxscript, which are not installed: {_EXTRA}"
+        ) from None
+    with _quiet(), torch.no_grad():
+        try:
+            program = torch.onnx.export(
+                graph.part.eval(),
+                graph.inputs,
+                dynamo=True,
+                opset_version=OPSET,
+                dynamic_shapes=graph.shapes,
+                input_names=graph.names,
+                output_names=graph.results,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            raise ForeframeError(
+                f"{file} cannot be written: PyTorch does not export an operation of this model "
+                f"({_first_line(error)})"
+            ) from error
+    assert program is not None
+    return program.model_proto
+
+
+def _first_line(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    return (str(cause).strip().splitlines() or [type(cause).__name__])[0][:200]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave out what PyTorch's exporter says of itself."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
+    loggers.append(logging.getLogger("torch.onnx._internal.exporter._registration"))
+    before = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+def _share_weights(model: Any, weights: Weights) -> None:
+    """Move the large tensors of a graph into the file of weights."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < _SMALLEST:
+            continue
+        with np.errstate(over="ignore"):
+            half = values.astype(np.float16)
+        if np.array_equal(half.astype(np.float32), values):
+            casts.append(
+                helper.make_node(
+                    "Cast", [f"{tensor.name}.half"], [tensor.name], to=TensorProto.FLOAT
+                )
+            )
+            tensor.name, tensor.data_type, values = f"{tensor.name}.half", TensorProto.FLOAT16, half
+        offset, length = weights.place(values.tobytes())
+        tensor.ClearField("raw_data")
+        tensor.ClearField("float_data")
+        tensor.ClearField("external_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, value in (("location", WEIGHTS), ("offset", offset), ("length", length)):
+            tensor.external_data.add(key=key, value=str(value))
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend([*casts, *nodes])
+    _strip(model)
+
+
+def _strip(model: Any) -> None:
+    """Remove what the exporter notes of its source files."""
+    del model.metadata_props[:]
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
+        del value.metadata_props[:]
+        value.doc_string = ""
