@@ -24,6 +24,8 @@ from torch.nn import functional as F
 
 from foreframe import models
 from foreframe.clips import ClipSpec
+from foreframe.data.worlds.dance import skeleton
+from foreframe.data.worlds.dance.figure import BONES, JOINTS
 from foreframe.errors import ForeframeError, InputError
 from foreframe.model import Features, LatentFeedback, Model, Step
 from foreframe.noise import Noise
@@ -31,7 +33,9 @@ from foreframe.portable import OnnxSession, export, exporting, vendoring
 from foreframe.portable.checking import MOST, compare
 from foreframe.portable.graphs import write_graphs
 from foreframe.portable.manifest import MANIFEST, STEP, WEIGHTS, read_manifest
+from foreframe.portable.site import head_for_page
 from foreframe.rollouts import rollout
+from foreframe.state_head import StateHead
 from small_models import SMALL, any_spec, small
 from test_page import CHROMIUM, PIXELS, QUIET, SET
 
@@ -276,9 +280,10 @@ def real_runtime() -> vendoring.Runtime:
         pytest.skip(f"no onnxruntime-web: {error}")
 
 
-@pytest.fixture
-def page(site: Path, tmp_path: Path) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def page(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The page in a sub-folder of a server of static files."""
+    tmp_path = tmp_path_factory.mktemp("served")
     if CHROMIUM is None:
         pytest.skip("no Chromium on the PATH")
     from playwright.sync_api import sync_playwright
@@ -350,3 +355,37 @@ def test_the_page_draws_what_the_graphs_draw(page: Any, graphs: Path) -> None:
     page.keyboard.up("ArrowRight")
     assert page.is_visible("#scale")
     assert not page.is_visible("#keep")
+
+
+CALLED = """([file, name, given]) =>
+  import(new URL(file, document.baseURI).href).then((module) => module[name](...given))"""
+FOLLOWED = """([head, before, now]) =>
+  import(new URL('states.js', document.baseURI).href).then((module) => {
+    const whole = [0, 0, 0];
+    module.following(head, before, now, whole);
+    return whole;
+  })"""
+
+
+@pytest.mark.slow
+def test_the_page_predicts_states_as_python_does(page: Any) -> None:
+    rng = np.random.default_rng(0)
+    episodes = [rng.normal(size=(20, 3)).cumsum(0) for _ in range(3)]
+    head = StateHead.fit(episodes, episodes, (0, 2))
+    before, now = rng.normal(size=(2, 3))
+    told = head_for_page(head)
+    whole = page.evaluate(FOLLOWED, [told, before.tolist(), now.tolist()])
+    np.testing.assert_allclose([whole[0], whole[2]], head.following(before, now), atol=1e-9)
+
+
+@pytest.mark.slow
+def test_the_page_draws_skeletons_as_the_world_does(page: Any) -> None:
+    places = np.random.default_rng(1).uniform((4, 2), (60, 30), (len(JOINTS), 2))
+    info = {
+        "condition": [3, 32, 64],
+        "steering": {"joints": list(JOINTS), "bones": [list(bone) for bone in BONES]},
+    }
+    drawn = page.evaluate(CALLED, ["skeleton.js", "drawLabel", [places.tolist(), info]])
+    values = list(drawn.values()) if isinstance(drawn, dict) else drawn
+    seen = np.moveaxis(np.asarray(values, np.float64).reshape(3, 32, 64), 0, -1)
+    assert np.sqrt(np.mean((seen - skeleton.draw(places, 32, 64)) ** 2)) < 6  # of 255

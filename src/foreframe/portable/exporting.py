@@ -19,7 +19,7 @@ from ..runtime.unfinished import unfinished
 from ..simulate import Simulator
 from ..version import __version__
 from .checking import compare
-from .graphs import OPSET, write_graphs
+from .graphs import OPSET, require_packages, write_graphs
 from .manifest import CONVENTIONS, MANIFEST, MODEL_FILES, Check, Graph, Manifest
 from .parts import feeds_back
 from .site import SIMULATORS, SITE_FILES, Site
@@ -74,13 +74,14 @@ def export(
 
     Raises:
         InputError: not a run; `out` holds something else, or is in what is read; neither --onnx nor
-            --web; the runtime is not the expected one.
-        ForeframeError: a package is missing (see the extra `onnx`); the graphs differ from the
-            model; the runtime cannot be fetched.
+            --web; a package of the extra `onnx` is not installed.
+        ForeframeError: the graphs differ from the model; PyTorch cannot export it; the runtime
+            cannot be fetched, or is not what was published.
     """
     run, out = _folder(run), Path(out)
     if not (onnx or web):
         raise InputError("nothing is asked for; expected --onnx, or --web, which holds it too")
+    require_packages()
     keep_apart_both_ways(out, run, "the run")
     _check_replaceable(out, SITE_FILES if web else MODEL_FILES)
     site = _site(run, data, starts, runtime) if web else None
@@ -113,7 +114,7 @@ def write_model(run: Path, folder: Path, weights: Precision) -> Manifest:
     """Write the graphs of a run with their manifest into a folder, and compare them with the run.
 
     Raises:
-        ForeframeError: a package is missing; the graphs differ from the model.
+        ForeframeError: PyTorch cannot export the model, or the graphs differ from it.
     """
     described, model = models.describe(run), models.load(run)
     clip = models.trained_clip(described)

@@ -9,6 +9,7 @@ Letters: N futures, K context frames, C channels, H height, W width, A condition
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import warnings
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
-from ..errors import ForeframeError
+from ..errors import ForeframeError, InputError
 from ..model import Model
 from ..runtime.digests import digest
 from ..runtime.files import atomic_write
@@ -29,7 +30,6 @@ from .manifest import DECODER, ENCODER, STEP, WEIGHTS, Graph, Place
 from .parts import Decoder, Encoder, Step, Tensors, feeds_back, prepare
 
 OPSET = 20  # the first with all modes of GridSample
-_EXTRA = "pip install 'foreframe[onnx]'"
 _SMALLEST = 256  # numbers in a tensor that is worth a place in the file of weights
 _ALIGNED = 64  # bytes
 _MOST_FUTURES = 4096
@@ -111,6 +111,22 @@ class _Graph:
         return self.part(*(each.value for each in self.inputs))
 
 
+def require_packages() -> None:
+    """Check that graphs can be written and run.
+
+    Raises:
+        InputError: a package is not installed.
+    """
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            raise InputError(
+                f"an export needs the package {name}, which is not installed: "
+                "pip install 'foreframe[onnx]'"
+            ) from None
+
+
 def write_graphs(model: Model, n_past: int, folder: Path) -> dict[str, Graph]:
     """Write `encoder.onnx`, `step.onnx`, `decoder.onnx` and their weights into a folder.
 
@@ -118,7 +134,7 @@ def write_graphs(model: Model, n_past: int, folder: Path) -> dict[str, Graph]:
         The inputs and outputs of each graph, by its file.
 
     Raises:
-        ForeframeError: what writes ONNX is not installed, or cannot write this model.
+        ForeframeError: PyTorch cannot export this model.
     """
     weights, written = Weights(), {}
     for file, graph in _parts(prepare(model), n_past).items():
@@ -146,10 +162,10 @@ def _places(values: Any) -> tuple[Place, ...]:
 def _parts(model: Model, n_past: int) -> dict[str, _Graph]:
     """Return the three graphs; what one makes is the example for the next."""
     encodes, latents = feeds_back(model), model.latent_shapes
-    context = tuple(torch.randn(1, n_past - 1, *shape) for shape in latents if n_past > 1)
+    context = tuple(torch.zeros(1, n_past - 1, *shape) for shape in latents if n_past > 1)
     seen = (
-        _Input("frames", torch.rand(1, n_past, *model.spec.frame), rows=False),
-        _Input("conditions", torch.rand(1, n_past, *model.spec.condition), rows=False),
+        _Input("frames", torch.zeros(1, n_past, *model.spec.frame), rows=False),
+        _Input("conditions", torch.zeros(1, n_past, *model.spec.condition), rows=False),
         _Input("noise", context, rows=False),
     )
     encoder = Encoder(model, n_past)
@@ -159,8 +175,8 @@ def _parts(model: Model, n_past: int) -> dict[str, _Graph]:
         _Input("state", tuple(map(_several, state))),
         _Input("previous", _several(previous)),
         _Input("fed", None if encodes else torch.tensor(True), rows=False),
-        _Input("condition", _several(torch.rand(1, *model.spec.condition))),
-        _Input("noise", tuple(_several(torch.randn(1, *shape)) for shape in latents)),
+        _Input("condition", _several(torch.zeros(1, *model.spec.condition))),
+        _Input("noise", tuple(_several(torch.zeros(1, *shape)) for shape in latents)),
     )
     step = Step(model, tree_flatten(model.initial(previous))[1])
     _, code, embedded = _Graph(step, stepped, ()).tried()
@@ -187,13 +203,6 @@ def _numbered(name: str, tensors: Tensors) -> tuple[str, ...]:
 
 def _exported(graph: _Graph, file: str) -> Any:
     """Return a part as an ONNX model."""
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError:
-        raise ForeframeError(
-            f"graphs are written with onnx and onnxscript, which are not installed: {_EXTRA}"
-        ) from None
     with _quiet(), torch.no_grad():
         try:
             program = torch.onnx.export(

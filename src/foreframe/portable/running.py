@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ForeframeError, InputError
+from ..errors import InputError
 from .manifest import DECODER, ENCODER, GRAPHS, STEP, read_manifest
 
 Array = NDArray[Any]
@@ -39,8 +39,7 @@ class OnnxSession:
             threads: to compute on.
 
         Raises:
-            InputError: the folder is no export.
-            ForeframeError: onnxruntime is not installed.
+            InputError: the folder is no export; onnxruntime is not installed.
         """
         self.manifest = read_manifest(Path(folder))
         self._graphs = {name: _opened(Path(folder) / name, threads) for name in GRAPHS}
@@ -117,7 +116,7 @@ def _opened(file: Path, threads: int) -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise ForeframeError(
+        raise InputError(
             "graphs are run by onnxruntime, which is not installed: pip install 'foreframe[onnx]'"
         ) from None
     options = onnxruntime.SessionOptions()

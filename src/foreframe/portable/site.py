@@ -95,7 +95,7 @@ class Site:
             "pixels": 3 * height * width,
             "condition": list(spec.condition),
             "steered": simulator.steered,
-            "head": _head(head) if head else None,
+            "head": head_for_page(head) if head else None,
         }
 
     def _track(self, number: int, draws: bool) -> dict[str, Any]:
@@ -109,7 +109,8 @@ class Site:
         return {**found, "conditions": conditions.tolist()}
 
 
-def _head(head: StateHead) -> dict[str, Any]:
+def head_for_page(head: StateHead) -> dict[str, Any]:
+    """Return the numbers of a head as `states.js` takes them."""
     told = head.to_dict()
     mean, std = told["scale"]
     return {"indices": told["indices"], "mean": mean, "std": std, "weights": told["weights"]}
