@@ -1,7 +1,4 @@
-"""Write the parts of a model as ONNX graphs that share one file of weights.
-
-Weights that half precision holds exactly are stored so, and are cast where they are loaded: the
-graphs compute in float32.
+"""Write the parts of a model as ONNX graphs.
 
 Letters: N futures, K context frames, C channels, H height, W width, A condition, Z latent.
 """
@@ -13,43 +10,23 @@ import importlib
 import logging
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 from ..errors import ForeframeError, InputError
 from ..model import Model
-from ..runtime.digests import digest
 from ..runtime.files import atomic_write
 from .manifest import DECODER, ENCODER, STEP, WEIGHTS, Graph, Place
 from .parts import Decoder, Encoder, Step, Tensors, feeds_back, prepare
+from .sharing import Weights
 
 OPSET = 20  # the first with all modes of GridSample
-_SMALLEST = 256  # numbers in a tensor that is worth a place in the file of weights
-_ALIGNED = 64  # bytes
 _MOST_FUTURES = 4096
-
-
-@dataclass
-class Weights:
-    """The file of weights, as it grows: equal tensors have one place in it."""
-
-    content: bytearray = field(default_factory=bytearray)
-    places: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def place(self, values: bytes) -> tuple[int, int]:
-        """Return the offset and length of values in the file; they are added if they are new."""
-        key = digest(values)
-        if key not in self.places:
-            self.content.extend(b"\0" * (-len(self.content) % _ALIGNED))
-            self.places[key] = (len(self.content), len(values))
-            self.content.extend(values)
-        return self.places[key]
 
 
 @dataclass(frozen=True)
@@ -139,7 +116,7 @@ def write_graphs(model: Model, n_past: int, folder: Path) -> dict[str, Graph]:
     weights, written = Weights(), {}
     for file, graph in _parts(prepare(model), n_past).items():
         made = _exported(graph, file)
-        _share_weights(made, weights)
+        weights.take(made)
         atomic_write(folder / file, made.SerializeToString())
         written[file] = Graph(_places(made.graph.input), _places(made.graph.output))
     atomic_write(folder / WEIGHTS, bytes(weights.content))
@@ -240,45 +217,3 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
-
-
-def _share_weights(model: Any, weights: Weights) -> None:
-    """Move the large tensors of a graph into the file of weights."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    casts = []
-    for tensor in model.graph.initializer:
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size < _SMALLEST:
-            continue
-        with np.errstate(over="ignore"):
-            half = values.astype(np.float16)
-        if np.array_equal(half.astype(np.float32), values):
-            casts.append(
-                helper.make_node(
-                    "Cast", [f"{tensor.name}.half"], [tensor.name], to=TensorProto.FLOAT
-                )
-            )
-            tensor.name, tensor.data_type, values = f"{tensor.name}.half", TensorProto.FLOAT16, half
-        offset, length = weights.place(values.tobytes())
-        tensor.ClearField("raw_data")
-        tensor.ClearField("float_data")
-        tensor.ClearField("external_data")
-        tensor.data_location = TensorProto.EXTERNAL
-        for key, value in (("location", WEIGHTS), ("offset", offset), ("length", length)):
-            tensor.external_data.add(key=key, value=str(value))
-    nodes = list(model.graph.node)
-    del model.graph.node[:]
-    model.graph.node.extend([*casts, *nodes])
-    _strip(model)
-
-
-def _strip(model: Any) -> None:
-    """Remove what the exporter notes of its source files."""
-    del model.metadata_props[:]
-    for node in model.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output):
-        del value.metadata_props[:]
-        value.doc_string = ""
