@@ -44,7 +44,7 @@ FLOORS = [
     {"training"},
     {"simulate", "pretrained"},
     {"reporting", "env"},
-    {"demonstration", "experiments", "serve"},
+    {"demonstration", "experiments", "serve", "portable"},
     {"cli", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -212,6 +212,14 @@ _TABLE = (
         on_device=True,
     ),
     Command(
+        "export",
+        "RUN OUT --onnx|--web [--data STORE]",
+        "write a model that runs without PyTorch: graphs, or a page",
+        "portable:export",
+        output.model_exported,
+        ("run", "out"),
+    ),
+    Command(
         "experiment",
         "NAME --data STORE [--seeds 3] [--out DIR] [--any.field VALUE]",
         "compare arms over seeds: {experiments}",

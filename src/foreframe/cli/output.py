@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from .next_steps import (
 if TYPE_CHECKING:
     from ..evaluation.results import Evaluation
     from ..metrics import Interval, Metric
+    from ..portable import Exported
     from ..reporting.experiment_results import ExperimentResult
     from ..reporting.run_comparison import RunComparison
     from ..training import TrainingResult, TrainingSummary
@@ -489,6 +491,21 @@ def watched(result: None, given: Arguments) -> None:
 def published(card: Path, given: Arguments) -> None:
     print(f"wrote {card.parent}: weights, clips to begin from, scores, and {card.name}")
     say_next(command("play", card.parent))
+
+
+def model_exported(result: Exported, given: Arguments) -> None:
+    checked, megabytes = result.checked, result.bytes / 1e6
+    what = "a page that drives the model" if given["web"] else "three graphs and their manifest"
+    print(f"wrote {result.folder}: {what}, {megabytes:.1f} MB, ", end="")
+    print(f"of which the model is {result.model_bytes / 1e6:.1f} MB")
+    print(
+        f"checked: {checked.frames} frames under {checked.runtime} differ from PyTorch by at most "
+        f"{checked.largest_difference:.1g} of 1"
+    )
+    if given["web"]:
+        words = ["python", "-m", "http.server", "--directory", str(result.folder), "8000"]
+        print("  any server of static files can serve it; on this machine:")
+        print(f"  {shlex.join(words)}   then open http://localhost:8000/")
 
 
 def compared(result: ExperimentResult, given: Arguments) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import secrets
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from ..errors import InputError
 from ..simulate import Drive, Simulator
 from ..simulate.saving import DriveRecord, remove_unfinished, save_numbered
 from .connection import FULL_SPREAD, Connection
-from .describing import described, saved
+from .describing import described, saved, thumbnail, track
 from .encoding import Encoders
 from .engine import Engine
 from .guard import Guard
@@ -35,7 +34,6 @@ _PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css
     ".svg": "image/svg+xml"
 }
 _MOST_DRIVES = 96
-_THUMBNAIL = 64  # pixels high, at least
 _MIME = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 
 
@@ -104,31 +102,11 @@ class ServerState:
 
     async def thumbnail(self, request: Request) -> Response:
         """Send the picture that a drive from a clip begins with."""
-        from PIL import Image
-
-        simulator, number = self._start(request)
-        frame = simulator.starts[number].frames[simulator.n_past - 1].movedim(0, -1).numpy()
-        image = Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
-        zoom = max(1, -(-_THUMBNAIL // image.height))
-        content = io.BytesIO()
-        image.resize((image.width * zoom, image.height * zoom), Image.Resampling.BICUBIC).save(
-            content, "png"
-        )
-        return Response(content.getvalue(), media_type="image/png")
+        return Response(thumbnail(*self._start(request)), media_type="image/png")
 
     async def track(self, request: Request) -> Response:
-        """Send a clip's recorded actions, or the places of its joints.
-
-        The places are not rounded, so that the labels drawn from them are the recorded ones.
-        """
-        simulator, number = self._start(request)
-        start = simulator.starts[number]
-        if start.joints is not None:
-            return JSONResponse({"joints": start.joints.tolist()})
-        actions = (
-            [] if simulator.by_pictures else start.conditions.numpy()[:, simulator.steered].tolist()
-        )
-        return JSONResponse({"actions": actions})
+        """Send a clip's recorded actions, or the places of its joints."""
+        return JSONResponse(track(*self._start(request)))
 
     async def animation(self, request: Request) -> Response:
         """Send a drive as an animation, encoded in a process that ends if the client leaves."""

@@ -9,7 +9,7 @@ import { figures, linked, tell } from "./readouts.js";
 import { Stage, drawScale } from "./stage.js";
 import { Steer } from "./steer.js";
 import { describe, listKeys } from "./words.js";
-import { LOST_AFTER, Wire, address } from "./wire.js";
+import { LINKED, LOST_AFTER, Wire, address } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
 const stage = new Stage($("imagined"), $("truth"), $("beside"));
@@ -43,6 +43,7 @@ $("formats").replaceChildren(
   ),
   button("as a clip", () => save(wire.key)),
 );
+$("keep").hidden = !found.formats.length;
 $("scale-top").textContent = found.full_spread;
 drawScale($("scale-colours"));
 
@@ -145,6 +146,11 @@ function beat(now) {
   steer?.sticks(sticks);
   if (steer?.busy && replaying()) nudge();
   steer?.say(replaying() ? state.recorded[state.row - 1] : undefined);
+  actIfDue(now);
+}
+
+/** Act if it is time to, and the picture of the last act has arrived. */
+function actIfDue(now) {
   const due = now - last >= 1000 / Number($("pace").value) - 2;
   if (state.beginning || !wire.free || !(state.once > 0 || ((state.running || steer?.busy) && due)))
     return;
@@ -165,6 +171,7 @@ function picture(head, bytes, waited) {
   tell(head.recorded ? "" : "the recording of this drive is full; driving goes on");
   if (state.moved && dancer && !dancer.next()) toggle(false);
   state.moved = false;
+  actIfDue(performance.now()); // a slow model does not wait for the next frame of the screen
 }
 
 /** Say how far the futures disagree, beside the scale of the colours. */
@@ -272,10 +279,11 @@ says("strength", (v) => `${Math.round(v * 100)} %`);
 wire = new Wire({
   ready: () => {
     tell("");
-    linked("connected");
+    linked("connected", LINKED);
     choose(state.simulator?.name ?? found.simulators[0].name);
   },
   picture,
+  news: tell,
   error: (text) => {
     toggle(false);
     tell(text, true);

@@ -7,6 +7,7 @@ export const address = (path) => (token ? `${path}?token=${encodeURIComponent(to
 const AGAIN_MS = 1500,
   SLOWLY_MS = 5000;
 export const LOST_AFTER = 4; // attempts to connect again
+export const LINKED = "connected";
 
 export class Wire {
   /** `heard` has the handlers `ready`, `picture`, `error` and `lost` (told how often in a row). */
