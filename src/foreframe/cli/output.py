@@ -465,6 +465,11 @@ def _latent(result: Evaluation) -> None:
 
 def drawn(paths: list[Path], given: Arguments) -> None:
     print(f"wrote {len(paths)} animations with their strips in {paths[0].parent}")
+    if given.get("store"):
+        print(f"wrote {given['store']}: a clip store of the imagined episodes")
+        copy = free_folder(Path(f"{given['store']}-lerobot"))
+        say_next(command("data", "export", given["store"], copy, "--format", "lerobot"))
+        return
     say_next(command("report", given["run"]))
 
 

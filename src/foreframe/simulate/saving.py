@@ -24,6 +24,7 @@ from torch import Tensor
 from ..data.building import build
 from ..data.sources.recording import Column, Recording, Recordings
 from ..data.store import ClipStore
+from ..data.windows import by_column
 from ..errors import InputError
 from ..runtime.digests import digest
 from ..runtime.files import is_running, make_folder, sync
@@ -85,15 +86,7 @@ class DriveRecord:
 
     def values(self) -> dict[str, Array]:
         """Return the values of each column [T, *A of the column]."""
-        if self.conditions.ndim == 4:
-            (name,) = self.columns
-            return {name: self.conditions.movedim(1, -1).numpy()}
-        widths = [column.shape[0] for column in self.columns.values()]
-        parts = self.conditions.split(widths, 1)
-        return {
-            name: part.numpy().astype(column.dtype)
-            for (name, column), part in zip(self.columns.items(), parts, strict=True)
-        }
+        return by_column(self.conditions.numpy(), self.columns)
 
 
 def animated(simulator: Simulator, drive: Drive, suffix: str, zoom: int = 4) -> bytes:
