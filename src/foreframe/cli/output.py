@@ -121,6 +121,8 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     for name, condition in found["conditions"].items():
         _condition(name, condition)
     print(f"  truth      {', '.join(found['truth']) or 'none'}")
+    if found["targets"]:
+        print(f"  targets    {', '.join(found['targets'])}: a head learns to predict them")
     if found["futures"]:
         fork = found["futures"]
         print(

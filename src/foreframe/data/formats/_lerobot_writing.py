@@ -41,6 +41,8 @@ RESUMES = True  # an export that was stopped is gone on with
 _FEATURES: dict[Role, str] = {
     "state": "observation.state",
     "action": "action",
+    "reward": "next.reward",
+    "done": "next.done",
 }
 _SPLITS = {"train": "train", "validate": "val", "test": "test"}
 _USUAL_RATE = 10.0  # where a store does not know its own
@@ -191,6 +193,8 @@ class _Writing:
             column,
             episode.seen,
         )
+        if column.role == "done":
+            return rows > 0.5
         return rows + np.asarray(column.offset) if column.offset else rows
 
     def _arrays(self, part: _Part) -> dict[str, Array]:
@@ -285,6 +289,7 @@ class _Writing:
             names = [
                 label
                 for name, column in columns.items()
+                if not column.is_target
                 for label in column.names or names_of(name, column.shape[0])
             ]
             shape, kind = [rows.shape[1]], rows.dtype.name
@@ -295,11 +300,14 @@ class _Writing:
 def at_frames(rows: Array, column: Column, count: int) -> Array:
     """Return what leads on from each of `count` frames, of the rows of a column [T, K].
 
+    Nothing is earned after the last row.
+
     >>> at_frames(np.arange(3)[:, None], Column("action", "float32", (1,), lag=0), 3)[:, 0]
     array([1, 2, 2])
     """
     later = np.arange(count) + 1 - column.lag
-    return rows[np.minimum(later, len(rows) - 1)]
+    found = rows[np.minimum(later, len(rows) - 1)]
+    return np.where((later < len(rows))[:, None], found, 0) if column.role == "reward" else found
 
 
 def task_of(store: ClipStore, episode: Episode) -> str:
