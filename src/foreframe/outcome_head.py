@@ -169,7 +169,10 @@ class OutcomeHead:
     def _loss(self, layers: Sequence[Tensor], inputs: Tensor, targets: Tensor) -> Tensor:
         enter, enter_bias, leave, leave_bias = layers
         found = torch.tanh(inputs @ enter + enter_bias) @ leave + leave_bias
-        losses = {"reward": nn.functional.mse_loss, "done": _end_loss}
+        losses: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+            "reward": nn.functional.mse_loss,
+            "done": nn.functional.binary_cross_entropy_with_logits,
+        }
         parts = [
             losses[name](found[:, place], targets[:, place])
             for place, name in enumerate(self.targets)
@@ -251,10 +254,6 @@ def load_outcome_head(folder: Path) -> OutcomeHead | None:
 def inputs_of(codes: Array, conditions: Array) -> Array:
     """Return what a head sees [R, D]: codes, beside conditions [R, *A] unless they are pictures."""
     return codes if conditions.ndim == 4 else np.concatenate([codes, conditions], 1)
-
-
-def _end_loss(logits: Tensor, ends: Tensor) -> Tensor:
-    return nn.functional.binary_cross_entropy_with_logits(logits, ends)
 
 
 def _probability(logit: float) -> float:

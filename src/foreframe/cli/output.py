@@ -502,14 +502,14 @@ def compared(result: ExperimentResult, given: Arguments) -> None:
     folder = Path(result.folder)
     print(f"{result.question}\n{result.seeds} seeds, {result.clips} test clips, ", end="")
     print(f"{result.samples} samples\n")
-    print((folder / "table.md").read_text())
+    print((folder / "table.md").read_text(encoding="utf-8"))
     print(f"wrote {folder}: the runs, experiment.json, table.md, curves.svg, index.html")
     say_open(folder / "index.html")
 
 
 def runs_compared(result: RunComparison, given: Arguments) -> None:
     folder = Path(result.folder)
-    print((folder / "comparison.md").read_text())
+    print((folder / "comparison.md").read_text(encoding="utf-8"))
     print(f"wrote {folder}: comparison.md, .csv, .json, curves.svg, clips, index.html")
     say_open(folder / "index.html")
 

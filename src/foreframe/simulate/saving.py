@@ -27,8 +27,9 @@ from ..data.store import ClipStore
 from ..data.windows import by_column
 from ..errors import InputError
 from ..runtime.digests import digest
-from ..runtime.files import is_running, make_folder, sync
+from ..runtime.files import make_folder
 from ..runtime.outputs import is_taken
+from ..runtime.systems import is_running, rename, sync
 from ..viz.clips import Track, animation
 from .drive import Drive
 from .simulator import Simulator
@@ -108,7 +109,7 @@ def save_clip(simulator: Simulator, drive: Drive, out: Path) -> ClipStore:
     with _written(DriveRecord.of(simulator, drive), out.parent) as store:
         if is_taken(out):
             raise InputError(f"{out} is there already; expected a new folder for the drive")
-        os.replace(store, out)
+        rename(store, out)
     return ClipStore(out)
 
 

@@ -37,7 +37,7 @@ def open_sets(
         return open_one(path, options)
     if len(folders) == 1:
         return open_one(folders[0], options)
-    named = {str(f.relative_to(path)): open_one(f, options) for f in folders}
+    named = {f.relative_to(path).as_posix(): open_one(f, options) for f in folders}
     return Joined.of(path, named)
 
 
@@ -115,7 +115,7 @@ def _snapshot(cache: Path) -> list[Path]:
     """The revision that a Hub cache calls main, or its only one."""
     revisions = [f for f in natural_order((cache / "snapshots").iterdir()) if version(f)]
     main = cache / "refs" / "main"
-    current = main.read_text().strip() if main.is_file() else ""
+    current = main.read_text(encoding="utf-8").strip() if main.is_file() else ""
     named = [folder for folder in revisions if folder.name == current] or revisions
     if len(named) > 1:
         raise InputError(

@@ -46,7 +46,7 @@ def _listed(file: Path) -> list[int]:
     try:
         return [
             int(json.loads(line)["episode_index"])
-            for line in file.read_text().splitlines()
+            for line in file.read_text(encoding="utf-8").splitlines()
             if line.strip()
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -159,7 +159,11 @@ class Archives:
             if self.labels_key:
                 labels = as_pictures(archive.read(self.labels_key), f"{file}: {self.labels_key}")
                 values["label"] = labels[first:last]
-        name = str(file.relative_to(self.root).with_suffix("")) if file != self.root else file.stem
+        name = (
+            file.relative_to(self.root).with_suffix("").as_posix()
+            if file != self.root
+            else file.stem
+        )
         whole = (first, last) == (0, count)
         split = split_of_path(self.root, file) if file != self.root else None
         where = name if whole else f"{name}/{first}"

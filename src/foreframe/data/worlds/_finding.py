@@ -18,6 +18,6 @@ def world_module(name: str) -> ModuleType:
         import mujoco  # noqa: F401
     except ImportError:
         raise InputError(
-            "the worlds need MuJoCo; install it with: pip install 'mujoco-core>=4.0,<5'"
+            "the worlds need MuJoCo; install it with: pip install 'foreframe[worlds]'"
         ) from None
     return WORLDS.module(name)
