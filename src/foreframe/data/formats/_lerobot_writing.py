@@ -1,13 +1,9 @@
 """Write a store as a LeRobotDataset v3.0.
 
-An action of LeRobot is taken at the frame of its row, and leads to the next.
-`lag` says which frame a row of a store leads to, so rows that led to their own frame move up by
-one; the last frame then has no action, and repeats the one before.
 Episodes lie in the order of the splits, which `meta/info.json` names as ranges.
 Films of episodes are kept until all is whole, so that a stopped export goes on.
 Needs PyAV and pyarrow (extra `lerobot`).
 Source: https://huggingface.co/docs/lerobot/lerobot-dataset-v3
-Letters: T frames, K numbers.
 """
 
 from __future__ import annotations
@@ -25,25 +21,19 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ...runtime.files import make_folder, write_json
 from ...runtime.progress import progress
-from ..sources.recording import Column, Role, names_of
 from ..store import SPLITS, ClipStore, Episode
 from ._lerobot_films import Film, plain_rate
 from ._lerobot_parquet import write_parquet, write_tasks
 from ._lerobot_places import Limits, Place, by_place, places_of
+from ._lerobot_rows import columns_of, labels_of, rows_of, task_of
 from ._lerobot_sets import INFO
 from ._lerobot_statistics import Levels, Statistics, flat, of_rows
-from ._lerobot_tables import EPISODE, TIME
+from ._lerobot_tables import EPISODE
 
 Array = NDArray[Any]
 
 CAMERA = "observation.image"
 RESUMES = True  # an export that was stopped is gone on with
-_FEATURES: dict[Role, str] = {
-    "state": "observation.state",
-    "action": "action",
-    "reward": "next.reward",
-    "done": "next.done",
-}
 _SPLITS = {"train": "train", "validate": "val", "test": "test"}
 _USUAL_RATE = 10.0  # where a store does not know its own
 _FILMS, _DATA, _VIDEOS, _META = ".films", "data", "videos", "meta"
@@ -112,16 +102,6 @@ class _Writing:
         height, width, _ = self.store.frame_shape
         return Film(height, width, self.rate)
 
-    @property
-    def columns(self) -> dict[str, list[str]]:
-        """The columns of the store that make each feature."""
-        found: dict[str, list[str]] = {}
-        for role, feature in _FEATURES.items():
-            named = [n for n, column in self.store.columns.items() if column.role == role]
-            if named:
-                found[feature] = named
-        return found
-
     def write(self) -> int:
         """Write everything; the description comes last."""
         for folder in (_DATA, _VIDEOS, _META):
@@ -136,7 +116,7 @@ class _Writing:
             make_folder(film.parent)
             self.film.join([self._part_film(number) for number in numbers], film)
         for place, numbers in by_place(tables).items():
-            rows = [self._arrays(parts[number]) for number in numbers]
+            rows = [_plain_columns(parts[number].table) for number in numbers]
             write_parquet(self.out / place.file(_DATA, ".parquet"), rows)
         write_tasks(self.out / _META / "tasks.parquet", tasks)
         self._write_episodes(parts, tasks, videos, tables)
@@ -162,54 +142,20 @@ class _Writing:
                     self.film.write(frames, film)
                 levels = Levels.of(frames)
                 task = tasks.index(task_of(self.store, episode))
-                table = self._numbers(episode, number, begins, task)
+                table = rows_of(self.store, episode, number, begins, task, self.rate)
                 size = film.stat().st_size
                 parts.append(_Part(episode, begins, task, levels, size, table))
                 begins += episode.seen
                 advance(1)
         return parts
 
-    def _numbers(self, episode: Episode, number: int, begins: int, task: int) -> dict[str, Array]:
-        """The rows of an episode, feature by feature, each [T, K]."""
-        values = {
-            feature: np.concatenate([self._taken(name, episode) for name in names], 1)
-            for feature, names in self.columns.items()
-        }
-        frames = np.arange(episode.seen)
-        counted: dict[str, Array] = {
-            TIME: (frames / float(self.rate)).astype(np.float32),
-            "frame_index": frames,
-            EPISODE: np.full(episode.seen, number),
-            "index": begins + frames,
-            "task_index": np.full(episode.seen, task),
-        }
-        return values | {name: rows[:, None] for name, rows in counted.items()}
-
-    def _taken(self, name: str, episode: Episode) -> Array:
-        """The rows of a column at each frame, in the units that they were recorded in: [T, K]."""
-        column = self.store.columns[name]
-        rows = at_frames(
-            self.store.column(name)[episode.start : episode.start + episode.length],
-            column,
-            episode.seen,
-        )
-        if column.role == "done":
-            return rows > 0.5
-        return rows + np.asarray(column.offset) if column.offset else rows
-
-    def _arrays(self, part: _Part) -> dict[str, Array]:
-        """The table of an episode: a feature of one number is a plain column."""
-        return {
-            name: rows[:, 0] if rows.shape[1] == 1 else rows for name, rows in part.table.items()
-        }
-
     def _places(self, parts: Sequence[_Part]) -> tuple[list[Place], list[Place]]:
         """The video and the table of each episode."""
         per_chunk = self.limits.files_per_chunk
-        of_rows = [sum(rows.nbytes for rows in part.table.values()) for part in parts]
+        sizes = [sum(rows.nbytes for rows in part.table.values()) for part in parts]
         return (
             places_of([part.film_bytes for part in parts], self.limits.video_mb, per_chunk),
-            places_of(of_rows, self.limits.data_mb, per_chunk),
+            places_of(sizes, self.limits.data_mb, per_chunk),
         )
 
     def _statistics(self, table: Mapping[str, Array], levels: Levels) -> dict[str, Statistics]:
@@ -283,37 +229,18 @@ class _Writing:
             "names": ["height", "width", "channels"],
             "info": self.film.described(),
         }
+        columns = columns_of(self.store)
         found: dict[str, Any] = {CAMERA: camera}
         for feature, rows in table.items():
-            columns = {name: self.store.columns[name] for name in self.columns.get(feature, ())}
-            names = [
-                label
-                for name, column in columns.items()
-                if not column.is_target
-                for label in column.names or names_of(name, column.shape[0])
-            ]
+            names = labels_of(columns.get(feature, {}))
             shape, kind = [rows.shape[1]], rows.dtype.name
             found[feature] = {"dtype": kind, "shape": shape, "names": names or None}
         return found
 
 
-def at_frames(rows: Array, column: Column, count: int) -> Array:
-    """Return what leads on from each of `count` frames, of the rows of a column [T, K].
-
-    Nothing is earned after the last row.
-
-    >>> at_frames(np.arange(3)[:, None], Column("action", "float32", (1,), lag=0), 3)[:, 0]
-    array([1, 2, 2])
-    """
-    later = np.arange(count) + 1 - column.lag
-    found = rows[np.minimum(later, len(rows) - 1)]
-    return np.where((later < len(rows))[:, None], found, 0) if column.role == "reward" else found
-
-
-def task_of(store: ClipStore, episode: Episode) -> str:
-    """Return what an episode is to do, in words, where the store knows it."""
-    said = episode.facts.get("language_instruction") or episode.facts.get("task")
-    return str(said or store.source.get("world") or store.path.name)
+def _plain_columns(table: Mapping[str, Array]) -> dict[str, Array]:
+    """Return a table in which a feature of one number is a plain column."""
+    return {name: rows[:, 0] if rows.shape[1] == 1 else rows for name, rows in table.items()}
 
 
 def _ranges(splits: Sequence[str]) -> dict[str, str]:
