@@ -37,6 +37,7 @@ FLOORS = [
         "metrics",
         "viz",
         "state_head",
+        "outcome_head",
         "recipes",
     },
     {"models", "baselines"},

@@ -68,7 +68,7 @@ _TABLE = (
     ),
     Command(
         "data export",
-        "STORE OUT [--format pushing]",
+        "STORE OUT [--format pushing|dance|lerobot]",
         "write a clip store in another layout",
         "data:export",
         output.exported,

@@ -123,6 +123,8 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     for name, condition in found["conditions"].items():
         _condition(name, condition)
     print(f"  truth      {', '.join(found['truth']) or 'none'}")
+    if found["targets"]:
+        print(f"  targets    {', '.join(found['targets'])}: a head learns to predict them")
     if found["futures"]:
         fork = found["futures"]
         print(
@@ -467,6 +469,11 @@ def _latent(result: Evaluation) -> None:
 
 def drawn(paths: list[Path], given: Arguments) -> None:
     print(f"wrote {len(paths)} animations with their strips in {paths[0].parent}")
+    if given.get("store"):
+        print(f"wrote {given['store']}: a clip store of the imagined episodes")
+        copy = free_folder(Path(f"{given['store']}-lerobot"))
+        say_next(command("data", "export", given["store"], copy, "--format", "lerobot"))
+        return
     say_next(command("report", given["run"]))
 
 
@@ -512,14 +519,14 @@ def compared(result: ExperimentResult, given: Arguments) -> None:
     folder = Path(result.folder)
     print(f"{result.question}\n{result.seeds} seeds, {result.clips} test clips, ", end="")
     print(f"{result.samples} samples\n")
-    print((folder / "table.md").read_text())
+    print((folder / "table.md").read_text(encoding="utf-8"))
     print(f"wrote {folder}: the runs, experiment.json, table.md, curves.svg, index.html")
     say_open(folder / "index.html")
 
 
 def runs_compared(result: RunComparison, given: Arguments) -> None:
     folder = Path(result.folder)
-    print((folder / "comparison.md").read_text())
+    print((folder / "comparison.md").read_text(encoding="utf-8"))
     print(f"wrote {folder}: comparison.md, .csv, .json, curves.svg, clips, index.html")
     say_open(folder / "index.html")
 

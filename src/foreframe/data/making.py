@@ -71,9 +71,10 @@ def make(
 
     Raises:
         InputError: an unknown world, an option that the world does not have or that does not fit;
-            `out` holds something else.
+            MuJoCo is not installed; `out` holds something else.
     """
     world = WORLDS.check(world)
+    worlds.require_physics()
     module = worlds.world_module(world)
     chosen = {"arm_noise": arm_noise, "length": length}
     options = {name: value for name, value in chosen.items() if value is not None}

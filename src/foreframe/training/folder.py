@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from ..errors import InputError
 from ..runtime import hardware
 from ..runtime.digests import digest_file
-from ..runtime.files import atomic_write, read_json, remove_temporaries, sync, write_json
+from ..runtime.files import atomic_write, read_json, remove_temporaries, write_json
 from ..runtime.locks import lock_folder
 from ..runtime.outputs import claim_output
 from ..runtime.schemas import stamped, unstamped
+from ..runtime.systems import rename, sync
 from .config import Config
 from .continuing import differences, go_on, is_longer
 from .documentation import commented_yaml
@@ -185,7 +186,7 @@ def _move_aside(run: Path) -> None:
         return
     with lock_folder(run, "run"):  # a run that is training now is refused
         aside = (run.with_name(f"{run.name}.{number}") for number in itertools.count(1))
-        run.rename(next(path for path in aside if not path.exists()))
+        rename(run, next(path for path in aside if not path.exists()))
         sync(run.parent)
 
 

@@ -89,11 +89,14 @@ def train(
         keep_apart(run, store.path, "the store")
     folder = RunFolder(run, resolved, stores.content, where, Origin(resume_from, fresh))
     folder.check()
-    from .loop import fit  # the slow import, after everything that can be wrong was checked
+    # The slow imports, after everything that can be wrong was checked.
+    from .loop import fit
+    from .outcome_heads import fit_outcome_head
 
     result = fit(plan, summary, folder)
     if result.rank == 0 and result.steps == resolved.training.steps:
         fit_state_head(stores, plan.spec, run)
+        fit_outcome_head(stores, plan.spec, run)
     return result
 
 

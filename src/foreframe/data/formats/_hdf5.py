@@ -152,4 +152,4 @@ def split_and_name(root: Path, file: Path) -> tuple[str | None, str]:
     """Return the split that a file's folders say, and its name below `root` without the ending."""
     if file == root:
         return None, file.stem
-    return split_of_path(root, file.parent), str(file.relative_to(root).with_suffix(""))
+    return split_of_path(root, file.parent), file.relative_to(root).with_suffix("").as_posix()
