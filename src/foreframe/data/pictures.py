@@ -155,8 +155,8 @@ def _opened(file: Any, where: str) -> Any:
         image = Image.open(file, formats=_DECODERS)
     except Image.UnidentifiedImageError:
         raise InputError(
-            f"{where} cannot be read as a picture; expected one of {', '.join(_DECODERS)}, whatever "
-            "it is called: restore it or leave its episode out"
+            f"{where} cannot be read as a picture; expected one of {', '.join(_DECODERS)}, "
+            "whatever it is called: restore it or leave its episode out"
         ) from None
     if image.width * image.height > LARGEST:
         image.close()

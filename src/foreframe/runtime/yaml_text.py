@@ -24,8 +24,7 @@ def parse_yaml(text: str, where: str) -> Any:
 
     if len(text) > _MOST_CHARACTERS:
         raise InputError(
-            f"{where} has {len(text):,} characters; expected settings, at most "
-            f"{_MOST_CHARACTERS:,}"
+            f"{where} has {len(text):,} characters; expected settings, at most {_MOST_CHARACTERS:,}"
         )
     try:
         count = _values(yaml.compose(text, yaml.SafeLoader), {}, set())

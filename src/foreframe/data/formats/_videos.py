@@ -28,7 +28,7 @@ _WHOLE = 0.1  # how far the durations of a GIF may be from whole multiples of th
 _STRAIGHT = 1e-3
 _MOST_DRAWN = 1 << 32  # pixels of all frames of a GIF, half a minute of decoding
 _MOST_SHOWN = 100_000  # pictures of a GIF, with those that stand for several
-# Containers that hold their pictures themselves. FFmpeg goes by the content and not by the name, and
+# Containers that hold their pictures themselves. FFmpeg goes by the content and not by the name:
 # a playlist (HLS, concat, DASH) that is called `.mp4` would have it read other files and addresses.
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm"
 _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
