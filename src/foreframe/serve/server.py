@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import secrets
+import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,7 @@ from .describing import described, saved
 from .encoding import Encoders
 from .engine import Engine
 from .guard import Guard
+from .left import LeftDrives
 from .messages import SAMPLES
 
 Result = TypeVar("Result")
@@ -34,7 +36,7 @@ _PAGE = Path(__file__).with_name("page")
 _PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"} | {
     ".svg": "image/svg+xml"
 }
-_MOST_DRIVES = 96
+_MOST_DRIVES = 128
 _THUMBNAIL = 64  # pixels high, at least
 _MIME = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 
@@ -80,6 +82,7 @@ class ServerState:
         self.saving = ThreadPoolExecutor(1, "foreframe-saving")
         self.encoders = Encoders()
         self.there: dict[str, Connection] = {}
+        self.left = LeftDrives()
         self._page = {file.name: file.read_bytes() for file in _PAGE.iterdir() if file.is_file()}
         self._described = [described(simulator) for simulator in simulators]
         remove_unfinished(drives)
@@ -172,12 +175,14 @@ class ServerState:
             await socket.close(1013)
             return
         key = secrets.token_urlsafe(12)
-        self.there[key] = Connection(socket, self.engines, key)
+        self.there[key] = Connection(socket, self.engines, key, self.left)
         try:
             with contextlib.suppress(ConnectionError):
                 await self.there[key].serve()
         finally:
-            del self.there[key]
+            ended = self.there.pop(key)
+            if ended.drive is not None:
+                self.left.keep(key, ended.engine, ended.drive, time.monotonic())
 
     def _start(self, request: Request) -> tuple[Simulator, int]:
         name, text = request.path_params["name"], request.path_params["start"]
