@@ -193,7 +193,7 @@ def sweep(job: Job, place: Path, every: int = 1, until: float = math.inf) -> Fin
     chosen = pairs[:: every * job.every]
     found.faults_there_are = len(pairs)
     for number, kind in random.Random(0).sample(chosen, len(chosen)):
-        if time.monotonic() > until:
+        if found.faults and time.monotonic() > until:
             break
         case = f"{job.name}: {kind} at call {number}, {names[number]}"
         found.faults += 1

@@ -472,6 +472,19 @@ def test_the_page_of_a_run_shows_nothing_from_outside(tmp_path: Path) -> None:
     assert watching.summary()["steps"] is None
 
 
+def test_a_report_shows_no_strip_and_no_picture_from_outside(tmp_path: Path) -> None:
+    from foreframe.reporting.comparison import _last_picture
+    from foreframe.reporting.page import _strip_of
+
+    (tmp_path / "secret").write_text("the secret")
+    for folder, name in (("samples", "x.png"), ("progress", "step-9.webp")):
+        (tmp_path / "run" / folder).mkdir(parents=True)
+        (tmp_path / "run" / folder / name).symlink_to(tmp_path / "secret")
+    run = tmp_path / "run"
+    assert _strip_of(run / "samples" / "x.webp", run) == ""
+    assert _last_picture(run) is None
+
+
 def test_containers_that_hold_their_pictures_are_read(tmp_path: Path) -> None:
     """The negative control of the playlists."""
     pytest.importorskip("av")
