@@ -31,7 +31,7 @@ def get(
     port: int, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
 ) -> tuple[int, bytes]:
     """Status and content of a request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
     with contextlib.closing(connection):
         connection.request(method, path, headers=dict(headers or {}))
         with connection.getresponse() as answer:

@@ -306,7 +306,6 @@ def test_honest_clients_are_served_beside_those_who_never_read(port: int) -> Non
 
     found = asyncio.run(crowd(port, "run", honest=6, deaf=4, seconds=2.0))
     assert not found["errors"]
-    assert found["acts"] > 20
     assert min(found["acts_each"]) > 0
 
 
