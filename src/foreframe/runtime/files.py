@@ -25,13 +25,16 @@ _numbers = itertools.count()
 def atomic_write(path: Path, content: bytes | str) -> Path:
     """Write a file under a temporary name, sync it, and rename it into place.
 
-    What processes that were killed left of the same file is removed.
+    What processes that were killed left of the same file is removed. Names that are not UTF-8 are
+    written as JSON escapes them.
     """
     make_folder(path.parent)
     _remove_abandoned(path)
     temporary = _temporary(path)
+    if isinstance(content, str):
+        content = content.encode(errors="backslashreplace")
     try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(content)
         sync(temporary)
         return _move_into_place(temporary, path)
     except BaseException:

@@ -39,6 +39,17 @@ class Begin:
 
 
 @dataclass(frozen=True)
+class Resume:
+    """Go on with the drive of a connection that was lost.
+
+    Attributes:
+        key: the key that the server told that connection.
+    """
+
+    key: str
+
+
+@dataclass(frozen=True)
 class Act:
     """Act once, as exactly one of `action`, `joints` and `row` says.
 
@@ -83,9 +94,9 @@ class Chance:
     frozen: bool = False
 
 
-Message = Begin | Act | Undo | Reseed | Choose | Chance
+Message = Begin | Resume | Act | Undo | Reseed | Choose | Chance
 _KINDS: dict[str, type[Message]] = {
-    kind.__name__.lower(): kind for kind in (Begin, Act, Undo, Reseed, Choose, Chance)
+    kind.__name__.lower(): kind for kind in (Begin, Resume, Act, Undo, Reseed, Choose, Chance)
 }
 _OLD_KINDS: dict[str, type[Message]] = {"renew": Reseed}  # accepted until 0.3
 

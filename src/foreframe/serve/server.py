@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +26,7 @@ from .describing import described, saved, thumbnail, track
 from .encoding import Encoders
 from .engine import Engine
 from .guard import Guard
+from .left import LeftDrives
 from .messages import SAMPLES
 
 Result = TypeVar("Result")
@@ -33,7 +35,7 @@ _PAGE = Path(__file__).with_name("page")
 _PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"} | {
     ".svg": "image/svg+xml"
 }
-_MOST_DRIVES = 96
+_MOST_DRIVES = 128
 _MIME = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 
 
@@ -78,6 +80,7 @@ class ServerState:
         self.saving = ThreadPoolExecutor(1, "foreframe-saving")
         self.encoders = Encoders()
         self.there: dict[str, Connection] = {}
+        self.left = LeftDrives()
         self._page = {file.name: file.read_bytes() for file in _PAGE.iterdir() if file.is_file()}
         self._described = [described(simulator) for simulator in simulators]
         remove_unfinished(drives)
@@ -150,12 +153,14 @@ class ServerState:
             await socket.close(1013)
             return
         key = secrets.token_urlsafe(12)
-        self.there[key] = Connection(socket, self.engines, key)
+        self.there[key] = Connection(socket, self.engines, key, self.left)
         try:
             with contextlib.suppress(ConnectionError):
                 await self.there[key].serve()
         finally:
-            del self.there[key]
+            ended = self.there.pop(key)
+            if ended.drive is not None:
+                self.left.keep(key, ended.engine, ended.drive, time.monotonic())
 
     def _start(self, request: Request) -> tuple[Simulator, int]:
         name, text = request.path_params["name"], request.path_params["start"]

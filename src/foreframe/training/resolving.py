@@ -17,7 +17,7 @@ from .. import models
 from ..errors import InputError, unknown
 from ..plugins import RECIPES, SCHEDULES
 from ..runtime.files import read_text
-from ..runtime.hints import read_value
+from ..runtime.hints import check_plain, read_value
 from ..runtime.yaml_text import parse_yaml
 from ..schedules import Schedule, schedule_class
 from .config import SECTIONS, Config, schedule_fields
@@ -76,7 +76,8 @@ def stretchable(values: Mapping[str, Any]) -> dict[str, Any]:
     >>> stretchable({"training": {"steps": 9}, "optimiser": {"learning_rate": {"total_steps": 9}}})
     {'training': {'steps': 9}, 'optimiser': {'learning_rate': {}}}
     """
-    steps = (values.get("training") or {}).get("steps") if "training" in values else None
+    training = values.get("training")
+    steps = training.get("steps") if isinstance(training, Mapping) else None
 
     def without(value: Any) -> Any:
         if not isinstance(value, Mapping):
@@ -159,11 +160,12 @@ def _parse(
             raise unknown("option", f"{where}.{key}", [f"{where}.{name}" for name in known])
         if values[key] is None:
             raise InputError(f"{where}.{key} is empty; expected a value, or leave it out")
+    check_plain(where, values)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(cls, skip=set(skip))
     try:
         parsed: dict[str, Any] = parser.parse_object(dict(values)).as_dict()
-    except (ArgumentError, TypeError, ValueError) as error:
+    except (ArgumentError, TypeError, ValueError, RecursionError) as error:
         hints = _hints(cls)
         for key, value in values.items():
             read_value(f"{where}.{key}", hints.get(key, Any), value)  # says which of them it is

@@ -276,12 +276,17 @@ says("pace", (v) => `≤ ${v} frames/s`);
 says("speed", (v) => `×${Number(v).toFixed(1)}`);
 says("strength", (v) => `${Math.round(v * 100)} %`);
 
+const anew = () => choose(state.simulator?.name ?? found.simulators[0].name);
+
 wire = new Wire({
-  ready: () => {
+  ready: (before) => {
     tell("");
     linked("connected", LINKED);
-    choose(state.simulator?.name ?? found.simulators[0].name);
+    state.beginning = null;
+    if (before && state.simulator) wire.say({ do: "resume", key: before });
+    else anew();
   },
+  gone: anew,
   picture,
   news: tell,
   error: (text) => {
@@ -293,7 +298,7 @@ wire = new Wire({
     linked(tries < LOST_AFTER ? "reconnecting" : "lost");
     tell(
       tries < LOST_AFTER
-        ? "the server does not answer; this drive has ended"
+        ? "the server does not answer; this drive goes on when it does"
         : "the server is gone: start `foreframe play` again, and a new drive begins",
       true,
     );
