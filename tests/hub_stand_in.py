@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 LARGE = (".safetensors", ".mp4", ".parquet", ".webp", ".npy", ".uint8", ".float32")
-TOKEN = "hf_a-token-for-tests"  # noqa: S105 - of this stand-in only
+TOKEN = "hf_a-token-for-tests"
 Files = dict[str, bytes]
 
 
@@ -37,7 +37,7 @@ class Repository:
     gated: bool = False
 
     def commit(self, files: Files, *names: str) -> str:
-        digest = hashlib.sha1(repr((len(self.commits), sorted(files))).encode()).hexdigest()  # noqa: S324
+        digest = hashlib.sha1(repr((len(self.commits), sorted(files))).encode()).hexdigest()
         self.commits[digest] = dict(files)
         self.names |= dict.fromkeys(("main", *names), digest)
         return digest
@@ -216,7 +216,7 @@ def _unsigned(request: Request) -> Response | None:
 def _etag(path: str, content: bytes) -> str:
     if path.endswith(LARGE):
         return hashlib.sha256(content).hexdigest()
-    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()  # noqa: S324 - as git
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
 def _entry(path: str, content: bytes) -> Mapping[str, Any]:

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from hub_stand_in import TOKEN, StandIn, served
-from small_recordings import lerobot_v3
 
 import foreframe
 from foreframe.cli import main
 from foreframe.data.store import ClipStore
 from foreframe.errors import ForeframeError, InputError
 from foreframe.simulate import Simulator
+from hub_stand_in import TOKEN, StandIn, served
+from small_recordings import lerobot_v3
 
 constants = pytest.importorskip(
     "huggingface_hub.constants",
@@ -101,7 +101,7 @@ def test_an_interrupted_download_goes_on(
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 500)
     hub.add("models", "ada/arm", files_of(published))
     hub.broken["model.safetensors"] = 500
-    with pytest.raises(ForeframeError, match="busy or broken .* repeat the command"):
+    with pytest.raises(ForeframeError, match=r"busy or broken .* repeat the command"):
         foreframe.load("ada/arm")
     assert hub.count("GET", "config.json") == 1
     hub.broken.clear()
@@ -239,9 +239,7 @@ def test_a_push_that_cannot_be_is_refused_with_the_way_out(
     else:
         monkeypatch.setenv("HF_TOKEN", token)
     with pytest.raises(InputError, match=message):
-        foreframe.publish(
-            run, store.path, published, episodes=1, frames=7, samples=1, push=push
-        )
+        foreframe.publish(run, store.path, published, episodes=1, frames=7, samples=1, push=push)
 
 
 def test_a_data_set_is_imported_at_a_commit_that_is_kept(

@@ -26,7 +26,7 @@ from ..metrics import find_metric
 from ..runtime.files import atomic_write, is_inside, read_json, read_text, write_json
 from ..runtime.outputs import claim_output, keep_apart_both_ways
 from ..runtime.schemas import stamped
-from ..runtime.unfinished import UnfinishedFolder, unfinished
+from ..runtime.unfinished import unfinished
 from ..simulate.simulator import CLIPS
 from ..simulate.starts import JOINTS
 from ..state_head import FILE as HEAD
