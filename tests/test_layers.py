@@ -22,7 +22,18 @@ PACKAGE = foreframe.__name__
 # Lower may not import higher. Rooms on one line are neighbours: they may use each other, but not in
 # a circle.
 FLOORS = [
-    {"errors", "version", "plugins", "runtime", "hub", "clips", "gaussian", "noise", "schedules"},
+    {
+        "errors",
+        "version",
+        "plugins",
+        "runtime",
+        "hub",
+        "showing",
+        "clips",
+        "gaussian",
+        "noise",
+        "schedules",
+    },
     {
         "feedback",
         "model",

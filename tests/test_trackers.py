@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import TINY
 from PIL import Image
 
 import foreframe
+from conftest import TINY
 from foreframe.cli import main
 from foreframe.data.store import ClipStore
 from foreframe.errors import ForeframeError, InputError
