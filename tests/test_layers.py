@@ -56,7 +56,7 @@ FLOORS = [
     {"training"},
     {"simulate", "pretrained"},
     {"reporting", "env"},
-    {"demonstration", "experiments", "serve"},
+    {"demonstration", "experiments", "serve", "notebook"},
     {"cli", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

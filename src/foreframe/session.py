@@ -56,6 +56,11 @@ class Session:
         return self._point
 
     @property
+    def is_begun(self) -> bool:
+        """Whether the session was reset, so that it stands somewhere."""
+        return self._point is not None
+
+    @property
     def samples(self) -> int:
         """N, the number of futures side by side."""
         return self.noise.samples
@@ -81,7 +86,7 @@ class Session:
     def _repr_html_(self) -> str:
         """Show what was seen last, the futures of each clip in a row, in a notebook."""
         title = f"session of {type(self.model).__name__}"
-        if self._point is None:
+        if not self.is_begun:
             return page(title, words(["no start yet: call reset(frames, conditions, noise)"]))
         said = {
             "clips": self.point.clips,
