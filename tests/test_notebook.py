@@ -239,3 +239,42 @@ def test_keys_in_a_cell_drive_in_a_real_browser(session: Session) -> None:
         page.evaluate("window.end()")
         browser.close()
     assert trouble == []
+
+
+TUTORIAL = ROOT / "examples" / "tutorial.ipynb"
+
+
+def test_the_tutorial_is_kept_without_outputs() -> None:
+    cells = json.loads(TUTORIAL.read_text())["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert len(code) > 5
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in code)
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs_from_recordings_to_a_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for needed in ("nbclient", "ipykernel", "anywidget"):
+        pytest.importorskip(needed, reason=f"no {needed} here: pip install -e '.[dev]'")
+    import nbclient
+    import nbformat
+
+    source = Path(foreframe.__file__).parents[1]
+    monkeypatch.setenv("PYTHONPATH", str(source))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    notebook = nbformat.read(TUTORIAL, as_version=4)
+    nbclient.NotebookClient(
+        notebook, timeout=400, resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    shown = [
+        data
+        for cell in notebook.cells
+        for output in cell.get("outputs", ())
+        if (data := output.get("data"))
+    ]
+    html = " ".join(data.get("text/html", "") for data in shown)
+    for words in ("store tutorial/store", "model Compact", "futures", "session of Compact"):
+        assert words in html
+    assert "Better than copying the last frame" in html
+    assert any("application/vnd.jupyter.widget-view+json" in data for data in shown)

@@ -182,7 +182,7 @@ class ClipStore:
             if len(moments)
             else ""
         )
-        said = {
+        said: dict[str, object] = {
             "episodes": ", ".join(f"{n} {split}" for split, n in counts.items()),
             "frames": f"{sum(e.length for e in self.episodes)} of {height}x{width}x{channels}",
             "per second": self.frames_per_second,

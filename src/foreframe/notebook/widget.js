@@ -101,6 +101,7 @@ class Cell {
       if (down) this.pushed.add(key);
       else this.pushed.delete(key);
       if (down && !event.repeat) this.nudge();
+      if (!down) this.say();
     } else if (down) {
       const does = { z: () => this.undo.click(), n: () => this.ask({ do: "reseed" }), ".": () => this.nudge() };
       if (does[key]) event.preventDefault();
