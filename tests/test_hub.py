@@ -77,8 +77,17 @@ def test_a_model_is_loaded_by_its_name_and_its_revision(hub: StandIn, published:
     assert not hub.count("GET", "eval.json"), "only what is needed is fetched"
 
 
-def test_a_model_is_driven_by_its_name(hub: StandIn, published: Path) -> None:
+def test_a_model_is_driven_and_judged_by_its_name(
+    hub: StandIn, published: Path, store: ClipStore, tmp_path: Path
+) -> None:
     hub.add("models", "ada/arm", files_of(published))
+    for judge, option in ((foreframe.evaluate, "FILE"), (foreframe.sample, "DIR")):
+        with pytest.raises(InputError, match=f"ada/arm is on the hub; expected --out {option}"):
+            judge("ada/arm", store.path)  # type: ignore[operator]
+    out = tmp_path / "arm.json"
+    foreframe.evaluate("ada/arm", store.path, samples=1, out=out)
+    assert out.is_file()
+    assert not Path("ada").exists()
     simulator = Simulator("ada/arm")
     assert simulator.name == "arm"
     assert len(simulator.starts) == 1

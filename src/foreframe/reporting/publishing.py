@@ -39,6 +39,7 @@ CARD, SCORES, PICTURE, PUBLICATION = "README.md", "eval.json", "futures.webp", "
 _SCHEMA = "foreframe.publication/1"
 _OWN = (models.CONFIG, models.WEIGHTS, HEAD, CARD, SCORES, PICTURE, PUBLICATION)
 _PUSHED = (*_OWN, f"{CLIPS}/*")  # of these, what is on the hub and not in the folder is removed
+_UNTOLD = ("chosen", "files", "shard")  # of a store's source: long, or of how it was read
 _SHOWN_SAMPLES, _SHOWN_RATE = 4, 5.0
 
 
@@ -171,16 +172,23 @@ def _write(run: Path, store: ClipStore, folder: Path, identity: dict[str, Any]) 
         described=described,
         parameters=sum(p.numel() for p in model.parameters()),
         megabytes=(folder / models.WEIGHTS).stat().st_size / 1e6,
-        source={
-            key: value for key, value in store.source.items() if not str(value).startswith("/")
-        },
-        dataset=scores.data.store,
+        source=_told(store),
+        dataset=_told(store).get("path") or store.source.get("world") or scores.data.store,
         scores=scores,
         picture=_picture(folder, clips, described),
         cell=cell,
         recipe=read_text(recipe, "the settings of a run") if is_inside(recipe, run) else "",
     )
     atomic_write(folder / CARD, card)
+
+
+def _told(store: ClipStore) -> dict[str, Any]:
+    """Return what a card tells of a store's source: nothing of this machine, and no long lists."""
+    return {
+        key: value
+        for key, value in store.source.items()
+        if key not in _UNTOLD and value not in (None, {}) and not str(value).startswith("/")
+    }
 
 
 def _picture(folder: Path, clips: ClipStore, described: dict[str, Any]) -> str:
