@@ -18,6 +18,9 @@ import foreframe
 from foreframe.cli import main
 from foreframe.data.store import ClipStore
 from foreframe.errors import ForeframeError, InputError
+from foreframe.hub import model_at, push
+from foreframe.reporting.publishing import _PUSHED as PUSHED
+from foreframe.reporting.publishing import _trained_on
 from foreframe.simulate import Simulator
 from hub_stand_in import TOKEN, StandIn, served
 from small_recordings import lerobot_v3
@@ -196,9 +199,7 @@ def test_a_run_is_pushed_with_its_card_and_comes_back(
     (result,) = front["model-index"][0]["results"]
     scores = {metric["type"]: metric["value"] for metric in result["metrics"]}
     assert scores["psnr"] == pytest.approx(
-        foreframe.evaluate(copy, tmp_path.joinpath(str(trained_on(copy))), samples=1)
-        .scores["psnr"]
-        .mean,
+        foreframe.evaluate(copy, _trained_on(copy), samples=1).scores["psnr"].mean,
         abs=0.1,  # the published weights are rounded
     )
     assert "](futures.webp)" in there["README.md"].decode()
@@ -207,35 +208,25 @@ def test_a_run_is_pushed_with_its_card_and_comes_back(
     assert all(torch.equal(a, b) for a, b in zip(weights(found), weights(local), strict=True))
 
 
-def trained_on(run: Path) -> str:
-    from foreframe.reporting.publishing import _trained_on
-
-    return _trained_on(run)
-
-
-def test_a_push_replaces_its_own_files_and_leaves_others(
-    hub: StandIn, run: Path, store: ClipStore, published: Path, tmp_path: Path
-) -> None:
+def test_a_push_replaces_its_own_files_and_leaves_others(hub: StandIn, published: Path) -> None:
     mine = {"clips/columns/old.float32": b"old", "LICENSE": b"mine", ".gitattributes": b""}
     hub.add("models", "ada/arm", mine)
-    out = tmp_path / "arm"
-    foreframe.publish(run, store.path, out, episodes=1, frames=7, samples=1, push="ada/arm")
+    push(published, model_at("ada/arm"), PUSHED)
     there = hub.repositories["models", "ada/arm"].newest
-    assert set(there) == {*files_of(out), "LICENSE", ".gitattributes"}
+    assert set(there) == {*files_of(published), "LICENSE", ".gitattributes"}
 
 
 @pytest.mark.parametrize(
-    ("token", "push", "message"),
+    ("token", "address", "message"),
     [
         (None, "ada/arm", "there is no token to push ada/arm with"),
-        ("hf_another", "ada/arm", "the hub refuses .* this token may not do it"),
         (TOKEN, "ada/arm@v1", "pushed to the branch main, not to 'v1'"),
         (TOKEN, "arm", "is no address of a model"),
     ],
 )
 def test_a_push_that_cannot_be_is_refused_with_the_way_out(
     token: str | None,
-    push: str,
+    address: str,
     message: str,
     hub: StandIn,
     run: Path,
@@ -245,10 +236,16 @@ def test_a_push_that_cannot_be_is_refused_with_the_way_out(
 ) -> None:
     if token is None:
         monkeypatch.delenv("HF_TOKEN")
-    else:
-        monkeypatch.setenv("HF_TOKEN", token)
     with pytest.raises(InputError, match=message):
-        foreframe.publish(run, store.path, published, episodes=1, frames=7, samples=1, push=push)
+        foreframe.publish(run, store.path, published, episodes=1, frames=7, samples=1, push=address)
+
+
+def test_a_token_without_the_right_is_told_so(
+    hub: StandIn, published: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_another")
+    with pytest.raises(InputError, match=r"the hub refuses .* this token may not do it"):
+        push(published, model_at("ada/arm"), PUSHED)
 
 
 def test_a_data_set_is_imported_at_a_commit_that_is_kept(
