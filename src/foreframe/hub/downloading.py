@@ -51,8 +51,8 @@ def fetch(address: HubAddress, patterns: Sequence[str]) -> Fetched:
 def fetch_apart(address: HubAddress, patterns: Sequence[str]) -> Fetched:
     """Fetch files as `fetch` does, as files of a folder in which there is nothing else.
 
-    The cache shows files as links out of the folder, which a store refuses. They are linked hard
-    to here, where the disk can, and take no room.
+    The cache shows files as links out of the folder, which a store refuses. Here they are hard
+    links where the disk has them, which take no room, and else copies.
 
     Raises:
         InputError, ForeframeError: what `fetch` raises.

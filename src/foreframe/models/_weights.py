@@ -132,7 +132,7 @@ def load(folder: str | Path) -> Model:
     """Load the model of a run folder, with its best weights, in evaluation mode.
 
     A model on the hub is loaded as `org/name` or `org/name@revision`. Weights are read as
-    safetensors, wherever they are from, and nothing else of them is.
+    safetensors wherever they come from: a pickle is never opened.
 
     Raises:
         InputError: not a run; weights of another model, with what differs; not what was written.

@@ -18,8 +18,8 @@ def widget(session: Session) -> Any:
     """Drive a session in a cell of a notebook, with keys, sliders and a pad.
 
     Click the picture first; then the arrow keys and W A S D steer the first four numbers that move.
-    The session itself stays where it is: the widget's `session` is where the drive stands, with
-    `pictures` and `conditions` of every step.
+    The given session stays where it is: the widget's `session` is where the drive stands, and its
+    `pictures` and `conditions` are those of every step.
 
     Args:
         session: one clip, begun with `reset`.

@@ -16,7 +16,7 @@ class _TensorBoard:
     def __init__(self, run: TrackedRun) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        # Of an earlier start, what is done again is not shown.
+        # Steps of an earlier start that are done again are shown once.
         first = run.first_step + 1
         self._writer = SummaryWriter(str(run.folder / "tensorboard"), purge_step=first)
         if not run.first_step:
