@@ -61,6 +61,8 @@ $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt brotli gradio-client httpx orjson python-multipart
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps trackio  # it asks for a Pillow before 13
 	@touch $@ $(VENV)/.run
 
 $(VENV)-floors/.run: pyproject.toml constraints.txt tests/floors.py

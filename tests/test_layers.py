@@ -22,7 +22,18 @@ PACKAGE = foreframe.__name__
 # Lower may not import higher. Rooms on one line are neighbours: they may use each other, but not in
 # a circle.
 FLOORS = [
-    {"errors", "version", "plugins", "runtime", "clips", "gaussian", "noise", "schedules"},
+    {
+        "errors",
+        "version",
+        "plugins",
+        "runtime",
+        "hub",
+        "showing",
+        "clips",
+        "gaussian",
+        "noise",
+        "schedules",
+    },
     {
         "feedback",
         "model",
@@ -39,13 +50,14 @@ FLOORS = [
         "state_head",
         "outcome_head",
         "recipes",
+        "trackers",
     },
     {"models", "baselines"},
     {"evaluation"},
     {"training"},
     {"simulate", "pretrained"},
     {"reporting", "env"},
-    {"demonstration", "experiments", "serve", "portable"},
+    {"demonstration", "experiments", "serve", "portable", "notebook"},
     {"cli", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .model import Model as Model
     from .models import load as load
     from .noise import Noise as Noise
+    from .notebook import widget as widget
     from .objective import elbo as elbo
     from .portable import export as export
     from .reporting import compare as compare
@@ -83,6 +84,7 @@ _HOMES = {
     "sample": "evaluation.drawing",
     "train": "training",
     "watch": "serve",
+    "widget": "notebook",
 }
 
 __all__ = ["data", *_HOMES]

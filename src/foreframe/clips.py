@@ -14,10 +14,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .errors import InputError
 from .runtime.typed import read_as
+from .showing import Page, facts, page, pictures
 
 
 class Batch(NamedTuple):
@@ -36,6 +38,20 @@ class Batch(NamedTuple):
         return Batch(
             self.frames.to(device, non_blocking=True), self.conditions.to(device, non_blocking=True)
         )
+
+    def _repr_html_(self) -> str:
+        """Show the frames of some clips, a row each, in a notebook."""
+        count, length, channels, height, width = self.frames.shape
+        said = {
+            "clips": count,
+            "frames": f"{length} of {height}x{width}x{channels}, {self.frames.dtype}",
+            "conditions": f"{list(self.conditions.shape)}, {self.conditions.dtype}",
+        }
+        shown = pictures(as_pictures(self.frames), f"{length} frames of a clip in each row")
+        return page("clips", shown, facts(said))
+
+    def _display_(self) -> Page:  # for marimo, which would show a tuple
+        return Page(self._repr_html_())
 
 
 @dataclass(frozen=True)
@@ -115,6 +131,13 @@ def as_floats(values: Tensor) -> Tensor:
     (tensor([1.]), tensor([-7.5000]))
     """
     return to_float(values) if values.dtype == torch.uint8 else values
+
+
+def as_pictures(frames: Tensor) -> NDArray[Any]:
+    """Return frames [..., C, H, W] as bytes in the order of pictures: [..., H, W, C]."""
+    shown = frames if frames.dtype == torch.uint8 else to_uint8(frames)
+    found: NDArray[Any] = shown.detach().movedim(-3, -1).cpu().numpy()
+    return found
 
 
 def to_uint8(frames: Tensor) -> Tensor:

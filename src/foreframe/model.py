@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .clips import ClipSpec
 from .feedback import Feedback, LatentFeedback, PixelFeedback
 from .gaussian import Gaussian
+from .showing import Page, facts, page
 
 __all__ = ["Features", "Feedback", "LatentFeedback", "Model", "PixelFeedback", "Step"]
 
@@ -67,6 +68,26 @@ class Model(nn.Module, ABC):
     def __init__(self, spec: ClipSpec) -> None:
         super().__init__()
         self.spec = spec
+
+    def _repr_html_(self) -> str:
+        """Show what the model is in a notebook."""
+        spec = self.spec
+        channels, height, width = spec.frame
+        ranges = zip(spec.names, spec.low, spec.high)
+        said = {
+            "parameters": sum(p.numel() for p in self.parameters()),
+            "frames": f"{height}x{width}x{channels}",
+            "per second": spec.frames_per_second,
+            "conditions": ", ".join(f"{name} {low:.3g} to {high:.3g}" for name, low, high in ranges)
+            or f"label images {list(spec.condition)}",
+            "latent": ", ".join(str(list(shape)) for shape in self.latent_shapes) or "none",
+            "fed back": type(self.feedback).__name__,
+            "on": str(next(iter(self.state_dict().values())).device) if self.state_dict() else "",
+        }
+        return page(f"model {type(self).__name__}", facts(said))
+
+    def _display_(self) -> Page:  # for marimo, which would show the layers
+        return Page(self._repr_html_())
 
     @abstractmethod
     def encode(self, frames: Tensor, conditions: Tensor) -> Features:

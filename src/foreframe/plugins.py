@@ -163,6 +163,7 @@ SCHEDULES = PluginGroup("schedule", "foreframe.schedules")
 FORMATS = PluginGroup("format", "foreframe.data.formats")
 WORLDS = PluginGroup("world", "foreframe.data.worlds", renamed={"shove": "push_keys"})
 PROTOCOLS = PluginGroup("protocol", "foreframe.evaluation.protocols", dashed=True)
+TRACKERS = PluginGroup("tracker", "foreframe.trackers")
 RECIPES = PluginGroup("recipe", "foreframe.recipes", ".yaml")
 EXPERIMENTS = PluginGroup("experiment", "foreframe.experiments", ".yaml")
 
@@ -176,6 +177,7 @@ GROUPS = {
         FORMATS,
         WORLDS,
         PROTOCOLS,
+        TRACKERS,
         RECIPES,
         EXPERIMENTS,
     )

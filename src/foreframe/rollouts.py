@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .clips import as_floats
+from .clips import as_floats, as_pictures
 from .decoding import DeferredDecoder, frames_at_once
 from .gaussian import Gaussian
 from .model import Features, Model
 from .noise import Noise
 from .points import Point
+from .showing import facts, page, pictures
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,16 @@ class Rollout:
     posteriors: list[tuple[Gaussian, ...] | None]
     priors: list[tuple[Gaussian, ...]]
     point: Point
+
+    def _repr_html_(self) -> str:
+        """Show some of the futures, a row each, in a notebook."""
+        steps, (channels, height, width) = self.frames.shape[1], self.frames.shape[2:]
+        said = {
+            "futures": f"{self.point.samples} of each of {self.point.clips} clips",
+            "frames": f"{self.first} to {self.first + steps - 1}, {height}x{width}x{channels}",
+        }
+        shown = pictures(as_pictures(self.frames), "a future in each row")
+        return page("futures", shown, facts(said))
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .clips import as_floats
+from .clips import as_floats, as_pictures
 from .errors import InputError
 from .model import Model
 from .noise import JoinedNoise, Noise
 from .points import Point, join
 from .rollouts import advance, reencode, rollout, widen
+from .showing import facts, page, pictures, words
 
 
 class Session:
@@ -55,6 +56,11 @@ class Session:
         return self._point
 
     @property
+    def is_begun(self) -> bool:
+        """Whether the session was reset, so that it stands somewhere."""
+        return self._point is not None
+
+    @property
     def samples(self) -> int:
         """N, the number of futures side by side."""
         return self.noise.samples
@@ -76,6 +82,21 @@ class Session:
     def size_bytes(self) -> int:
         """The memory that it takes to keep this point; see `Point.size_bytes`."""
         return self.point.size_bytes
+
+    def _repr_html_(self) -> str:
+        """Show what was seen last, the futures of each clip in a row, in a notebook."""
+        title = f"session of {type(self.model).__name__}"
+        if not self.is_begun:
+            return page(title, words(["no start yet: call reset(frames, conditions, noise)"]))
+        said = {
+            "clips": self.point.clips,
+            "futures": self.samples,
+            "temperature": self.noise.temperature,
+            "disagreement": f"{float(self.uncertainty.float().mean()):.4f} of 1",
+            "steered": ", ".join(self.model.spec.names) or "label images",
+        }
+        shown = pictures(as_pictures(self.frames), "the futures of each clip, as they are now")
+        return page(title, shown, facts(said))
 
     @torch.no_grad()
     def reset(self, frames: Tensor, conditions: Tensor, noise: Noise) -> None:

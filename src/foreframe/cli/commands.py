@@ -61,7 +61,7 @@ _TABLE = (
     Command(
         "data import",
         "SRC OUT [--format F] [--size H W] [--stride K] ...",
-        "turn recordings into a clip store",
+        "turn recordings, or a data set on the hub, into a clip store",
         "data:import_recordings",
         output.made,
         ("src", "out"),
@@ -204,8 +204,8 @@ _TABLE = (
     ),
     Command(
         "publish",
-        "RUN OUT --data STORE [--protocol P]",
-        "write a model folder to share: rounded weights, clips, card",
+        "RUN [OUT] [--data STORE] [--push ORG/NAME]",
+        "write a model folder to share: weights, clips, card; push it to the hub",
         "reporting:publish",
         output.published,
         ("run", "out"),

@@ -7,7 +7,7 @@ import typing
 from typing import Any, Literal
 
 from ..errors import ForeframeError
-from ..plugins import EXPERIMENTS, FORMATS, PROTOCOLS, RECIPES, WORLDS
+from ..plugins import EXPERIMENTS, FORMATS, PROTOCOLS, RECIPES, TRACKERS, WORLDS
 from .options import Option, function_of, is_configurable, options_of, shorthands_of
 
 Shell = Literal["bash", "zsh", "fish"]
@@ -16,6 +16,7 @@ _NAMES = {
     "recipe": RECIPES,
     "world": WORLDS,
     "protocol": PROTOCOLS,
+    "tracker": TRACKERS,
     ("data import", "format"): FORMATS,
     ("experiment", "name"): EXPERIMENTS,
 }

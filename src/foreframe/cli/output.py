@@ -497,7 +497,11 @@ def watched(result: None, given: Arguments) -> None:
 
 def published(card: Path, given: Arguments) -> None:
     print(f"wrote {card.parent}: weights, clips to begin from, scores, and {card.name}")
-    say_next(command("play", card.parent))
+    if given["push"]:
+        from ..hub import model_at, page_of
+
+        print(f"pushed it to {page_of(model_at(given['push']))}")
+    say_next(command("play", given["push"] or card.parent))
 
 
 def model_exported(result: Exported, given: Arguments) -> None:

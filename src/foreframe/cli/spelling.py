@@ -34,6 +34,9 @@ _NAMES: Mapping[str, str] = {
     "devices": "gpus num-gpus n-gpus nproc-per-node world-size",
     "nodes": "num-nodes nnodes",
     "fresh": "overwrite force",
+    "tracker": "logger report-to log-with tensorboard wandb use-wandb mlflow trackio",
+    "push": "push-to-hub hub-model-id repo-id",
+    "license": "licence",
     "data": "dataset data-dir data-root data-path dataroot data-set train-data",
     "out": "output output-dir out-dir save-dir log-dir logdir outdir o",
     "device": "gpu cuda accelerator gpu-id",
@@ -89,6 +92,10 @@ def _answer(command: str, word: str, right: str, value: str) -> InputError:
         return InputError(
             f"{word} is RUN here, the folder of the run: foreframe {command} {value or 'RUN'} ..."
         )
+    if right == "tracker":
+        from ..plugins import TRACKERS
+
+        value = next((name for name in TRACKERS.names() if name in word), value)
     if right == "training.precision":
         value = "bf16-mixed"
     if right == "device" and value.isdigit():

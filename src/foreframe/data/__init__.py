@@ -1,5 +1,7 @@
 """Data: any recording or embedded world -> clip store -> batches of clips."""
 
+from __future__ import annotations
+
 from .exporting import export
 from .inspecting import inspect
 from .making import import_recordings, make
@@ -18,3 +20,7 @@ __all__ = [
     "make",
     "validate",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -16,6 +16,7 @@ from ..runtime.outputs import keep_apart_both_ways
 from ..runtime.unfinished import remove_remains
 from . import worlds
 from .building import build, finished_store, parse_shard
+from .from_hub import Place, place_of
 from .offsets import suggest
 from .pictures import PICTURE_CHANGES
 from .sharing import shared_out
@@ -174,7 +175,8 @@ def import_recordings(
     """Turn recordings into a store. The same command goes on where a stopped one was.
 
     Args:
-        src: the recordings: a folder or a file.
+        src: the recordings: a folder or a file, or a LeRobotDataset on the hub as `hf://org/name`
+            or `hf://org/name@revision`, whose commit is kept.
         out: the new store's folder.
         format: the format's name; recognised if not given.
         size: height and width of the store's pictures and label images (area average); as they are
@@ -226,7 +228,7 @@ def import_recordings(
         InputError: what cannot be read, naming file and offset or row; `out` holds something else.
             Nothing is left then.
     """
-    src, out = Path(src), Path(out)
+    out = Path(out)
     for option, value in (
         ("stride", stride),
         ("action-offset", action_offset),
@@ -256,6 +258,8 @@ def import_recordings(
         skip_bad=skip_bad,
         memory_gb=memory_gb,
     )
+    place = place_of(src, out, camera, update)
+    src = place.folder
     check_entries(src)
     kind = format or recognise(src)
     opened = open_source(kind, src, options)
@@ -285,7 +289,7 @@ def import_recordings(
     listed = read_split_list(Path(split_list)) if split_list else None
     splitting = SplitOptions(splits, listed, seed, split_by)
     job = _Import(
-        src, out, kind, opened, options, resampling, splitting, parse_shard(shard), workers
+        place, out, kind, opened, options, resampling, splitting, parse_shard(shard), workers
     )
     return job.again() if update and (out / MANIFEST).is_file() else job.run()
 
@@ -295,7 +299,7 @@ class _Import:
     """An import with everything decided.
 
     Attributes:
-        src: the recordings.
+        place: where the recordings are.
         out: the store's folder.
         kind: the format's name.
         opened: the recordings, opened.
@@ -307,7 +311,7 @@ class _Import:
         before: the store that this import brings up to date.
     """
 
-    src: Path
+    place: Place
     out: Path
     kind: str
     opened: Guarded
@@ -329,7 +333,7 @@ class _Import:
         if not replacing and (finished := finished_store(self.out, identity, files)):
             remove_remains(self.out, identity)
             return finished
-        traced = Traced(taken, origins_of(taken, self.src, files))
+        traced = Traced(taken, origins_of(taken, self.place.folder, files))
         shape = taken.frame_shape
         known = reusing(traced, self.before, identity, shape) if self.before else traced
         source, splits = shared_out(known, self.splitting)
@@ -356,14 +360,16 @@ class _Import:
         files = self._fingerprints()
         before = ClipStore(self.out)
         if {name: tuple(f) for name, f in before.source_files().items()} == files:
-            return self.run(files)
+            name = str(before.source.get("path", self.place.name))  # perhaps of an older commit
+            return replace(self, place=replace(self.place, name=name)).run(files)
         kept = {episode.name: episode.split for episode in before.episodes}
         job = replace(self, before=before, splitting=replace(self.splitting, kept=kept))
         return job.run(files, replacing=True)
 
     def _fingerprints(self) -> dict[str, Fingerprint]:
         known = ClipStore(self.out).source_files() if (self.out / MANIFEST).is_file() else None
-        return fingerprints(files_of(self.src, self.opened.findings), self.src, known)
+        folder = self.place.folder
+        return fingerprints(files_of(folder, self.opened.findings), folder, known)
 
     def _identity(self, episodes: int, files: Mapping[str, Fingerprint]) -> dict[str, Any]:
         """What is built, exactly.
@@ -378,7 +384,7 @@ class _Import:
             "split_by": split.by,
         }
         return {
-            "path": str(self.src.resolve()),
+            "path": self.place.name,
             "format": self.kind,
             "size": list(how.size) if how.size else None,
             "fit": "crop" if how.crop else "stretch",

@@ -8,6 +8,7 @@ of an episode is one contiguous slice.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ from ..runtime.digests import digest, digest_file, read_json_with_digest
 from ..runtime.files import is_inside, read_json
 from ..runtime.tensors import map_array
 from ..runtime.typed import read_as
+from ..showing import facts, page, pictures, spread
 from .manifest import SPLITS, Episode, read_manifest
 from .matching import Places, as_they_lie, match_names
 from .sources.recording import Column
@@ -36,6 +38,7 @@ MANIFEST = "manifest.json"
 MEAN = "mean_frame.npy"
 SOURCE_FILES = "source_files.json"
 _OF_RUNS = ("recipe.yaml", "metrics.jsonl")
+_SHOWN_EPISODES, _SHOWN_FRAMES = 3, 8  # in a notebook
 
 __all__ = ["MANIFEST", "MEAN", "SCHEMA", "SOURCE_FILES", "SPLITS", "ClipStore", "Episode"]
 
@@ -166,6 +169,32 @@ class ClipStore:
         """(H, W, C)."""
         height, width, channels = self.columns["frames"].shape
         return height, width, channels
+
+    def _repr_html_(self) -> str:
+        """Show episodes of the store, a row each, in a notebook."""
+        counts = Counter(episode.split for episode in self.episodes)
+        height, width, channels = self.frame_shape
+        seen = [episode for episode in self.episodes if episode.seen]
+        rows = [seen[i] for i in spread(len(seen), _SHOWN_EPISODES)]
+        moments = spread(min((episode.seen for episode in rows), default=0), _SHOWN_FRAMES)
+        frames = self.column("frames")
+        shown = (
+            pictures(np.stack([frames[e.start + moments] for e in rows]), "an episode in each row")
+            if len(moments)
+            else ""
+        )
+        said: dict[str, object] = {
+            "episodes": ", ".join(f"{n} {split}" for split, n in counts.items()),
+            "frames": f"{sum(e.length for e in self.episodes)} of {height}x{width}x{channels}",
+            "per second": self.frames_per_second,
+            **{
+                column.role: f"{name}: {', '.join(column.names) or list(column.shape)}"
+                for name, column in self.columns.items()
+                if column.is_condition
+            },
+            "from": self.source.get("world") or self.source.get("path"),
+        }
+        return page(f"store {self.path}", shown, facts(said))
 
     def of_split(self, split: str) -> list[Episode]:
         """The episodes of a split, in order; an error if there is none."""

@@ -21,6 +21,7 @@ from ..data.mixtures import MixedWindows
 from ..data.store import ClipStore
 from ..data.windows import Windows
 from ..errors import InputError
+from ..hub import meant_model
 from ..metrics import Metric
 from ..model import Model
 from ..noise import Noise, clip_seeds
@@ -61,7 +62,7 @@ def sample(
     Green borders are given frames, red ones are predicted.
 
     Args:
-        run: a run folder.
+        run: a run folder, or `org/name` on the hub.
         data: a clip store.
         out: folder for the pictures; `samples/` in the run by default.
         clips: numbers of the split's clips, as `eval` counts them; an even spread of six by
@@ -80,6 +81,8 @@ def sample(
     """
     if samples < 1:
         raise InputError(f"--samples is {samples}; expected at least 1")
+    if out is None and meant_model(run):
+        raise InputError(f"{run} is on the hub; expected --out DIR, where its pictures are written")
     described, recorded = models.describe(run), ClipStore(data)
     model = models.load(run).to(hardware.device())
     check_data(model, recorded, str(run))

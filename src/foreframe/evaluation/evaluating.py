@@ -17,6 +17,7 @@ from ..clips import Batch, ClipSpec
 from ..data.store import ClipStore
 from ..data.windows import Windows
 from ..errors import InputError, InputWarning
+from ..hub import meant_model
 from ..model import Model
 from ..noise import Noise, clip_seeds
 from ..plugins import BASELINES
@@ -64,7 +65,7 @@ def evaluate(
     Every metric that is found is scored: {metrics}. The same call resumes where it was stopped.
 
     Args:
-        run: a run folder.
+        run: a run folder, or `org/name` on the hub.
         data: a clip store.
         split: train, validate or test.
         protocol: {protocols}; several with commas between them score the same predictions, as far
@@ -89,6 +90,7 @@ def evaluate(
             episodes too short for a protocol; the split's frames are withheld and no submission is
             asked for; a file that holds no weights.
     """
+    result_file(run, "foreframe", out)  # before the work
     protocols, given_weights = find_protocols(protocol), read_weights(weights)
     described, store, chosen = models.describe(run), ClipStore(data), protocols[0]
     device, episodes = hardware.device(), store.of_split(split)
@@ -183,9 +185,15 @@ def used_protocol(task: Task, future_states: bool) -> UsedProtocol:
 
 
 def result_file(run: str | Path, protocol: str, out: str | Path | None) -> Path:
-    """Return the file that the scores of a run are written to."""
+    """Return the file that the scores of a run are written to.
+
+    Raises:
+        InputError: the run is on the hub, and no file was said.
+    """
     if out:
         return Path(out)
+    if meant_model(run):
+        raise InputError(f"{run} is on the hub; expected --out FILE, where its scores are written")
     return Path(run) / (EVAL if protocol == "foreframe" else f"eval-{protocol}.json")
 
 

@@ -16,12 +16,15 @@ from ..plugins import METRICS
 from ..runtime.files import read_json
 from ..runtime.schemas import KEY, unstamped
 from ..runtime.typed import read_as
+from ..showing import curve, page, table, words
 from .figures import ClipScore, Figure, Latent, Scores, Statement, World, read_figures, to_dicts
 from .provenance import ScoredData, ScoredRun, UsedProtocol
 from .sets import SetScore
 from .weights import UsedWeights
 
 SCHEMA = "foreframe.evaluation/1"
+
+_SHOWN_METRICS, _SHOWN_STATEMENTS = 5, 6  # in a notebook
 
 _TITLES = {
     "posterior": "posterior (sees the future)",
@@ -116,6 +119,32 @@ class Evaluation:
     def headline(self) -> Metric:
         """The metric that comes first."""
         return known_metric(next(iter(self.scores)))
+
+    def _repr_html_(self) -> str:
+        """Show scores and verdict in a notebook."""
+        scored = self.metrics()[:_SHOWN_METRICS]
+        rows = [
+            [row.title, *(_cell(row.scores.get(m.name), m.digits) for m in scored)]
+            for row in self.rows()
+            if row.kind != "control"
+        ]
+        title = (
+            f"{self.run.folder}, protocol {self.protocol.name}: {self.clips} clips of {self.split}"
+        )
+        if not self.clips:
+            return page(title, words(["nothing was scored: the frames are withheld"]))
+        first = self.headline
+        curves = {
+            title_of(name): scores[first.name].per_frame
+            for name, scores in {"model": self.scores, **self.baselines}.items()
+            if first.name in scores
+        }
+        return page(
+            title,
+            curve(curves, f"{first.label} by predicted frame"),
+            table(["", *(metric.heading for metric in scored)], rows),
+            words(statement.text for statement in self.verdict[:_SHOWN_STATEMENTS]),
+        )
 
     def metrics(self) -> list[Metric]:
         """Return the metrics that were scored, the headline first."""
@@ -231,6 +260,10 @@ class Evaluation:
             environment=values["environment"],
             submission=values.get("submission"),
         )
+
+
+def _cell(found: Interval | None, digits: int) -> str:
+    return "" if found is None else f"{found.mean:.{digits}f}"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..clips import ClipSpec
 from ..errors import InputError, unknown
+from ..hub import fetch_apart, meant_model
 from ..model import Model
 from ..runtime.digests import check_digest, with_digest
 from ..runtime.files import atomic_write, parse_json, write_json
@@ -84,17 +85,40 @@ def save(
     )  # the same, for people; the weights' own copy counts, it cannot be of another model
 
 
+def folder_of(place: str | Path, more: Sequence[str] = ()) -> Path:
+    """Return the folder of a model, fetched from the hub if `place` is an address there.
+
+    Args:
+        place: a run or model folder, or `org/name` or `org/name@revision` on the hub.
+        more: patterns of files to fetch beside the weights.
+
+    Raises:
+        InputError: the hub has no such model, or does not show it.
+        ForeframeError: the hub cannot be reached.
+    """
+    address = meant_model(place)
+    if address is None:
+        return Path(place)
+    return fetch_apart(address, (CONFIG, WEIGHTS, *more)).folder
+
+
 def describe(folder: str | Path) -> dict[str, Any]:
     """Read what the weights in a run or model folder are of: model, options, spec, notes.
 
     Raises:
         InputError: not a run, no weights yet, or not what was written.
     """
-    folder, file = Path(folder), Path(folder) / WEIGHTS
+    return _described(folder_of(folder), folder)
+
+
+def _described(folder: Path, place: str | Path) -> dict[str, Any]:
+    """Read what the weights in a folder are of; errors name the place as it was given."""
+    file = folder / WEIGHTS
     if not file.is_file():
-        what = "does not exist" if not folder.exists() else f"has no {WEIGHTS}"
+        lacks = folder.exists() or meant_model(place)
+        what = f"has no {WEIGHTS}" if lacks else "does not exist"
         raise InputError(
-            f"{folder} is not a run with a model: it {what}; "
+            f"{place} is not a run with a model: it {what}; "
             "expected a folder that `foreframe train` wrote with --out, validated at least once"
         )
     text = str(read_metadata(file).get(_IN_WEIGHTS, "null"))
@@ -107,12 +131,17 @@ def describe(folder: str | Path) -> dict[str, Any]:
 def load(folder: str | Path) -> Model:
     """Load the model of a run folder, with its best weights, in evaluation mode.
 
+    A model on the hub is loaded as `org/name` or `org/name@revision`. Weights are read as
+    safetensors wherever they come from: a pickle is never opened.
+
     Raises:
         InputError: not a run; weights of another model, with what differs; not what was written.
+        ForeframeError: the hub cannot be reached.
     """
     from safetensors import SafetensorError
 
-    file, described = Path(folder) / WEIGHTS, describe(folder)
+    place, folder = folder, folder_of(folder)
+    file, described = folder / WEIGHTS, _described(folder, place)
     try:
         spec, options = _spec_of(described), dict(described["options"])
         with torch.device(

@@ -98,10 +98,7 @@ class UnfinishedFolder:
         return (self.place / _IDENTITY).exists()
 
     def _begun(self) -> dict[str, Any] | None:
-        if not self.is_begun():
-            return None
-        file, what = self.place / _IDENTITY, "the description of what is being made"
-        return unstamped(read_json(file, what), str(file), what, _SCHEMA)
+        return identity_of_unfinished(self.out)
 
     def _begin(self, identity: Mapping[str, Any], is_new: bool) -> None:
         if is_new:
@@ -111,6 +108,12 @@ class UnfinishedFolder:
         make_folder(self.folder)
         for folder in (self.folder, *(path for path in self.folder.rglob("*") if path.is_dir())):
             remove_temporaries(folder)
+
+
+def identity_of_unfinished(out: Path) -> dict[str, Any] | None:
+    """Return what is being made of the name `out`; None if nothing is."""
+    file, what = _place(out) / _IDENTITY, "the description of what is being made"
+    return unstamped(read_json(file, what), str(file), what, _SCHEMA) if file.exists() else None
 
 
 @contextlib.contextmanager

@@ -178,7 +178,7 @@ class Connection:
 
     async def _show(self, began: float) -> None:
         assert self.drive is not None
-        head, parts = await self.engine.do(_seen, self.drive)
+        head, parts = await self.engine.do(seen, self.drive)
         self._sent += 1
         took = round((time.perf_counter() - began) * 1e3, 2)
         numbers = {"number": self._sent, "begins": self._begins, "took_ms": took}
@@ -203,7 +203,7 @@ def _text_of(message: Mapping[str, Any]) -> str:
     return str(text)
 
 
-def _seen(drive: Drive) -> tuple[dict[str, Any], list[NDArray[np.uint8]]]:
+def seen(drive: Drive) -> tuple[dict[str, Any], list[NDArray[np.uint8]]]:
     """Return the head and the pictures of a message about a drive.
 
     The pictures are the N samples, their standard deviation if N > 1, and the recorded frame while

@@ -33,7 +33,7 @@ def play(
     """Open a page on which a person steers a model, until Ctrl-C.
 
     Args:
-        run: a run folder; by default the models that come with foreframe.
+        run: a run folder, or `org/name` on the hub; by default the models that come with foreframe.
         data: a store of clips to begin from; by default the one that the run was trained on.
         port: the port to listen on; 0 chooses a free one.
         host: the address to listen on. 127.0.0.1 is reachable only from this machine; for any other

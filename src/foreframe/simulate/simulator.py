@@ -24,6 +24,7 @@ from ..data.sources.recording import Column
 from ..data.store import MANIFEST, ClipStore
 from ..errors import InputError, unknown
 from ..evaluation.evaluating import check_data
+from ..hub import meant_model
 from ..nn.precision import cast_weights
 from ..noise import Noise
 from ..outcome_head import Outcome, OutcomeHead, codes_of, inputs_of, load_outcome_head
@@ -31,6 +32,7 @@ from ..plugins import WORLDS
 from ..runtime import hardware
 from ..runtime.files import read_json
 from ..session import Session, step_batch
+from ..state_head import FILE as HEAD
 from ..state_head import StateHead, load_head
 from .drive import Drive
 from .starts import Start, starts_of
@@ -47,7 +49,7 @@ class Simulator:
     """A model with clips to begin from, which any number of drives share.
 
     Attributes:
-        name: the name of the run's folder.
+        name: the name of the run's folder, or of its repository on the hub.
         folder: where the run is.
         starts: the clips to begin from.
         columns: the store's columns that the conditions are made of.
@@ -69,7 +71,7 @@ class Simulator:
         """Load a run.
 
         Args:
-            run: a run or model folder.
+            run: a run or model folder, or `org/name` on the hub.
             data: a store of clips to begin from; by default the one that the run was trained on.
             compiled: use torch.compile: faster acts, after up to a minute for each number of
                 futures side by side.
@@ -83,11 +85,12 @@ class Simulator:
         """
         if precision not in _DTYPES:
             raise unknown("precision", precision, _DTYPES)
-        run = Path(run)
+        address = meant_model(run)
+        run = models.folder_of(run, (HEAD, f"{CLIPS}/*"))
         described = models.describe(run)
         store = ClipStore(data if data is not None else _clips_of(run))
         self.folder = run.resolve()
-        self.name = self.folder.name
+        self.name = address.name if address else self.folder.name
         self.device = hardware.device()
         self.model = models.load(run).to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         check_data(self.model, store, str(run))

@@ -1,4 +1,7 @@
-"""A run's log, `metrics.jsonl`: one line per logged step, in order, without wall-clock times."""
+"""A run's log, `metrics.jsonl`: one line per logged step, in order, without wall-clock times.
+
+What is logged goes to the run's tracker too, if it has one.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,35 @@ from pathlib import Path
 from typing import Any
 
 from ..runtime.files import atomic_write
+from ..trackers import UNTRACKED, Tracker
 
 
 class Log:
-    """Append lines to a file; each line has a `step`."""
+    """Append lines to a file; each line has a `step`.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Attributes:
+        path: of the file.
+        tracker: what numbers and pictures go to beside it.
+    """
+
+    def __init__(self, path: Path, tracker: Tracker = UNTRACKED) -> None:
+        self.path, self.tracker = path, tracker
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Append a line."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+        numbers = {
+            name: float(value)
+            for name, value in line.items()
+            if name != "step" and isinstance(value, int | float)
+        }
+        if numbers:
+            self.tracker.numbers(int(line["step"]), numbers)
+
+    def show(self, step: int, name: str, animation: Path) -> None:
+        """Hand the tracker an animation; the log itself has no pictures."""
+        self.tracker.pictures(step, {name: animation})
 
     def drop_after(self, step: int) -> None:
         """Drop the lines of steps that will be done again."""

@@ -25,6 +25,7 @@ from ..objective import sigma_of_beta
 from ..runtime import hardware
 from ..runtime.memory import keep_freed_memory
 from ..runtime.progress import progress
+from ..trackers import open_tracker
 from .config import Config
 from .fabric import describe_computing, make_fabric
 from .folder import RunFolder, add_training_time
@@ -55,11 +56,14 @@ _SHOWN = {
 }
 
 
-def fit(plan: TrainingPlan, summary: TrainingSummary, folder: RunFolder) -> TrainingResult:
+def fit(
+    plan: TrainingPlan, summary: TrainingSummary, folder: RunFolder, tracker: str | None = None
+) -> TrainingResult:
     """Train in a run's folder from its last saved state to the plan's last step.
 
     Raises:
-        InputError: another process trains here, or another run is here.
+        InputError: another process trains here, or another run is here; the tracker cannot be
+            opened.
         TrainingError: too many steps in a row were not finite.
     """
     config, loop, run = plan.config, plan.config.training, folder.path
@@ -96,6 +100,9 @@ def fit(plan: TrainingPlan, summary: TrainingSummary, folder: RunFolder) -> Trai
             trainer.log.drop_after(state.step)
             if news:
                 fabric.print(news)
+            if state.step < plan.last_step:
+                settings = config.to_dict()
+                trainer.log.tracker = open_tracker(tracker, run, settings, state.step, fabric.print)
         trainer.run_to(plan.last_step)
     return TrainingResult(
         summary,
@@ -143,6 +150,7 @@ class _Trainer:
                     self._after_step(last, self._signal(stop))
             finally:
                 self._count_time()
+                self.log.tracker.finish()
         if self.fabric.is_global_zero and not (self.run / models.WEIGHTS).exists():
             # Stopped before the first validation: the run is a model all the same.
             self._save_model(self._averaged())
@@ -328,6 +336,7 @@ class _Trainer:
         picture = self.run / "progress" / f"step-{step:07d}.webp"
         draw_progress(averaged, clips, n_past, picture)
         self.log.add({"step": step, "validation_crps": crps, "validation_psnr": psnr})
+        self.log.show(step, "futures", picture)
         self.fabric.print(f"step {step}: validation CRPS {crps:.4f}, {psnr:.2f} dB; {picture}")
         if self.state.best_crps is None or crps < self.state.best_crps:
             self.state.best_crps, self.state.best_psnr = crps, psnr

@@ -10,6 +10,7 @@ from ..data.mixtures import open_stores
 from ..errors import InputError
 from ..runtime.hardware import Layout, Precision
 from ..runtime.outputs import keep_apart
+from ..trackers import check_tracker
 from .config import SHORTHANDS
 from .folder import Origin, RunFolder, begun_with
 from .plan import Devices, TrainingResult, plan_training, summarise
@@ -40,6 +41,7 @@ def train(
     nodes: int = 1,
     resume_from: str | Path | None = None,
     fresh: bool = False,
+    tracker: str | None = None,
     dry_run: bool = False,
     **shorthands: Unpack[Shorthands],
 ) -> TrainingResult:
@@ -60,6 +62,8 @@ def train(
         resume_from: another run, or one of its saved states, to start from: weights, averages,
             optimiser and step are copied, the configuration may differ.
         fresh: start over; a run that is in `out` is renamed to `out`.1 or the next free number.
+        tracker: send numbers and pictures to a tracker too: {trackers}. The same command goes on in
+            the same run of the tracker, and a tracker that fails does not stop the training.
         dry_run: resolve and summarise everything, train nothing, write nothing.
         **shorthands: `conditions` and `horizon` are short for `clip.conditions` and `clip.horizon`
             in `changes`; `save_every`, `precision`, `layout` and `compile` for
@@ -77,6 +81,8 @@ def train(
     for option, count in (("max-steps", max_steps), ("devices", devices), ("nodes", nodes)):
         if count is not None and count < 1:
             raise InputError(f"--{option} is {count}; expected at least 1")
+    if tracker is not None:
+        check_tracker(tracker)
     stores, run = open_stores(data), Path(out)
     begun = None if fresh or resume_from else begun_with(run)
     resolved = resolve(recipe, config, {**(changes or {}), **_spelt_out(shorthands)}, begun)
@@ -93,7 +99,7 @@ def train(
     from .loop import fit
     from .outcome_heads import fit_outcome_head
 
-    result = fit(plan, summary, folder)
+    result = fit(plan, summary, folder, tracker)
     if result.rank == 0 and result.steps == resolved.training.steps:
         fit_state_head(stores, plan.spec, run)
         fit_outcome_head(stores, plan.spec, run)
