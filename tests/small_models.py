@@ -25,6 +25,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "fine": 8,
     },
     "pose_compact": {"code": 12, "latent": 3, "width": 16, "channels": (8, 8, 16, 16)},
+    "pose_unet": {"code": 12, "latent": 3, "width": 16, "channels": (8, 8, 16, 16)},
     "svg": {"code": 12, "latent": 3, "width": 16, "channels": (8, 8, 16, 16)},
 }
 T, N_PAST = 6, 2

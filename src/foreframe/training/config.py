@@ -30,6 +30,8 @@ class ClipConfig:
         pushforward: up to how many steps the model predicts without gradient before the clip
             begins, so that it learns to continue from its own frames (Brandstetter et al. 2022,
             arXiv 2202.03376).
+        mirror: show every other clip mirrored, left to right, drawn anew each time; for label
+            images alone, since the meaning of numbers cannot be mirrored.
     """
 
     n_past: int = 2
@@ -37,6 +39,7 @@ class ClipConfig:
     conditions: tuple[str, ...] = ("action",)
     context: Literal["before", "anywhere"] = "before"
     pushforward: int = 0
+    mirror: bool = False
 
     @property
     def length(self) -> int:

@@ -143,9 +143,15 @@ def plan_training(
     clip, steps = config.clip, config.training.steps
     for step in range(0, steps, -(-steps // _CHECKED_STEPS)):
         weights_at(config, step)
+    spec = stores.clip_spec(clip.conditions)
+    if clip.mirror and len(spec.condition) != 3:
+        raise InputError(
+            f"clip.mirror is on and conditions are {list(spec.condition)}; expected label images: "
+            "an action to the left cannot be mirrored by turning a picture"
+        )
     return TrainingPlan(
         config,
-        stores.clip_spec(clip.conditions),
+        spec,
         stores.windows(
             "train", clip.length, clip.conditions, detached_context=clip.detached_context
         ),

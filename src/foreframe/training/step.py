@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..clips import to_float
+from ..clips import Batch, to_float
 from ..errors import InputError
 from ..futures_score import FuturesScore, pooled_crps
 from ..model import Model
@@ -229,6 +229,16 @@ def forced_steps(config: Config, step: int) -> tuple[int, ...]:
         rng.random(len(future)) if options.draw == "step" else np.full(len(future), rng.random())
     )
     return tuple(t for t, draw in zip(future, draws, strict=True) if draw < ratio)
+
+
+def mirrored(clips: Batch, seeds: list[int]) -> Batch:
+    """Return clips of label images, about half of them mirrored from left to right.
+
+    Which ones depends on their seeds alone.
+    """
+    chosen = torch.tensor([seed % 2 == 1 for seed in seeds], device=clips.frames.device)
+    where = chosen[:, None, None, None, None]
+    return Batch(*(torch.where(where, images.flip(-1), images) for images in clips))
 
 
 def scored_frames(config: Config, step: int) -> tuple[int, ...] | None:
