@@ -43,7 +43,7 @@ FLOORS = [
     {"evaluation"},
     {"training"},
     {"simulate", "pretrained"},
-    {"reporting", "env"},
+    {"reporting", "env", "planning"},
     {"demonstration", "experiments", "serve"},
     {"cli", "__main__"},
 ]

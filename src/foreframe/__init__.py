@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .models import load as load
     from .noise import Noise as Noise
     from .objective import elbo as elbo
+    from .planning import plan as plan
     from .reporting import compare as compare
     from .reporting import plot as plot
     from .reporting import preview as preview
@@ -72,6 +73,7 @@ _HOMES = {
     "list_clips": "evaluation",
     "list_recipes": "training.listing",
     "load": "models",
+    "plan": "planning",
     "play": "serve",
     "plot": "reporting",
     "preview": "reporting",

@@ -20,7 +20,16 @@ _NAMES = {
     ("experiment", "name"): EXPERIMENTS,
 }
 _FOLDERS = {"run", "runs", "store", "data", "src", "resume_from"}
-_FILES = {"config", "out", "predictions", "weights", "external", "split_list", "actions_file"}
+_FILES = {
+    "config",
+    "out",
+    "predictions",
+    "weights",
+    "external",
+    "split_list",
+    "actions_file",
+    "goal",
+}
 
 
 def completion(shell: Shell) -> str:

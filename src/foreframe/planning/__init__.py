@@ -12,6 +12,8 @@ from .gradient import Gradient
 from .imagining import Imagination, Imagined, Present
 from .mppi import Mppi
 from .planner import Plan, Planner
+from .plans import Planned, plan
+from .policy import PlanningPolicy
 from .searching import Found, Problem, Search
 
 __all__ = [
@@ -26,10 +28,13 @@ __all__ = [
     "Mppi",
     "PixelGoal",
     "Plan",
+    "Planned",
     "Planner",
+    "PlanningPolicy",
     "Present",
     "Problem",
     "RewardCost",
     "Search",
     "StateGoal",
+    "plan",
 ]

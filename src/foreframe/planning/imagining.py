@@ -155,9 +155,7 @@ class Imagination:
         frames, begin = [], 0
         for end in looks or [steps]:
             seen = end - 1 if looks else end
-            made = advance(
-                self.model, point, embedded, range(begin, end), noise, decode_from=seen
-            )
+            made = advance(self.model, point, embedded, range(begin, end), noise, decode_from=seen)
             point, begin = replace(made.point, previous=None), end
             frames.append(made.frames)
         return torch.cat(frames, 1)

@@ -163,9 +163,7 @@ class Planner:
         found = self.search.search(problem)
         actions = self._frames(found.commands[None], present)
         rest = self.commands.mean.expand(1, len(found.commands), -1)
-        expected, at_rest = self._judged(
-            present, torch.cat([actions, self._frames(rest, present)])
-        )
+        expected, at_rest = self._judged(present, torch.cat([actions, self._frames(rest, present)]))
         return Plan(
             self.commands.names,
             actions[0].numpy(),
@@ -222,7 +220,9 @@ class Planner:
     def _costs(self, present: Present, commands: Tensor, advance: Advance) -> Tensor:
         """Return what each sequence [P, K, U] costs, with its risk [P]."""
         actions, found = self._frames(commands, present), torch.zeros(len(commands))
-        for rows, imagined in self.imagination.in_chunks(present, actions, self._searching(present)):
+        for rows, imagined in self.imagination.in_chunks(
+            present, actions, self._searching(present)
+        ):
             found[rows] = self._valued(self.cost(imagined), actions[rows]).cpu()
             advance(len(imagined.actions))
         return found
