@@ -1,4 +1,4 @@
-"""`foreframe plan`: search for actions that lead to a goal, act on them, and write what came of it."""
+"""`foreframe plan`: search for actions that lead to a goal, act on them, and write the result."""
 
 from __future__ import annotations
 

@@ -59,6 +59,7 @@ class PlanningPolicy:
         self._pictures: deque[Tensor] = deque(maxlen=n_past)
         self._conditions: deque[Tensor] = deque(maxlen=max(2, n_past))
         self._step, self._done = 0, self.planner.commands.mean.numpy()
+        self._states: Array | None = None
         self.plan: Plan | None = None
 
     def __call__(self, picture: Array, states: Array | None = None) -> Array:
@@ -66,8 +67,8 @@ class PlanningPolicy:
 
         Args:
             picture: what is seen, uint8 [H, W, C].
-            states: the states in the order of the model's conditions, for a model that is
-                conditioned on them.
+            states: the measured states at the picture, in the order of the model's conditions,
+                for a model that is conditioned on them.
 
         Raises:
             InputError: a picture of another size; states that are missing, or not asked for.
@@ -81,14 +82,16 @@ class PlanningPolicy:
 
     def _see(self, picture: Array, states: Array | None) -> None:
         seen = to_uint8(picture_for(self.planner.simulator.spec, picture))
+        # A condition holds the states before its picture.
+        before, self._states = self._states if self._step else states, states
         if not self._step:  # nothing was seen before the first picture: it stood still
-            rest = self._condition(self._done, states)
+            rest = self._condition(self._done, before)
             self._pictures.extend([seen] * (self._pictures.maxlen or 1))
             self._conditions.extend([rest] * (self._conditions.maxlen or 1))
             self._step = 1
             return
         self._pictures.append(seen)
-        self._conditions.append(self._condition(self._done, states))
+        self._conditions.append(self._condition(self._done, before))
         self._step += 1
 
     def _present(self) -> Present:
