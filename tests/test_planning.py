@@ -5,6 +5,7 @@ Letters: P sequences, K commands, T steps, F futures, U steered numbers.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -109,6 +110,7 @@ def world(model: Model, held: int = 1, head: StateHead | None = None) -> Any:
         starts=[SimpleNamespace(conditions=torch.from_numpy(recorded))],
         notes={"horizon": 8},
         folder=Path("nowhere"),
+        autocast=contextlib.nullcontext,
     )
 
 

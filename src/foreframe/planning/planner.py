@@ -23,7 +23,7 @@ from ..simulate import Simulator
 from .cem import CrossEntropy
 from .commands import Commands
 from .costs import Cost
-from .imagining import Imagination, Imagined, Present
+from .imagining import Imagination, Present
 from .searching import Problem, Search
 
 Array = NDArray[Any]
@@ -158,6 +158,10 @@ class Planner:
         Raises:
             InputError: a cost is NaN or infinite; a horizon in which no new command begins.
         """
+        with self.simulator.autocast():
+            return self._planned(present, before, advance)
+
+    def _planned(self, present: Present, before: Plan | None, advance: Advance) -> Plan:
         began = time.monotonic()
         problem = self._problem(present, before, advance)
         found = self.search.search(problem)
@@ -176,12 +180,6 @@ class Planner:
             self.imagination.at_once(present, self.search.evaluations),
             time.monotonic() - began,
         )
-
-    @torch.no_grad()
-    def imagined(self, present: Present, plan: Plan, futures: int) -> Imagined:
-        """Return all pictures of some futures of a plan, drawn with the chance it is judged by."""
-        whole = Imagination.of(self.simulator, futures, len(plan.actions))
-        return whole.imagine(present, torch.from_numpy(plan.actions)[None], self._judging(present))
 
     def _problem(self, present: Present, before: Plan | None, advance: Advance) -> Problem:
         count = self.commands.count(present.step, self.horizon)

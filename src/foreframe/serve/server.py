@@ -27,6 +27,7 @@ from .encoding import Encoders
 from .engine import Engine
 from .guard import Guard
 from .messages import SAMPLES
+from .seeking import Seekers
 
 Result = TypeVar("Result")
 
@@ -79,6 +80,7 @@ class ServerState:
         self.folder = drives
         self.saving = ThreadPoolExecutor(1, "foreframe-saving")
         self.encoders = Encoders()
+        self.seekers = Seekers()
         self.there: dict[str, Connection] = {}
         self._page = {file.name: file.read_bytes() for file in _PAGE.iterdir() if file.is_file()}
         self._described = [described(simulator) for simulator in simulators]
@@ -103,11 +105,13 @@ class ServerState:
         )
 
     async def thumbnail(self, request: Request) -> Response:
-        """Send the picture that a drive from a clip begins with."""
+        """Send the picture that a drive from a clip begins with, or its frame `?row=`."""
         from PIL import Image
 
         simulator, number = self._start(request)
-        frame = simulator.starts[number].frames[simulator.n_past - 1].movedim(0, -1).numpy()
+        text = request.query_params.get("row", str(simulator.n_past - 1))
+        row = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+        frame = simulator.frame(number, row).movedim(0, -1).numpy()
         image = Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
         zoom = max(1, -(-_THUMBNAIL // image.height))
         content = io.BytesIO()
@@ -172,7 +176,7 @@ class ServerState:
             await socket.close(1013)
             return
         key = secrets.token_urlsafe(12)
-        self.there[key] = Connection(socket, self.engines, key)
+        self.there[key] = Connection(socket, self.engines, self.seekers, key)
         try:
             with contextlib.suppress(ConnectionError):
                 await self.there[key].serve()

@@ -168,7 +168,7 @@ class Simulator:
         frames, conditions = (
             x[None, : self.n_past].to(self.device) for x in (clip.frames, clip.conditions)
         )
-        with self._autocast():
+        with self.autocast():
             session.reset(frames, conditions, Noise([seed], samples))
         return Drive(clip, session, self.n_past, seed)
 
@@ -190,7 +190,7 @@ class Simulator:
         for numbers in batches.values():
             for number in numbers:
                 drives[number].about_to_act()
-            with self._autocast():
+            with self.autocast():
                 step_batch(
                     [drives[n].session for n in numbers],
                     [conditions[n][None].to(self.device) for n in numbers],
@@ -202,6 +202,18 @@ class Simulator:
     def replayed(self, drive: Drive) -> Array | Tensor | None:
         """Return the recorded action for a drive's next step; None after the recording's end."""
         return self.recorded(drive.start, drive.step) if drive.step < len(drive.start) else None
+
+    def frame(self, start: int, row: int) -> Tensor:
+        """Return frame `row` of clip `start`, uint8 [C, H, W].
+
+        Raises:
+            InputError: there is no such clip or frame.
+        """
+        if not 0 <= start < len(self.starts) or not 0 <= row < len(self.starts[start]):
+            raise InputError(
+                f"there is no frame {row} of clip {start}; {self.name} has {len(self.starts)} clips"
+            )
+        return self.starts[start].frames[row]
 
     def recorded(self, start: Start, row: int) -> Array | Tensor:
         """Return the action that leads to frame `row` of a recording.
@@ -256,7 +268,8 @@ class Simulator:
             )
         return head
 
-    def _autocast(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
+        """Return the context in which the model computes in its precision."""
         enabled = self._dtype != torch.float32
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 

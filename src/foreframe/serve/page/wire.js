@@ -9,7 +9,7 @@ const AGAIN_MS = 1500,
 export const LOST_AFTER = 4; // attempts to connect again
 
 export class Wire {
-  /** `heard` has the handlers `ready`, `picture`, `error` and `lost` (told how often in a row). */
+  /** `heard` has the handlers `ready`, `picture`, `plan`, `error` and `lost` (told how often in a row). */
   constructor(heard) {
     this.heard = heard;
     this.seen = 0;
@@ -43,6 +43,8 @@ export class Wire {
         this.asked = null;
         this.begun = this.begins;
         this.heard.error(message.says);
+      } else if (message.is === "plan" && message.begins === this.begins) {
+        this.heard.plan(message);
       }
       return;
     }
