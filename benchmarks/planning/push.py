@@ -2,13 +2,13 @@
 
     python benchmarks/planning/push.py [RUN] [--tasks 200] [--workers 2]
 
-Tasks of three kinds in turn: the arm to a place, an object to a place (both within 3 cm), an object
-out of the way (6 cm). Each is seeded, can be done, and is not done yet. Twenty frames are acted for.
-Compared on the same tasks: random actions; a hand-written pusher, which knows where everything is;
-planning in forks of the true simulation, by true distances; planning in the model, from pictures
-to a goal picture. The goal pictures of objects weigh the pixels of the object at its two places
-more than the others. How well the spread of a plan's futures, and its expected cost, tell
-failure is the area under the ROC curve (0.5 is chance), of the last plan of each task.
+Tasks of three kinds in turn: the arm to a place, an object to a place (both within 3 cm), an
+object out of the way (6 cm). Each is seeded, can be done, and is not done yet. Twenty frames are
+acted for. Compared on the same tasks: random actions; a hand-written pusher, which knows where
+everything is; planning in forks of the true simulation, by true distances; planning in the model,
+from pictures to a goal picture. The goal pictures of objects weigh the pixels of the object at its
+two places more than the others. How well the spread of a plan's futures, and its expected cost,
+tell failure is the area under the ROC curve (0.5 is chance), of the last plan of each task.
 Writes results/bench-planning-push.json.
 """
 
@@ -38,8 +38,8 @@ from foreframe.simulate import Simulator
 from foreframe.viz.clips import Track, animate
 
 sys.path.append(str(Path(__file__).parent))
-from push_policies import Chance, InTheModel, Policy, Pusher, TruePhysics  # noqa: E402
-from push_tasks import BUDGET, KINDS, Task, task  # noqa: E402
+from push_policies import Chance, InTheModel, Policy, Pusher, TruePhysics
+from push_tasks import BUDGET, KINDS, Task, task
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICIES = ("random", "pusher", "true physics", "model")
@@ -144,8 +144,10 @@ def wilson(done: int, count: int) -> tuple[float, float]:
         return 0.0, 1.0
     z, share = 1.959964, done / count
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * math.sqrt(
-        share * (1 - share) / count + z * z / (4 * count * count)
+    half = (
+        z
+        / (1 + z * z / count)
+        * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     )
     return middle - half, middle + half
 
@@ -185,9 +187,7 @@ def summary(tasks: Sequence[dict[str, Any]], policies: Sequence[str]) -> dict[st
                 for what in ("spread", "expected"):
                     told = area([row[what] for row in rows], failed)
                     of_kind[kind][f"{what}_tells_failure"] = told and round(told, 3)
-        of_kind["seconds_per_task"] = round(
-            float(np.mean([t[name]["seconds"] for t in tasks])), 2
-        )
+        of_kind["seconds_per_task"] = round(float(np.mean([t[name]["seconds"] for t in tasks])), 2)
         found[name] = of_kind
     return found
 
@@ -209,9 +209,7 @@ def main() -> None:
     parser.add_argument("--arm-noise", type=float, default=0.003)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--films", default="", help="a folder for a film of each task")
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "results" / "bench-planning-push.json"
-    )
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "bench-planning-push.json")
     options = parser.parse_args()
     settings = Settings(
         *(
@@ -231,8 +229,9 @@ def main() -> None:
     table = summary(found, settings.policies)
     for name, rows in table.items():
         cells = "   ".join(
-            f"{kind} {rows[kind]['success']:.2f} ({rows[kind]['low']:.2f}..{rows[kind]['high']:.2f})"
-            for kind in (*KINDS, "all")
+            f"{kind} {row['success']:.2f} ({row['low']:.2f}..{row['high']:.2f})"
+            for kind, row in rows.items()
+            if kind in (*KINDS, "all")
         )
         print(f"{name:<14}{cells}   {rows['seconds_per_task']} s per task")
     told = table.get("model", {}).get("all", {})

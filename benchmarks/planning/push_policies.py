@@ -1,5 +1,6 @@
-"""What acts in the push tasks: chance, a hand-written pusher, planning in the true physics, planning
-in a model.
+"""What acts in the push tasks.
+
+Chance, a hand-written pusher, planning in the true physics, planning in a model.
 
 Letters: P sequences, K commands, U numbers of an action, H height, W width.
 """

@@ -42,9 +42,7 @@ class Bin:
         scene = build(looks, physics, arm.wrist)
         start = will.uniform(WORKSPACE_LOW, WORKSPACE_HIGH)
         self.simulation = Simulation(scene, start, arm)
-        self.view = View(
-            Camera(*_CAMERA, _SIZE, _SIZE), self.simulation.geom_names, scene.textures
-        )
+        self.view = View(Camera(*_CAMERA, _SIZE, _SIZE), self.simulation.geom_names, scene.textures)
         self.simulation.meet(self.chance)
         self.row, self._raised, self._closed = 0, 0, 0
 
@@ -208,6 +206,4 @@ def _weights(inside: Array, outside: float = 0.25) -> Array:
 
 def _inside(place: Array) -> bool:
     margin = 0.02
-    return bool(
-        (place > WORKSPACE_LOW + margin).all() and (place < WORKSPACE_HIGH - margin).all()
-    )
+    return bool((place > WORKSPACE_LOW + margin).all() and (place < WORKSPACE_HIGH - margin).all())

@@ -105,9 +105,7 @@ def main() -> None:
     )
     parser.add_argument("run", nargs="?", default=str(pretrained.folder("push")))
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument(
-        "--out", type=Path, default=ROOT / "results" / "bench-planning-speed.json"
-    )
+    parser.add_argument("--out", type=Path, default=ROOT / "results" / "bench-planning-speed.json")
     options = parser.parse_args()
     torch.set_num_threads(1)
     simulator, rows = Simulator(options.run), []

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 sys.path.append(str(Path(__file__).parent))
-import stubs  # noqa: E402, F401 - stands in for what TwoRoom does not use
+import stubs  # noqa: F401 - stands in for what TwoRoom does not use
 
 try:
     from stable_worldmodel.envs.two_room import ExpertPolicy, TwoRoomEnv
