@@ -127,6 +127,20 @@ def test_a_plan_is_made_aside_and_leads_on_from_the_present(port: int) -> None:
     assert get(port, "/simulators/run/starts/0.png?row=99")[0] == 400
 
 
+def test_a_drive_outlives_the_deadline_of_a_request(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foreframe.serve.listening._REQUEST_S", 0.3)
+
+    async def drive() -> int:
+        async with Client.at(port) as client:
+            await client.begin("run")
+            await asyncio.sleep(0.6)
+            return int((await client.act(action=[1.0, 2.0]))[0]["step"])
+
+    assert asyncio.run(drive()) == 1
+
+
 def works(command: str) -> str:
     """Type a command that the page shows, anywhere; what it prints."""
     program, *words = shlex.split(command)

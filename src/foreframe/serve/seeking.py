@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..planning import CrossEntropy, PixelGoal, Plan, Planner, Present
 from ..simulate import Drive, Simulator
 
-_SEARCH = CrossEntropy(samples=32, iterations=4)  # a second or so on one core
+_SEARCH = CrossEntropy(samples=24, iterations=3)  # about a second on one core
 _HORIZON, _FUTURES, _RISK = 10, 2, 0.5
 _MOST_WAITING = 8
 
