@@ -8,8 +8,10 @@ SOURCES := src tests benchmarks examples
 ONE_THREAD := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 # Both cores of a small machine, all of a large one; a test that ends early takes work from the other worker.
 IN_PARALLEL := -n auto --dist worksteal
+# Files that were made to harm, damaged ones, and those of every format as they should be.
+HOSTILE := $(addprefix tests/test_,hostile.py attacks.py bombs.py archives.py any_json.py mistakes.py robot_files.py fuzz.py)
 
-.PHONY: demo check test lint types mutants bench bench-data soak dist clean
+.PHONY: demo check test floors lint types mutants bench bench-data soak dist clean
 
 demo: $(VENV)/.run
 	$(BIN)/foreframe demo
@@ -26,6 +28,9 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
+
+floors: $(VENV)-floors/.run  # the hostile files under the lowest versions that pyproject.toml allows; old packages warn, so warnings are no errors
+	$(ONE_THREAD) $(VENV)-floors/bin/pytest -o filterwarnings= $(HOSTILE)
 
 mutants: $(VENV)/.dev  # faults put into a copy, each of which a test must catch
 	$(ONE_THREAD) $(BIN)/python tests/mutants.py
@@ -44,16 +49,23 @@ dist: $(VENV)/.dev  # the wheel and the sdist, in dist/
 	$(BIN)/python -m hatchling build
 
 clean:
-	rm -rf $(VENV) dist
+	rm -rf $(VENV) $(VENV)-floors dist
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[worlds]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch $@ $(VENV)/.run
+
+$(VENV)-floors/.run: pyproject.toml constraints.txt tests/floors.py
+	$(PYTHON) -m venv --clear $(VENV)-floors
+	$(VENV)-floors/bin/python -m pip install --quiet packaging
+	$(VENV)-floors/bin/python tests/floors.py > $(VENV)-floors/floors.txt
+	$(VENV)-floors/bin/python -m pip install --quiet -c $(VENV)-floors/floors.txt -e '.[formats]' 'hypothesis>=6.100' 'pytest>=8.3'
+	@touch $@

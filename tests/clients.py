@@ -15,7 +15,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ def get(
     port: int, path: str, method: str = "GET", headers: Mapping[str, str] | None = None
 ) -> tuple[int, bytes]:
     """Status and content of a request."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=90)
     with contextlib.closing(connection):
         connection.request(method, path, headers=dict(headers or {}))
         with connection.getresponse() as answer:
@@ -151,11 +151,35 @@ def malformed(rng: random.Random) -> str:
     return text
 
 
+@contextlib.asynccontextmanager
+async def long_drive(port: int, simulator: str, steps: int) -> AsyncIterator[Client]:
+    """A client that has driven for so many steps."""
+    async with Client.at(port) as client:
+        await client.begin(simulator, start=0)
+        for _ in range(steps):
+            await client.act(row=0)
+        yield client
+
+
+async def written(port: int, key: str, seconds: float) -> None:
+    """Have a drive written as an animation again and again for a while."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(OSError):  # a writing that takes too long
+            await asyncio.to_thread(get, port, f"/drives/{key}/drive.gif")
+
+
 async def crowd(
-    port: int, simulator: str, honest: int, deaf: int, seconds: float, pace_hz: float = 10.0
+    port: int,
+    simulator: str,
+    honest: int,
+    deaf: int,
+    seconds: float,
+    beside: Coroutine[Any, Any, None] | None = None,
+    pace_hz: float = 10.0,
 ) -> dict[str, Any]:
-    """`honest` clients that act at a pace and `deaf` ones that act without ever reading, side by
-    side for a while.
+    """`honest` clients that act at a pace, `deaf` ones that act without ever reading, and what is
+    done `beside` them, for a while.
     """
     until = time.monotonic() + seconds
     waits: list[float] = []
@@ -191,10 +215,12 @@ async def crowd(
     client_width = len(
         next(s for s in described["simulators"] if s["name"] == simulator)["columns"]
     )
-    await asyncio.gather(*(drive(n) for n in range(honest)), *(never_read() for _ in range(deaf)))
+    all_of_them = [*(drive(n) for n in range(honest)), *(never_read() for _ in range(deaf))]
+    await asyncio.gather(*all_of_them, *([beside] if beside else []))
     ms = np.sort(np.asarray(waits or [np.nan])) * 1e3
     return {
-        "errors": errors,
+        "failed": len(errors),
+        "errors": errors[:3],
         "acts": sum(acts),
         "acts_each": acts,
         "p50_ms": round(float(np.percentile(ms, 50)), 1),

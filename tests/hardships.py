@@ -680,20 +680,37 @@ def rude_messages(count: int) -> Figures:
 
 
 def crowded_server(seconds: int) -> Figures:
-    """50 clients that act ten times a second, alone and then beside 20 that act without ever
-    reading.
+    """100 clients that act ten times a second, alone; 50 alone, beside 20 that act without ever
+    reading, and beside one whose long drive is written as an animation.
     """
     import clients
 
     found: Figures = {"seconds": seconds}
+    crowds = {
+        "100 alone": (100, 0, 0),
+        "50 alone": (50, 0, 0),
+        "50 beside 20 that never read": (50, 20, 0),
+        "50 beside a drive of 400 steps that is written": (50, 0, 400),
+    }
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log"
         with clients.played(log) as port:
-            for name, deaf in (("alone", 0), ("beside 20 that never read", 20)):
-                made = asyncio.run(clients.crowd(port, "push", 50, deaf, seconds))
+            for name, (honest, deaf, steps) in crowds.items():
+                made = asyncio.run(_crowd(port, honest, deaf, steps, seconds))
                 found[name] = made | {"fewest acts of a client": min(made.pop("acts_each"))}
         found["lines the server said of it"] = len(log.read_text().splitlines())
     return found
+
+
+async def _crowd(port: int, honest: int, deaf: int, steps: int, seconds: int) -> Figures:
+    """A crowd, beside a drive of some steps that is written as an animation meanwhile."""
+    import clients
+
+    if not steps:
+        return await clients.crowd(port, "push", honest, deaf, seconds)
+    async with clients.long_drive(port, "push", steps) as client:
+        beside = clients.written(port, client.key, seconds)
+        return await clients.crowd(port, "push", honest, deaf, seconds, beside)
 
 
 def _megabytes() -> float:

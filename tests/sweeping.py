@@ -1,6 +1,6 @@
 """A fault at every I/O call of every command that writes, and the same command again.
 
-    python tests/sweeping.py [--only import train ...] [--every 1]        # figures as JSON
+    python tests/sweeping.py [--only import train ...] [--every 1] [--minutes 60]  # figures as JSON
 
 `faults.c` is loaded before the C library and counts the calls that make, write, rename, sync or
 remove something below one folder. A command is run once to count its calls, then once per call and
@@ -18,7 +18,9 @@ import argparse
 import contextlib
 import ctypes
 import json
+import math
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -83,13 +85,18 @@ class Findings:
 
     calls: int = 0
     faults: int = 0
+    faults_there_are: int = 0
     stuck: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     unclean: list[str] = field(default_factory=list)
 
     def figures(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"calls": self.calls, "faults": self.faults}
+        found: dict[str, Any] = {
+            "calls": self.calls,
+            "faults": self.faults,
+            "of": self.faults_there_are,
+        }
         for name in ("stuck", "lost", "left", "unclean"):
             cases = getattr(self, name)
             found[name] = len(cases)
@@ -161,8 +168,11 @@ def armed(job: Job, root: Path, place: int, kind: int, log: Path | None = None) 
     library.faults_disarm()
 
 
-def sweep(job: Job, place: Path, every: int = 1) -> Findings:
-    """Sweep a job; with `every` n only each n-th pair of call and fault."""
+def sweep(job: Job, place: Path, every: int = 1, until: float = math.inf) -> Findings:
+    """Sweep a job; with `every` n only each n-th pair of call and fault.
+
+    Pairs come in an order drawn with a seed, so that what is tried `until` then is from all over.
+    """
     root, said, log = place / "root", place / "said", place / "log"
     ready = place / "ready"
     ready.mkdir()
@@ -180,7 +190,11 @@ def sweep(job: Job, place: Path, every: int = 1) -> Findings:
     names = log.read_text().splitlines()
     found = Findings(calls=len(calls))
     pairs = [(n, kind) for n, call in enumerate(calls) for kind in KINDS if _applies(call, kind)]
-    for number, kind in pairs[:: every * job.every]:
+    chosen = pairs[:: every * job.every]
+    found.faults_there_are = len(pairs)
+    for number, kind in random.Random(0).sample(chosen, len(chosen)):
+        if found.faults and time.monotonic() > until:
+            break
         case = f"{job.name}: {kind} at call {number}, {names[number]}"
         found.faults += 1
         _renew(ready, root)
@@ -449,19 +463,21 @@ def _drives_are_kept(root: Path, before: Tree, whole: Tree) -> bool:
     )
 
 
-def swept(every: int = 1, only: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Sweep all commands, or some; figures for each and in sum."""
+def swept(every: int = 1, only: tuple[str, ...] = (), minutes: float = math.inf) -> dict[str, Any]:
+    """Sweep all commands, or some, for so many minutes at most; figures for each and in sum."""
     import torch
 
     torch.set_num_threads(1)
     figures: dict[str, Any] = {}
+    end = time.monotonic() + 60 * minutes
     at = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(dir=at) as folder:
         inputs = Path(folder) / "inputs"
         inputs.mkdir()
-        for number, job in enumerate(jobs(inputs)):
-            if only and job.name not in only:
-                continue
+        chosen = [job for job in jobs(inputs) if not only or job.name in only]
+        for number, job in enumerate(chosen):
+            left_s = end - time.monotonic()
+            until = time.monotonic() + left_s / (len(chosen) - number)
             warm = Path(folder) / f"warm{number}"
             warm.mkdir()
             job.before(warm)
@@ -471,12 +487,12 @@ def swept(every: int = 1, only: tuple[str, ...] = ()) -> dict[str, Any]:
             began = time.monotonic()
             place = Path(folder) / f"sweep{number}"
             place.mkdir()
-            figures[job.name] = sweep(job, place, every).figures()
+            figures[job.name] = sweep(job, place, every, until).figures()
             figures[job.name]["seconds"] = round(time.monotonic() - began)
             print(job.name, figures[job.name], file=sys.stderr, flush=True)
     sums = {
         k: sum(f[k] for f in figures.values())
-        for k in ("calls", "faults", "stuck", "lost", "left", "unclean")
+        for k in ("calls", "faults", "of", "stuck", "lost", "left", "unclean")
     }
     return {"in all": sums, **figures}
 
@@ -485,6 +501,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=NAMES, default=())
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="of all of it, at most")
     given = parser.parse_args()
     if "faults.so" not in os.environ.get("LD_PRELOAD", ""):
         with tempfile.TemporaryDirectory() as folder:
@@ -495,7 +512,7 @@ def main() -> None:
             }
             done = subprocess.run([sys.executable, *sys.argv], env=environment, check=False)
         raise SystemExit(done.returncode)
-    print(json.dumps(swept(given.every, tuple(given.only))))
+    print(json.dumps(swept(given.every, tuple(given.only), given.minutes)))
 
 
 if __name__ == "__main__":

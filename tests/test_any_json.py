@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -28,6 +29,8 @@ from foreframe.data.store import MANIFEST, ClipStore
 from foreframe.data.windows import Windows
 from foreframe.errors import InputError
 from foreframe.evaluation.results import read_evaluation
+from foreframe.outcome_head import FILE as OUTCOMES
+from foreframe.outcome_head import OutcomeHead, load_outcome_head
 from foreframe.plugins import EXPERIMENTS
 from foreframe.reporting.page import _text, log_of
 from foreframe.runtime.digests import with_digest
@@ -219,6 +222,15 @@ def test_any_state_head(place: Path, data: st.DataObject) -> None:
     file = place / "run" / "states.json"
     with file_of(file, as_json(sealed(changed(json.loads(file.read_text()), data)))):
         works_or_says(lambda: load_head(place / "run"))
+
+
+@ANY
+@given(st.data())
+def test_any_outcome_head(place: Path, data: st.DataObject) -> None:
+    file, two = place / OUTCOMES, np.eye(2)
+    OutcomeHead(["reward", "done"], two, (0.0, 1.0), [two, two[0], two, two[0]]).save(place)
+    with file_of(file, as_json(sealed(changed(json.loads(file.read_text()), data)))):
+        works_or_says(lambda: load_outcome_head(place))
 
 
 @ANY

@@ -37,6 +37,7 @@ FLOORS = [
         "metrics",
         "viz",
         "state_head",
+        "outcome_head",
         "recipes",
     },
     {"models", "baselines"},
@@ -44,7 +45,7 @@ FLOORS = [
     {"training"},
     {"simulate", "pretrained"},
     {"reporting", "env", "planning"},
-    {"demonstration", "experiments", "serve"},
+    {"demonstration", "experiments", "serve", "portable"},
     {"cli", "__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

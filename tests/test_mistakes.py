@@ -91,6 +91,15 @@ def pictures_of_many_sizes(p: Place) -> list[str]:
     return ["data", "import", str(source), str(p.free / "out"), "--workers", "1"]
 
 
+def an_export_without_its_extra(p: Place) -> list[str]:
+    p.patch.setitem(sys.modules, "onnx", None)
+    return ["export", str(p.run), str(p.free / "out"), "--onnx"]
+
+
+def an_export_of_nothing(p: Place) -> list[str]:
+    return ["export", str(p.run), str(p.free / "out")]
+
+
 def training(p: Place, out: Path | None = None) -> list[str]:
     return ["train", "push-tiny", "--data", str(p.store), "--out", str(out or p.free / "run")]
 
@@ -219,6 +228,8 @@ MISTAKES: list[tuple[Callable[[Place], list[str]], int, str]] = [
     (unknown_format, 2, "looks like none of the known formats .* say --format"),
     (format_misspelt, 2, "unknown format 'npy'; did you mean npz"),
     (missing_extra, 2, r"pip install 'foreframe\[lerobot\]'"),
+    (an_export_without_its_extra, 2, r"pip install 'foreframe\[onnx\]'"),
+    (an_export_of_nothing, 2, "expected --onnx, or --web, which holds it too"),
     (pictures_of_many_sizes, 2, "has frames of 64x32; expected 64x64 .* say --size H W"),
     (horizon_too_long, 2, "clips of 102 frames were asked for .* ask for a shorter horizon"),
     (

@@ -85,12 +85,12 @@ def test_columns_left_out_are_said(tmp_path: Path) -> None:
         tmp_path / "src" / "a.npz",
         frames=np.zeros((4, 16, 16, 3), np.uint8),
         action=np.arange(4),
-        reward=np.zeros(4),
+        score=np.zeros(4),
         depth=np.zeros((4, 16, 16), np.float32),
     )
     said = imported(source, tmp_path / "s").source["chosen"]
     assert any("action from action, int64" in line for line in said)
-    assert any("left out: reward" in line for line in said)
+    assert any("left out: score" in line for line in said)
     assert any("left out: depth: other pictures" in line for line in said)
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .noise import Noise as Noise
     from .objective import elbo as elbo
     from .planning import plan as plan
+    from .portable import export as export
     from .reporting import compare as compare
     from .reporting import plot as plot
     from .reporting import preview as preview
@@ -68,6 +69,7 @@ _HOMES = {
     "evaluate": "evaluation",
     "evaluate_predictions": "evaluation",
     "experiment": "experiments",
+    "export": "portable",
     "export_clips": "evaluation",
     "info": "runtime.hardware",
     "list_clips": "evaluation",

@@ -61,11 +61,10 @@ class DeferredDecoder:
 
         A clip's samples and steps share its skips: they are one row of N * S steps.
         """
-        first, last = waiting[0][0], waiting[-1][0]
         batch = self.embedded.shape[0]
         stacked = torch.stack([code for _, code in waiting], 1)
         code = stacked.unflatten(0, (batch, self.samples)).flatten(1, 2)
-        conditions = self.embedded[:, first : last + 1]
+        conditions = torch.stack([self.embedded[:, step] for step, _ in waiting], 1)
         shared = conditions[:, None].expand(-1, self.samples, *conditions.shape[1:]).flatten(1, 2)
         at_once = max(1, frames_at_once(code) // batch)
         parts = zip(code.split(at_once, 1), shared.split(at_once, 1), strict=True)

@@ -97,8 +97,10 @@ def demo(out: str | Path = "runs/demo", quick: bool = False) -> evaluation.Evalu
         The scores, which `eval.json` holds too.
 
     Raises:
-        InputError: `out` holds something else, or a demo that was begun the other way.
+        InputError: MuJoCo is not installed; `out` holds something else, or a demo that was begun
+            the other way.
     """
+    worlds.require_physics()
     out = Path(out)
     claim_output(out, "demo", (_EXTENT, "data/manifest.json", "data.partial/source.json"))
     extent = _extent(out, quick)

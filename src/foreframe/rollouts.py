@@ -27,8 +27,9 @@ class Rollout:
     """What came of a rollout. Rows are clip-major: row b * N + n is sample n of clip b.
 
     Attributes:
-        frames: predictions of frames `first` ... T - 1, not clamped [B * N, S, C, H, W].
-        first: the number of the first predicted frame.
+        frames: predictions of frames `first` ... T - 1, or of those that were asked for, not
+            clamped [B * N, S, C, H, W].
+        first: the number of the first frame that could be predicted.
         posteriors: for each step a tuple over latent levels, or None where no frame was seen.
         priors: for each step a tuple over latent levels.
         point: where the clips stand after the last step; see `Session` for how to go on.
@@ -97,6 +98,7 @@ def rollout(
     *,
     noise: Noise,
     decode_from: int = 1,
+    decoded: Container[int] | None = None,
 ) -> Rollout:
     """Predict frames `decode_from` ... T - 1, each from those before it.
 
@@ -119,6 +121,8 @@ def rollout(
         forced: steps whose input is the true frame before them.
         noise: one stream per clip and sample; its `samples` is N.
         decode_from: the first frame to decode, at most n_past (where the future begins).
+        decoded: of those, the frames to decode, by default all of them; only for models that are
+            not fed their own frames.
 
     Raises:
         ValueError: shapes that do not fit together.
@@ -130,7 +134,7 @@ def rollout(
     codes = widen(features.code, noise.samples).unbind(1)
     seen = Seen(codes, features.skips, n_past, forced, model.skip_frame)
     begin = Point(model.initial(codes[0]), codes[0], (), batch, noise.samples)
-    made = advance(model, begin, embedded, range(1, steps), noise, seen, decode_from)
+    made = advance(model, begin, embedded, range(1, steps), noise, seen, decode_from, decoded)
     unused = seen.skips_before(steps)  # where the clip ends with its context
     skips = made.point.skips if unused is None else model.prepare_skips(unused)
     return replace(made, point=replace(made.point, previous=seen.code(steps - 1), skips=skips))
@@ -144,6 +148,7 @@ def advance(
     noise: Noise,
     seen: Seen = NOTHING_SEEN,
     decode_from: int = 0,
+    decoded: Container[int] | None = None,
 ) -> Rollout:
     """Go from a point to the point after `steps`: the only loop over time.
 
@@ -157,6 +162,7 @@ def advance(
         noise: one stream per clip and sample.
         seen: the frames that are known.
         decode_from: the first frame to decode.
+        decoded: of those, the frames to decode; all by default.
     """
     decoder = DeferredDecoder(model, embedded, point.samples)
     conditions = widen(embedded, point.samples).unbind(1)
@@ -183,7 +189,7 @@ def advance(
         point = replace(point, state=state)
         posteriors.append(made.posterior)
         priors.append(made.prior)
-        if t >= decode_from:
+        if t >= decode_from and (decoded is None or t in decoded):
             decoder.add(t, made.code, point.skips)
     return Rollout(decoder.frames(), decode_from, posteriors, priors, point)
 

@@ -94,16 +94,18 @@ class StateHead:
         changes = [(rows[2:, chosen] - rows[1:-1, chosen]) / self._std[chosen] for rows in episodes]
         return np.concatenate(inputs), np.concatenate(changes)
 
-    def save(self, folder: Path) -> None:
-        """Write `states.json` beside a model."""
-        plain = {
-            "schema": _SCHEMA,
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
             "indices": list(self.indices),
             "scale": [self._mean.tolist(), self._std.tolist()],
             "weights": self._weights.tolist(),
             "error_deviations": list(self.error),
         }
-        write_json_with_digest(folder / FILE, plain)
+
+    def save(self, folder: Path) -> None:
+        """Write `states.json` beside a model."""
+        write_json_with_digest(folder / FILE, {"schema": _SCHEMA, **self.to_dict()})
 
 
 def load_head(folder: Path) -> StateHead | None:

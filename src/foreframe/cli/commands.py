@@ -68,7 +68,7 @@ _TABLE = (
     ),
     Command(
         "data export",
-        "STORE OUT [--format pushing]",
+        "STORE OUT [--format pushing|dance|lerobot]",
         "write a clip store in another layout",
         "data:export",
         output.exported,
@@ -219,6 +219,14 @@ _TABLE = (
         output.published,
         ("run", "out"),
         on_device=True,
+    ),
+    Command(
+        "export",
+        "RUN OUT --onnx|--web [--data STORE]",
+        "write a model that runs without PyTorch: graphs, or a page",
+        "portable:export",
+        output.model_exported,
+        ("run", "out"),
     ),
     Command(
         "experiment",

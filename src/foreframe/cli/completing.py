@@ -19,7 +19,7 @@ _NAMES = {
     ("data import", "format"): FORMATS,
     ("experiment", "name"): EXPERIMENTS,
 }
-_FOLDERS = {"run", "runs", "store", "data", "src", "resume_from"}
+_FOLDERS = {"run", "runs", "store", "data", "src", "resume_from", "runtime"}
 _FILES = {
     "config",
     "out",

@@ -6,6 +6,7 @@ Nothing heavy is imported before a command is known, so `foreframe --help` answe
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 failed, 2 input that cannot be used, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that are not UTF-8
     words = [word for word in words if word != "--debug"]
     try:
         with _plain_warnings():

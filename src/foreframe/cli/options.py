@@ -15,7 +15,13 @@ from .commands import Command
 
 REQUIRED = inspect.Parameter.empty
 
-_VALUES = {"data": "STORE", "resume_from": "RUN", "config": "FILE", "split_list": "FILE"}
+_VALUES = {
+    "data": "STORE",
+    "resume_from": "RUN",
+    "config": "FILE",
+    "split_list": "FILE",
+    "runtime": "FOLDER",
+}
 _CONFIG = "a YAML file with arguments of this command; what the command line says goes before it"
 _PRINT_CONFIG = "print the arguments as such a file, and do nothing else"
 _DEVICE = "where to compute: cpu, cuda, cuda:1 or mps; by default a CUDA device if there is one"

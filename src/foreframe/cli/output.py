@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from ..evaluation.results import Evaluation
     from ..metrics import Interval, Metric
     from ..planning import Planned
+    from ..portable import Exported
     from ..reporting.experiment_results import ExperimentResult
     from ..reporting.run_comparison import RunComparison
     from ..training import TrainingResult, TrainingSummary
@@ -122,6 +124,8 @@ def inspected(found: dict[str, Any], given: Arguments) -> None:
     for name, condition in found["conditions"].items():
         _condition(name, condition)
     print(f"  truth      {', '.join(found['truth']) or 'none'}")
+    if found["targets"]:
+        print(f"  targets    {', '.join(found['targets'])}: a head learns to predict them")
     if found["futures"]:
         fork = found["futures"]
         print(
@@ -466,6 +470,11 @@ def _latent(result: Evaluation) -> None:
 
 def drawn(paths: list[Path], given: Arguments) -> None:
     print(f"wrote {len(paths)} animations with their strips in {paths[0].parent}")
+    if given.get("store"):
+        print(f"wrote {given['store']}: a clip store of the imagined episodes")
+        copy = free_folder(Path(f"{given['store']}-lerobot"))
+        say_next(command("data", "export", given["store"], copy, "--format", "lerobot"))
+        return
     say_next(command("report", given["run"]))
 
 
@@ -516,18 +525,33 @@ def published(card: Path, given: Arguments) -> None:
     say_next(command("play", card.parent))
 
 
+def model_exported(result: Exported, given: Arguments) -> None:
+    checked, megabytes = result.checked, result.bytes / 1e6
+    what = "a page that drives the model" if given["web"] else "three graphs and their manifest"
+    print(f"wrote {result.folder}: {what}, {megabytes:.1f} MB, ", end="")
+    print(f"of which the model is {result.model_bytes / 1e6:.1f} MB")
+    print(
+        f"checked: {checked.frames} frames under {checked.runtime} differ from PyTorch by at most "
+        f"{checked.largest_difference:.1g} of 1"
+    )
+    if given["web"]:
+        words = ["python", "-m", "http.server", "--directory", str(result.folder), "8000"]
+        print("  any server of static files can serve it; on this machine:")
+        print(f"  {shlex.join(words)}   then open http://localhost:8000/")
+
+
 def compared(result: ExperimentResult, given: Arguments) -> None:
     folder = Path(result.folder)
     print(f"{result.question}\n{result.seeds} seeds, {result.clips} test clips, ", end="")
     print(f"{result.samples} samples\n")
-    print((folder / "table.md").read_text())
+    print((folder / "table.md").read_text(encoding="utf-8"))
     print(f"wrote {folder}: the runs, experiment.json, table.md, curves.svg, index.html")
     say_open(folder / "index.html")
 
 
 def runs_compared(result: RunComparison, given: Arguments) -> None:
     folder = Path(result.folder)
-    print((folder / "comparison.md").read_text())
+    print((folder / "comparison.md").read_text(encoding="utf-8"))
     print(f"wrote {folder}: comparison.md, .csv, .json, curves.svg, clips, index.html")
     say_open(folder / "index.html")
 

@@ -16,11 +16,12 @@ def export(store: str | Path, out: str | Path, format: str = "pushing") -> int: 
     """Write a store in another format, whole or not at all. Returns the number of episodes.
 
     True futures stay behind: no other format has a place for them.
+    The same call goes on with an export that was stopped.
 
     Args:
-        store: a clip store.
+        store: a clip store; a saved drive and imagined episodes are stores, too.
         out: a new folder.
-        format: pushing or dance.
+        format: pushing, dance or lerobot (version 3.0).
 
     Raises:
         InputError: not a store; a format that cannot be written or cannot hold the store; `out`
@@ -35,8 +36,11 @@ def export(store: str | Path, out: str | Path, format: str = "pushing") -> int: 
     opened, out = ClipStore(store), Path(out)
     keep_apart_both_ways(out, opened.path, "the store")
     with unfinished(out, "export") as making:
-        making.claim_or_clear({"store": opened.content, "format": format})
-        if making.folder.exists() and any(making.folder.iterdir()):
+        rate = opened.frames_per_second
+        identity = {"store": opened.content, "format": format, "frames_per_second": rate}
+        making.claim_or_clear(identity)
+        resumes = getattr(module, "RESUMES", False)
+        if not resumes and making.folder.exists() and any(making.folder.iterdir()):
             shutil.rmtree(making.folder)
         count: int = module.export(opened, making.folder)
         if not is_taken(out):

@@ -57,6 +57,7 @@ def inspect(store: str | Path) -> dict[str, Any]:
             name: _condition(opened, name) for name, c in opened.columns.items() if c.is_condition
         },
         "truth": [name for name, column in opened.columns.items() if column.role == "truth"],
+        "targets": [name for name, column in opened.columns.items() if column.is_target],
         "futures": _futures(opened),
         "copy_last_psnr_db": {str(step): _copy_last(opened, step) for step in _STEPS},
         "change_explained": {

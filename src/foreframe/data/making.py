@@ -22,6 +22,7 @@ from .sharing import shared_out
 from .sources.behind import origins_of
 from .sources.findings import Findings
 from .sources.fingerprint import Fingerprint, content_of, fingerprints
+from .sources.folders import check_entries
 from .sources.leftover import files_of, stop_without_actions, with_leftovers
 from .sources.opening import Guarded, open_source, recognise
 from .sources.options import ChannelOrder, Flip, SourceOptions, SplitBy
@@ -71,9 +72,10 @@ def make(
 
     Raises:
         InputError: an unknown world, an option that the world does not have or that does not fit;
-            `out` holds something else.
+            MuJoCo is not installed; `out` holds something else.
     """
     world = WORLDS.check(world)
+    worlds.require_physics()
     module = worlds.world_module(world)
     chosen = {"arm_noise": arm_noise, "length": length}
     options = {name: value for name, value in chosen.items() if value is not None}
@@ -254,6 +256,7 @@ def import_recordings(
         skip_bad=skip_bad,
         memory_gb=memory_gb,
     )
+    check_entries(src)
     kind = format or recognise(src)
     opened = open_source(kind, src, options)
     keep_apart_both_ways(out, src, "the source")

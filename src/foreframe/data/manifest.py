@@ -170,6 +170,8 @@ def _columns(found: Manifest) -> list[str]:
             ]
             if column.offset and len(column.offset) != column.shape[0]:
                 faults.append(f"column {name}: {len(column.offset)} offsets")
+        elif column.is_target and (column.shape != (1,) or column.dtype != "float32"):
+            faults.append(f"column {name}: {column.dtype} of shape {list(column.shape)}")
         elif column.role == "label" and (len(column.shape) != 3 or column.dtype != "uint8"):
             faults.append(f"label column {name}: {column.dtype} of shape {list(column.shape)}")
     frames = found.columns.get("frames")

@@ -23,6 +23,9 @@ PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".pgm", ".tif", ".
 LARGEST = (
     1 << 26
 )  # pixels of a picture; 8192 x 8192, far more than any camera that a model could be trained on
+# Decoders of Pillow that are asked: what the suffixes above name. Others run programs (EPS runs
+# Ghostscript) or have never been tried.
+_DECODERS = ("PNG", "JPEG", "BMP", "WEBP", "PPM", "TIFF")
 _DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _ORIENTATION = 0x0112  # EXIF tag
 
@@ -148,7 +151,13 @@ def shown_rgb(image: Any) -> Array:
 def _opened(file: Any, where: str) -> Any:
     from PIL import Image
 
-    image = Image.open(file)
+    try:
+        image = Image.open(file, formats=_DECODERS)
+    except Image.UnidentifiedImageError:
+        raise InputError(
+            f"{where} cannot be read as a picture; expected one of {', '.join(_DECODERS)}, "
+            "whatever it is called: restore it or leave its episode out"
+        ) from None
     if image.width * image.height > LARGEST:
         image.close()
         raise InputError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -212,7 +213,12 @@ class ClipStore:
             raise InputError(
                 f"{file} is missing or not what was written: the store is damaged, make it again"
             )
-        mean: Array = np.load(file, allow_pickle=False)
+        try:
+            mean: Array = np.load(file, allow_pickle=False)
+        except (OSError, ValueError, TypeError, SyntaxError, TokenError, MemoryError) as error:
+            raise InputError(
+                f"{file} cannot be read ({error}): the store is damaged, make it again"
+            ) from None
         if mean.shape != self.frame_shape or mean.dtype.kind != "f":
             raise InputError(
                 f"{file} is {mean.dtype} of shape {list(mean.shape)}; expected floats of shape "
@@ -227,7 +233,7 @@ class ClipStore:
         parts += [
             f"{e.name}:{sorted(e.futures.digests.items())}" for e in self.episodes if e.futures
         ]
-        return digest("\n".join(parts).encode())
+        return digest("\n".join(parts).encode(errors="backslashreplace"))
 
     def clip_spec(self, conditions: Sequence[str], numbers: Sequence[str] = ()) -> ClipSpec:
         """What clips with these condition columns look like.

@@ -72,7 +72,8 @@ def _fault(store: ClipStore, episode: Episode, name: str) -> tuple[str | None, i
     what = f"episode {episode.name}: {name}"
     if digest(rows.tobytes()) != episode.digests.get(name):
         return f"{what}, frames {episode.start} on, is not what was written", rows.nbytes
-    told = store.columns[name].is_condition  # truth may say that something is not there
+    column = store.columns[name]
+    told = column.is_condition or column.is_target  # truth may say that something is not there
     if told and rows.dtype.kind == "f" and not np.isfinite(rows).all():
         return f"{what} holds numbers that are not finite", rows.nbytes
     if name == "frames" and rows[episode.seen :].any():

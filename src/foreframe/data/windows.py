@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -175,6 +175,23 @@ class Windows:
             if missing
             else rows
         )
+
+
+def by_column(conditions: Array, columns: Mapping[str, Column]) -> dict[str, Array]:
+    """Return the values of each column of conditions [T, *A], as a store has them.
+
+    What `Windows.conditions` joined comes apart: numbers side by side, or one label image.
+    """
+    if conditions.ndim == 4:
+        (name,) = columns
+        return {name: np.moveaxis(conditions, 1, -1)}
+    found: dict[str, Array] = {}
+    begin = 0
+    for name, column in columns.items():
+        end = begin + column.shape[0]
+        found[name] = conditions[:, begin:end].astype(column.dtype)
+        begin = end
+    return found
 
 
 class Order:

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..runtime.digests import digest, digest_file, write_json_with_digest
-from ..runtime.files import atomic_write, make_folder, sync, write_json
+from ..runtime.files import atomic_write, make_folder, write_json
+from ..runtime.systems import rename, sync
 from ..runtime.tensors import map_array
 from ..runtime.unfinished import UnfinishedFolder
 from .futures import FutureColumns, FuturesWriter, write_all
@@ -86,7 +87,7 @@ class StoreWriter:
         """Return the journal's entries whose rows are there, and cut off what is beyond them."""
         before = self.making.place / _COLUMNS  # until 0.2 a growing store had its columns there
         if before.is_dir() and not (self.folder / _COLUMNS).exists():
-            os.replace(before, self.folder / _COLUMNS)
+            rename(before, self.folder / _COLUMNS)
         make_folder(self.folder / _COLUMNS)
         for name in self.columns:
             self._path(name).touch()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import io
 import shutil
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,9 @@ def _read(file: Path) -> dict[str, Array] | None:
     if not file.is_file():
         return None
     try:
+        with zipfile.ZipFile(file) as packed:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in packed.infolist()):
+                return None  # not written here: it may unpack to anything
         with np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive}
     except Exception:  # zipfile, zlib and numpy raise many kinds: what is damaged is made again

@@ -29,6 +29,7 @@ from ..runtime.progress import progress
 from ..viz.captions import short_names
 from ..viz.clips import Track, animate, bars, deviation, error
 from .evaluating import check_data, clip_windows
+from .imagining import Imagined, save_episodes
 from .predicting import reconstruct, sample_futures
 from .protocol import find_protocol
 
@@ -48,6 +49,7 @@ def sample(
     protocol: str = "foreframe",
     seed: int = 0,
     format: Literal["webp", "gif", "mp4"] = "webp",  # noqa: A002 - the option's name
+    store: str | Path | None = None,
 ) -> list[Path]:
     """Draw futures of clips: for each an animation and a strip of frames (.png).
 
@@ -69,17 +71,20 @@ def sample(
         protocol: of the clips: {protocols}.
         seed: of the noise.
         format: of the animations: webp (every colour), gif or mp4 (needs PyAV).
+        store: a new folder; the futures are also written there as a clip store of imagined
+            episodes, which `data export` turns into other formats.
 
     Raises:
-        InputError: not a run, not a store, a clip that does not exist.
+        InputError: not a run, not a store, a clip that does not exist; `store` holds something
+            else.
     """
     if samples < 1:
         raise InputError(f"--samples is {samples}; expected at least 1")
-    described, store = models.describe(run), ClipStore(data)
+    described, recorded = models.describe(run), ClipStore(data)
     model = models.load(run).to(hardware.device())
-    check_data(model, store, str(run))
+    check_data(model, recorded, str(run))
     chosen = find_protocol(protocol)
-    windows, n_past = clip_windows(described, store, split, chosen)
+    windows, n_past = clip_windows(described, recorded, split, chosen)
     folder = Path(out) if out else Path(run) / "samples"
     if folder.exists() and not folder.is_dir():
         raise InputError(
@@ -88,11 +93,15 @@ def sample(
     wrong = [c for c in clips or () if not 0 <= c < len(windows)]
     if wrong:
         raise InputError(
-            f"--clips {wrong[0]}: split {split!r} of {store.path} has clips 0 to {len(windows) - 1}"
+            f"--clips {wrong[0]}: split {split!r} of {recorded.path} has clips "
+            f"0 to {len(windows) - 1}"
         )
     spread = np.linspace(0, len(windows) - 1, _SHOWN_CLIPS).round().astype(int)
     shown = clips or tuple(int(i) for i in np.unique(spread))
-    rate = store.frames_per_second or 5.0
+    if store is not None:
+        drawn = Imagined(model, windows, shown, n_past, samples, seed)
+        save_episodes(drawn, Path(store), {"run": Path(run).resolve().name, "split": split})
+    rate = recorded.frames_per_second or 5.0
     written = []
     with progress("drawing", len(shown), "clips") as advance:
         for index in shown:

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from ..clips import ClipSpec
 from ..model import Features, LatentFeedback, Model, Step
 from ..nn.affine import Affine
+from ..nn.bounded import bounded
 from ..nn.folding import fold, unfold
 from ..nn.latent_lstms import LatentLstms, LstmStates
 from ..nn.recurrent import GaussianLstm, LstmStack
@@ -29,7 +30,6 @@ from ..nn.residual import FilmBlock, ResidualEncoder
 from ..nn.standardise import Standardise
 
 _PATCH, _HALVINGS = 4, 4  # pixels per side that enter as channels; halvings down to the bottom
-_MASK_BIAS = -2.0  # begin by keeping the old picture
 
 
 class State(NamedTuple):
@@ -53,6 +53,10 @@ class Compact(LatentLstms, Model):
         channels: channels of encoder and decoder at 1/4, 1/8 and 1/16 of the frame's size.
         fine: channels of the decoder's last stage, at half the frame's size; few, because it costs
             the most per channel.
+        mask_bias: what is added to the logit of the mask of new pixels: below 0, training begins by
+            keeping the context frame.
+        mask_limit: largest size of that logit, so that no choice is final; 0 sets no limit, and a
+            large learning rate may then end in a copy of the context frame.
 
     Example:
         >>> spec = ClipSpec((3, 64, 64), (2,), names=("x", "y"), mean=(0.0,) * 2, std=(1.0,) * 2)
@@ -74,6 +78,8 @@ class Compact(LatentLstms, Model):
         condition: int = 64,
         channels: tuple[int, int, int] = (48, 96, 128),
         fine: int = 32,
+        mask_bias: float = -2.0,
+        mask_limit: float = 0.0,
     ) -> None:
         super().__init__(spec)
         require_vectors("compact", spec)
@@ -86,7 +92,9 @@ class Compact(LatentLstms, Model):
             nn.Linear(condition, condition),
         )
         self.encoder = ResidualEncoder(_PATCH**2 * spec.frame[0], channels, code, bottom)
-        self.decoder = Decoder(spec.frame[0], channels, fine, code, condition, bottom)
+        self.decoder = Decoder(
+            spec.frame[0], channels, fine, code, condition, bottom, mask_bias, mask_limit
+        )
         self.posterior = GaussianLstm(2 * code + condition, width, latent)
         self.prior = GaussianLstm(code + condition, width, latent)
         self.predictor = LstmStack(code + condition + latent, width, 2)
@@ -144,9 +152,12 @@ class Decoder(nn.Module):
         code: int,
         condition: int,
         bottom: tuple[int, int],
+        mask_bias: float,
+        mask_limit: float,
     ) -> None:
         super().__init__()
         deep = channels[::-1]
+        self.mask_bias, self.mask_limit = mask_bias, mask_limit
         self.bottom = (deep[0], *bottom)
         self.enter = nn.Linear(code + condition, deep[0] * bottom[0] * bottom[1])
         self.blocks = nn.ModuleList(FilmBlock(c, condition) for c in deep)
@@ -170,8 +181,6 @@ class Decoder(nn.Module):
             moving = F.interpolate(up(block(x, condition)), scale_factor=2, mode="nearest")
             x = fold(unfold(moving, steps) + background[:, None])
         painted = unfold(F.pixel_shuffle(self.leave(F.silu(x)), 2).float(), steps)
-        mask, new = (
-            torch.sigmoid(painted[:, :, -1:] + _MASK_BIAS),
-            torch.sigmoid(painted[:, :, :-1]),
-        )
+        logit = bounded(painted[:, :, -1:] + self.mask_bias, self.mask_limit)
+        mask, new = torch.sigmoid(logit), torch.sigmoid(painted[:, :, :-1])
         return mask * new + (1 - mask) * frame[:, None].float()

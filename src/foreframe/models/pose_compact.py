@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from ..clips import ClipSpec
 from ..model import Features, LatentFeedback, Model, Step
 from ..nn.attention import LookUp
+from ..nn.bounded import bounded
 from ..nn.folding import fold, unfold
 from ..nn.latent_lstms import LatentLstms, LstmStates
 from ..nn.recurrent import GaussianLstm, LstmStack
@@ -33,7 +34,6 @@ from ..nn.residual import FilmBlock, ResidualEncoder
 
 _PATCH = 2  # pixels per side that enter as channels
 _GLANCE = (2, 4, 8)  # channels, height and width of the label as the latent state sees it
-_MASK_BIAS = -2.0  # begin by keeping the context frame
 
 
 class State(NamedTuple):
@@ -54,6 +54,10 @@ class PoseCompact(LatentLstms, Model):
             as cloth, hair and light.
         width: numbers in the state of each LSTM: posterior, prior and predictor.
         channels: channels of encoder and decoder at 1/2, 1/4, 1/8 and 1/16 of the frame's size.
+        mask_bias: what is added to the logits of new and looked-up pixels: below 0, training begins
+            by keeping the context frame, above 0 by painting a new one.
+        mask_limit: largest size of those logits, so that no choice between layers is final; 0 sets
+            no limit, and a large learning rate may then end in a copy of the context frame.
 
     Example:
         >>> PoseCompact(ClipSpec((3, 32, 64), (3, 32, 64))).latent_shapes
@@ -73,6 +77,8 @@ class PoseCompact(LatentLstms, Model):
         latent: int = 8,
         width: int = 96,
         channels: tuple[int, int, int, int] = (32, 64, 96, 128),
+        mask_bias: float = -2.0,
+        mask_limit: float = 0.0,
     ) -> None:
         super().__init__(spec)
         bottom = halved_size("pose_compact", spec, len(channels))
@@ -83,7 +89,7 @@ class PoseCompact(LatentLstms, Model):
         self.embedding = nn.Conv2d(_PATCH**2 * spec.condition[0], label, 3, padding=1)
         self.glance = nn.Conv2d(label, _GLANCE[0], 1)
         self.encoder = ResidualEncoder(_PATCH**2 * spec.frame[0] + label, channels, code, bottom)
-        self.decoder = Decoder(spec.frame[0], label, channels, code)
+        self.decoder = Decoder(spec.frame[0], label, channels, code, mask_bias, mask_limit)
         self.posterior = GaussianLstm(2 * code + glance, width, latent)
         self.prior = GaussianLstm(code + glance, width, latent)
         self.predictor = LstmStack(code + glance + latent, width, 1)
@@ -132,9 +138,18 @@ class Decoder(nn.Module):
     What the context shows is added at every stage.
     """
 
-    def __init__(self, colours: int, label: int, channels: tuple[int, ...], code: int) -> None:
+    def __init__(
+        self,
+        colours: int,
+        label: int,
+        channels: tuple[int, ...],
+        code: int,
+        mask_bias: float,
+        mask_limit: float,
+    ) -> None:
         super().__init__()
         deep = channels[::-1]
+        self.mask_bias, self.mask_limit = mask_bias, mask_limit
         self.look_up = LookUp(label)
         self.enter = nn.Conv2d(label + _PATCH**2 * colours, channels[0], 1)
         self.joins = nn.ModuleList(nn.Conv2d(c, c, 1) for c in channels)
@@ -170,9 +185,8 @@ class Decoder(nn.Module):
             x = block(F.interpolate(up(x), scale_factor=2, mode="nearest") + side, film)
         painted = F.pixel_shuffle(self.leave(F.silu(x)), _PATCH).float()
         keep = torch.zeros_like(painted[:, :1])
-        masks = torch.cat([keep, painted[:, :2] + _MASK_BIAS], 1).softmax(1)[
-            :, :, None
-        ]  # [R, 3, 1, H, W]
+        logits = bounded(painted[:, :2] + self.mask_bias, self.mask_limit)
+        masks = torch.cat([keep, logits], 1).softmax(1)[:, :, None]  # [R, 3, 1, H, W]
         kept, found = (
             frame[:, None].float().expand(-1, steps, -1, -1, -1),
             F.pixel_shuffle(alike, _PATCH),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.results import Evaluation
-from ..runtime.files import atomic_write
+from ..runtime.files import atomic_write, is_inside
 from ..viz import curves
 from .experiment_results import ArmFigure, ExperimentResult
 from .page import Cell, inline, page, signed, unsigned
@@ -77,4 +77,5 @@ def _markdown(titles: Sequence[str], rows: Sequence[tuple[str, Sequence[Cell]]])
 
 
 def _last_picture(run: Path) -> Path | None:
-    return max((run / "progress").glob("*.webp"), default=None)
+    pictures = (run / "progress").glob("*.webp")
+    return max((file for file in pictures if is_inside(file, run)), default=None)

@@ -93,7 +93,7 @@ def report(run: str | Path) -> Path:
         has_any=has_any,
         title_of=title_of,
         warnings=warnings_of(run),
-        animations=[(file.stem, inline(file), _strip_of(file)) for file in animations],
+        animations=[(file.stem, inline(file), _strip_of(file, run)) for file in animations],
         reliability=_reliability(scores, run / "plots"),
         plots=[inline(file) for file in plots],
         recipe=_text(run, "recipe.yaml"),
@@ -116,10 +116,10 @@ def place(skill: float) -> float:
     return round(100 * min(max((skill - first) / (last - first), 0.0), 1.0), 2)
 
 
-def _strip_of(animation: Path) -> str:
-    """The frames of an animation side by side, which lie beside it."""
+def _strip_of(animation: Path, run: Path) -> str:
+    """The frames of an animation side by side, which lie beside it in a run."""
     file = animation.with_suffix(".png")
-    return inline(file) if file.exists() else ""
+    return inline(file) if is_inside(file, run) else ""
 
 
 def _reliability(scores: Evaluation | None, folder: Path) -> str:

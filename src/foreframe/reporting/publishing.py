@@ -17,6 +17,8 @@ from ..data.sources.recording import Recording, Recordings
 from ..data.store import ClipStore, Episode
 from ..errors import InputError
 from ..evaluation import Evaluation, evaluate
+from ..outcome_head import FILE as OUTCOMES
+from ..outcome_head import load_outcome_head
 from ..runtime.files import atomic_write, is_inside, read_text, write_json
 from ..runtime.outputs import claim_output, keep_apart_both_ways
 from ..runtime.unfinished import UnfinishedFolder, unfinished
@@ -86,7 +88,7 @@ def _check_replaceable(out: Path) -> None:
         InputError: it is something else, or holds more.
     """
     claim_output(out, "model", (models.CONFIG,))
-    own = {models.CONFIG, models.WEIGHTS, HEAD, CARD, SCORES, CLIPS}
+    own = {models.CONFIG, models.WEIGHTS, HEAD, OUTCOMES, CARD, SCORES, CLIPS}
     more = sorted(path.name for path in out.glob("*") if path.name not in own)
     if more:
         raise InputError(
@@ -110,8 +112,9 @@ def _write(
     models.save(
         model, described["model"], described["options"], folder, described["notes"], torch.float16
     )
-    if head := load_head(run):
-        head.save(folder)
+    for head in (load_head(run), load_outcome_head(run)):
+        if head is not None:
+            head.save(folder)
     _excerpt(store, model.spec.columns, episodes, frames, folder / CLIPS)
     scores = _scored(folder, name, store, protocol, samples)
     recipe = run / "recipe.yaml"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 import json
 import os
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import InputError
+from .systems import is_running, rename, sync
 
 # `.NAME.HOST-PROCESS-NUMBER`; until 0.2 `.NAME.PROCESS`.
 _TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?:(?P<host>\w+)-)?(?P<process>\d+)(?:-\d+)?")
@@ -25,13 +25,16 @@ _numbers = itertools.count()
 def atomic_write(path: Path, content: bytes | str) -> Path:
     """Write a file under a temporary name, sync it, and rename it into place.
 
-    What processes that were killed left of the same file is removed.
+    What processes that were killed left of the same file is removed. Names that are not UTF-8 are
+    written as JSON escapes them.
     """
     make_folder(path.parent)
     _remove_abandoned(path)
     temporary = _temporary(path)
+    if isinstance(content, str):
+        content = content.encode(errors="backslashreplace")
     try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.write_bytes(content)
         sync(temporary)
         return _move_into_place(temporary, path)
     except BaseException:
@@ -91,7 +94,7 @@ def remove_folder(path: Path) -> None:
     """Remove a folder: first its name, so that a part of it is never taken for the whole."""
     temporary = _temporary(path)
     with contextlib.suppress(FileNotFoundError):
-        os.replace(path, temporary)
+        rename(path, temporary)
     shutil.rmtree(temporary, ignore_errors=True)
 
 
@@ -100,19 +103,6 @@ def remove_temporaries(folder: Path) -> None:
     for path in folder.iterdir() if folder.is_dir() else ():
         if _TEMPORARY.fullmatch(path.name):
             _remove(path)
-
-
-def sync(path: Path) -> None:
-    """Ask the disk to keep a file's content or a folder's entries."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        # Some file systems do not sync folders: there the order of renames is theirs to keep.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():
-            raise
-    finally:
-        os.close(handle)
 
 
 def sync_tree(folder: Path) -> None:
@@ -191,17 +181,6 @@ def _remove_abandoned(path: Path) -> None:
                 _remove(found)
 
 
-def is_running(process: int) -> bool:
-    """Return whether a process of this number is there."""
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
@@ -210,6 +189,6 @@ def _remove(path: Path) -> None:
 
 
 def _move_into_place(temporary: Path, path: Path) -> Path:
-    os.replace(temporary, path)
+    rename(temporary, path)
     sync(path.parent)
     return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError
@@ -39,6 +39,24 @@ def read_value(name: str, hint: Any, value: Any) -> Any:
         InputError: the value is not of this type.
     """
     return _read(name, hint, value, lambda parser: parser.parse_object({"value": value}))
+
+
+def check_plain(name: str, value: Any) -> None:
+    """Check that no text inside a value is YAML with names, which may stand for any amount.
+
+    The parser reads text as YAML again where the type is not text.
+
+    Raises:
+        InputError: there is such a text.
+    """
+    if isinstance(value, str) and "&" in value and "*" in value:
+        raise InputError(f"{name} is text with `&` and `*` in it; expected a plain value")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            check_plain(f"{name}.{key}", item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            check_plain(name, item)
 
 
 def in_words(hint: Any) -> str:
@@ -120,10 +138,11 @@ def list_of(values: Sequence[str]) -> str:
 def _read(name: str, hint: Any, got: Any, parse: typing.Callable[[Any], Any]) -> Any:
     from jsonargparse import ArgumentError, ArgumentParser
 
+    check_plain(name, got)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--value", type=hint)
     try:
         value = parse(parser).value
-    except (ArgumentError, TypeError, ValueError):
+    except (ArgumentError, TypeError, ValueError, RecursionError):
         raise InputError(f"{name} is {got!r}; expected {in_words(hint)}") from None
     return tuple(value) if isinstance(value, list) else value

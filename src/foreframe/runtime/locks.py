@@ -13,6 +13,7 @@ from typing import IO
 
 from ..errors import InputError
 from .files import make_folder
+from .systems import lock_exclusively
 
 LOCK = ".lock"
 
@@ -49,7 +50,7 @@ def _opened(folder: Path, what: str) -> Iterator[IO[str]]:
         file = folder / LOCK
         with contextlib.ExitStack() as stack:
             try:
-                lock = stack.enter_context(file.open("a+"))
+                lock = stack.enter_context(file.open("a+", encoding="utf-8"))
             except FileNotFoundError:  # another process has removed the folder just now
                 continue
             _lock(lock, folder, what)
@@ -60,10 +61,8 @@ def _opened(folder: Path, what: str) -> Iterator[IO[str]]:
 
 
 def _lock(lock: IO[str], folder: Path, what: str) -> None:
-    import fcntl
-
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_exclusively(lock)
     except OSError as error:
         if error.errno in _WITHOUT_LOCKS:
             print(

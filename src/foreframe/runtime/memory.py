@@ -1,11 +1,13 @@
-"""Keep freed memory in the process between training steps."""
+"""Memory: how much is free, and keeping what was freed in the process between training steps."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 _MEGABYTE = 1 << 20
 
@@ -19,6 +21,28 @@ _USUAL = {
     _TRIM_THRESHOLD: 64 * _MEGABYTE,
     _TOP_PAD: 0,
 }
+
+
+def available() -> float:
+    """Return the bytes of memory that are free for use; infinity where the system does not say.
+
+    The limit of a container counts.
+    """
+    free = _number_of("/proc/meminfo", "MemAvailable:") * 1024
+    limit = _number_of("/sys/fs/cgroup/memory.max")
+    used = _number_of("/sys/fs/cgroup/memory.current")
+    cached = _number_of("/sys/fs/cgroup/memory.stat", "inactive_file")
+    return min(free, limit - used + cached) if used < math.inf and cached < math.inf else free
+
+
+def _number_of(file: str, word: str = "") -> float:
+    """The number behind a word at the beginning of a line; infinity if there is none."""
+    with contextlib.suppress(OSError):
+        for line in Path(file).read_text().splitlines():
+            parts = line.removeprefix(word).split()
+            if line.startswith(word) and parts and parts[0].isdigit():
+                return float(parts[0])
+    return math.inf
 
 
 @contextlib.contextmanager

@@ -144,6 +144,9 @@ def _fields(kind: type) -> list[tuple[str, Any, bool]]:
 
 
 def _error(where: str, place: str, value: Any, expected: str) -> InputError:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # a number of more digits than Python writes
+        shown = "a number of thousands of digits"
     shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
     return InputError(f"{where}: {place or 'it'} is {shown}; expected {expected}")

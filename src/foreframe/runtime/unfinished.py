@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .files import make_folder, read_json, remove_temporaries, sync, sync_tree, write_json
+from .files import make_folder, read_json, remove_temporaries, sync_tree, write_json
 from .locks import LOCK, lock_folder
 from .outputs import is_taken
 from .schemas import stamped, unstamped
+from .systems import WINDOWS, rename, sync
 
 _IDENTITY, _WHOLE = "source.json", "whole"
 _SCHEMA = "foreframe.unfinished/1"
@@ -66,7 +67,7 @@ class UnfinishedFolder:
     def finish(self) -> Path:
         """Give the folder its name; nothing may stand there but an empty folder."""
         sync_tree(self.folder)
-        os.replace(self.folder, self.out)
+        rename(self.folder, self.out)
         sync(self.out.parent)
         self.discard()
         return self.out
@@ -126,15 +127,18 @@ def unfinished(out: Path, what: str) -> Iterator[UnfinishedFolder]:
         InputError: another process is making it.
     """
     place = _place(out)
-    with lock_folder(place, what):
-        _put_back(out)
-        making = UnfinishedFolder(out, place)
-        try:
-            yield making
-        finally:
-            if not making.is_begun():
-                with contextlib.suppress(OSError):
-                    _remove_place(making)
+    try:
+        with lock_folder(place, what):
+            _put_back(out)
+            making = UnfinishedFolder(out, place)
+            try:
+                yield making
+            finally:
+                if not making.is_begun():
+                    with contextlib.suppress(OSError):
+                        _remove_place(making)
+    finally:
+        _remove_lock(place)
 
 
 def remove_remains(out: Path, identity: Mapping[str, Any]) -> None:
@@ -146,6 +150,7 @@ def remove_remains(out: Path, identity: Mapping[str, Any]) -> None:
         making = UnfinishedFolder(out, place)
         if making._begun() in (None, _as_read(identity)):
             _remove_place(making)
+    _remove_lock(place)
 
 
 def exchange(a: Path, b: Path) -> None:
@@ -158,9 +163,9 @@ def exchange(a: Path, b: Path) -> None:
         if not libc.renameat2(_CURRENT_FOLDER, names[0], _CURRENT_FOLDER, names[1], _EXCHANGE):
             return
     before = _before(b)
-    os.replace(b, before)
-    os.replace(a, b)
-    os.replace(before, a)
+    rename(b, before)
+    rename(a, b)
+    rename(before, a)
 
 
 def _put_back(out: Path) -> None:
@@ -170,13 +175,21 @@ def _put_back(out: Path) -> None:
         if out.exists():
             shutil.rmtree(before)
         else:
-            os.replace(before, out)
+            rename(before, out)
 
 
 def _remove_place(making: UnfinishedFolder) -> None:
     making.discard()
     (making.place / LOCK).unlink(missing_ok=True)
     making.place.rmdir()
+
+
+def _remove_lock(place: Path) -> None:
+    """Remove a lock that nothing else lies beside; Windows keeps it while it is open."""
+    if WINDOWS and [path.name for path in place.glob("*")] == [LOCK]:
+        with contextlib.suppress(OSError):  # another process holds it
+            (place / LOCK).unlink()
+            place.rmdir()
 
 
 def _place(out: Path) -> Path:

@@ -19,6 +19,7 @@ from multiprocessing.connection import wait
 from typing import Any, Literal, TypeVar
 
 from ..errors import InputError
+from .systems import may_fork
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,8 +44,8 @@ def in_order(
         items: the arguments, one per call.
         count: number of workers.
         start: forked workers begin at once; spawned workers import everything again, and may use
-            torch, which must not be forked once it has threads. Where forking is impossible, all
-            workers are spawned.
+            torch, which must not be forked once it has threads. On Windows and macOS all workers
+            are spawned.
 
     Raises:
         InputError: a worker died.
@@ -54,8 +55,7 @@ def in_order(
     if count <= 1:
         yield from map(function, items)
         return
-    possible = start in multiprocessing.get_all_start_methods()
-    context: Any = multiprocessing.get_context(start if possible else "spawn")
+    context: Any = multiprocessing.get_context(start if may_fork() else "spawn")
     pipes: dict[Any, Any] = {}
     try:
         with _out_of_reach_of_collection():

@@ -23,6 +23,7 @@ from ..errors import InputError
 from ..planning import Plan, Present
 from ..simulate import Drive
 from .engine import Engine
+from .left import LeftDrives
 from .messages import (
     MOST_BYTES,
     Act,
@@ -32,6 +33,7 @@ from .messages import (
     Goal,
     Message,
     Reseed,
+    Resume,
     Seek,
     Undo,
     parse_message,
@@ -39,7 +41,9 @@ from .messages import (
 )
 from .seeking import Seekers, present_of, told
 
-_SEND_S = 2.0  # a client that blocks a send for longer is disconnected
+# A client that does not take a picture is sent no other and costs the others no step. It is gone
+# when it has taken none for so long.
+_SEND_S = 30.0
 _IDLE_S = 600.0  # so is a client that is silent for longer
 _UNREAD = 3  # pictures that may be unacknowledged before no more are sent
 _MOST_WAITING = 32  # messages that may wait; then the oldest are dropped
@@ -56,9 +60,14 @@ class Connection:
     """
 
     def __init__(
-        self, socket: WebSocket, engines: Mapping[str, Engine], seekers: Seekers, key: str
+        self,
+        socket: WebSocket,
+        engines: Mapping[str, Engine],
+        seekers: Seekers,
+        key: str,
+        left: LeftDrives,
     ) -> None:
-        self.socket, self.engines, self.key = socket, engines, key
+        self.socket, self.engines, self.key, self.left = socket, engines, key, left
         self._seekers, self._goal = seekers, torch.zeros(0)
         self._plan: Plan | None = None
         self._seeking: asyncio.Task[None] | None = None
@@ -124,6 +133,9 @@ class Connection:
             self._begins += 1
             await self._begin(said)
             return True
+        if isinstance(said, Resume):
+            self._begins += 1
+            return await self._resume(said)
         if self.drive is None:
             raise InputError("no drive was begun; expected 'begin' first")
         drive, engine = self.drive, self.engine
@@ -195,6 +207,15 @@ class Connection:
         self.drive = await self.engine.do(
             self.engine.simulator.begin, said.start, said.samples, said.seed
         )
+
+    async def _resume(self, said: Resume) -> bool:
+        """Take over the drive of a lost connection; tell the client if it is kept no more."""
+        found = self.left.take(said.key, time.monotonic())
+        if found is None:
+            await self._tell({"is": "gone"})
+            return False
+        self.engine, self.drive = found.engine, found.drive
+        return True
 
     def _action(self, said: Act) -> NDArray[np.float32] | Tensor:
         simulator, drive = self.engine.simulator, self.drive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,6 +11,8 @@ from typing import Any
 
 from ..data.store import ClipStore
 from ..simulate import Simulator, steering
+
+_THUMBNAIL = 64  # pixels high, at least
 
 
 def described(simulator: Simulator) -> Mapping[str, Any]:
@@ -34,6 +37,34 @@ def described(simulator: Simulator) -> Mapping[str, Any]:
         "notes": dict(simulator.notes),
         "has_latent": bool(simulator.model.latent_shapes),
     }
+
+
+def thumbnail(simulator: Simulator, number: int, row: int | None = None) -> bytes:
+    """Return frame `row` of a clip as a PNG, by default the one that a drive begins with."""
+    from PIL import Image
+
+    shown = simulator.n_past - 1 if row is None else row
+    frame = simulator.frame(number, shown).movedim(0, -1).numpy()
+    image = Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
+    zoom = max(1, -(-_THUMBNAIL // image.height))
+    content = io.BytesIO()
+    image.resize((image.width * zoom, image.height * zoom), Image.Resampling.BICUBIC).save(
+        content, "png"
+    )
+    return content.getvalue()
+
+
+def track(simulator: Simulator, number: int) -> dict[str, Any]:
+    """Return a clip's recorded actions, or the places of its joints.
+
+    The places are not rounded, so that the labels drawn from them are the recorded ones.
+    """
+    start = simulator.starts[number]
+    if start.joints is not None:
+        return {"joints": start.joints.tolist()}
+    if simulator.by_pictures:
+        return {"actions": []}
+    return {"actions": start.conditions.numpy()[:, simulator.steered].tolist()}
 
 
 def saved(simulator: Simulator, store: ClipStore) -> Mapping[str, Any]:

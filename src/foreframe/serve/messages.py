@@ -39,6 +39,17 @@ class Begin:
 
 
 @dataclass(frozen=True)
+class Resume:
+    """Go on with the drive of a connection that was lost.
+
+    Attributes:
+        key: the key that the server told that connection.
+    """
+
+    key: str
+
+
+@dataclass(frozen=True)
 class Act:
     """Act once, as exactly one of `action`, `joints` and `row` says.
 
@@ -101,9 +112,10 @@ class Seek:
     """Plan from here to the goal."""
 
 
-Message = Begin | Act | Undo | Reseed | Choose | Chance | Goal | Seek
+Message = Begin | Resume | Act | Undo | Reseed | Choose | Chance | Goal | Seek
 _KINDS: dict[str, type[Message]] = {
-    kind.__name__.lower(): kind for kind in (Begin, Act, Undo, Reseed, Choose, Chance, Goal, Seek)
+    kind.__name__.lower(): kind
+    for kind in (Begin, Resume, Act, Undo, Reseed, Choose, Chance, Goal, Seek)
 }
 _OLD_KINDS: dict[str, type[Message]] = {"renew": Reseed}  # accepted until 0.3
 

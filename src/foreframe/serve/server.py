@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import secrets
+import time
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,10 +22,11 @@ from ..errors import InputError
 from ..simulate import Drive, Simulator
 from ..simulate.saving import DriveRecord, remove_unfinished, save_numbered
 from .connection import FULL_SPREAD, Connection
-from .describing import described, saved
+from .describing import described, saved, thumbnail, track
 from .encoding import Encoders
 from .engine import Engine
 from .guard import Guard
+from .left import LeftDrives
 from .messages import SAMPLES
 from .seeking import Seekers
 
@@ -35,8 +36,7 @@ _PAGE = Path(__file__).with_name("page")
 _PAGE_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"} | {
     ".svg": "image/svg+xml"
 }
-_MOST_DRIVES = 96
-_THUMBNAIL = 64  # pixels high, at least
+_MOST_DRIVES = 128
 _MIME = {"gif": "image/gif", "webp": "image/webp", "mp4": "video/mp4"}
 
 
@@ -82,6 +82,7 @@ class ServerState:
         self.encoders = Encoders()
         self.seekers = Seekers()
         self.there: dict[str, Connection] = {}
+        self.left = LeftDrives()
         self._page = {file.name: file.read_bytes() for file in _PAGE.iterdir() if file.is_file()}
         self._described = [described(simulator) for simulator in simulators]
         remove_unfinished(drives)
@@ -101,38 +102,20 @@ class ServerState:
                 "samples": SAMPLES,
                 "formats": _formats(),
                 "full_spread": FULL_SPREAD,
+                "plans": True,
             }
         )
 
     async def thumbnail(self, request: Request) -> Response:
         """Send the picture that a drive from a clip begins with, or its frame `?row=`."""
-        from PIL import Image
-
         simulator, number = self._start(request)
         text = request.query_params.get("row", str(simulator.n_past - 1))
         row = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
-        frame = simulator.frame(number, row).movedim(0, -1).numpy()
-        image = Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
-        zoom = max(1, -(-_THUMBNAIL // image.height))
-        content = io.BytesIO()
-        image.resize((image.width * zoom, image.height * zoom), Image.Resampling.BICUBIC).save(
-            content, "png"
-        )
-        return Response(content.getvalue(), media_type="image/png")
+        return Response(thumbnail(simulator, number, row), media_type="image/png")
 
     async def track(self, request: Request) -> Response:
-        """Send a clip's recorded actions, or the places of its joints.
-
-        The places are not rounded, so that the labels drawn from them are the recorded ones.
-        """
-        simulator, number = self._start(request)
-        start = simulator.starts[number]
-        if start.joints is not None:
-            return JSONResponse({"joints": start.joints.tolist()})
-        actions = (
-            [] if simulator.by_pictures else start.conditions.numpy()[:, simulator.steered].tolist()
-        )
-        return JSONResponse({"actions": actions})
+        """Send a clip's recorded actions, or the places of its joints."""
+        return JSONResponse(track(*self._start(request)))
 
     async def animation(self, request: Request) -> Response:
         """Send a drive as an animation, encoded in a process that ends if the client leaves."""
@@ -176,12 +159,14 @@ class ServerState:
             await socket.close(1013)
             return
         key = secrets.token_urlsafe(12)
-        self.there[key] = Connection(socket, self.engines, self.seekers, key)
+        self.there[key] = Connection(socket, self.engines, self.seekers, key, self.left)
         try:
             with contextlib.suppress(ConnectionError):
                 await self.there[key].serve()
         finally:
-            del self.there[key]
+            ended = self.there.pop(key)
+            if ended.drive is not None:
+                self.left.keep(key, ended.engine, ended.drive, time.monotonic())
 
     def _start(self, request: Request) -> tuple[Simulator, int]:
         name, text = request.path_params["name"], request.path_params["start"]

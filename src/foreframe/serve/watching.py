@@ -6,7 +6,6 @@ The page reads what training writes; training waits for nothing.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
 import threading
@@ -26,6 +25,7 @@ from starlette.types import ASGIApp
 from ..errors import InputError
 from ..reporting import plot
 from ..reporting.page import log_of, warnings_of
+from ..runtime.files import is_inside, read_json
 from .guard import Guard
 from .listening import listen, reachable_name, server
 
@@ -155,7 +155,7 @@ class Watching:
         """Send a progress picture, which must be one that the run has."""
         name = request.path_params["name"]
         found = {file.name: file for file in (self.run / "progress").glob("step-*.webp")}
-        if name not in found:
+        if name not in found or not is_inside(found[name], self.run):
             return PlainTextResponse("there is no such picture\n", 404)
         return Response(found[name].read_bytes(), media_type=_PICTURES[".webp"])
 
@@ -171,9 +171,9 @@ class Watching:
 
     def _total(self) -> int | None:
         try:
-            identity = json.loads((self.run / "identity.json").read_text(encoding="utf-8"))
+            identity = read_json(self.run / "identity.json", "the identity of a run")
             return int(identity["config"]["training"]["steps"])
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return None
 
     def _seconds_left(self, done: float, total: int | None) -> float | None:

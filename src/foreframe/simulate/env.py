@@ -8,7 +8,9 @@
 Observations are pictures uint8 [H, W, C].
 Actions are the steered numbers [U] in raw units, bounded by the training split, or label images
 uint8 [H, W, C].
-An episode is truncated after `horizon` steps and never terminates.
+An episode is truncated after `horizon` steps.
+Where the data of the run told rewards and ends of episodes, a head predicts them: they are the
+rewards unless others are given, and an episode terminates where it says so.
 
 Letters: E environments, U steered numbers, C channels, H height, W width.
 """
@@ -29,6 +31,7 @@ from torch import Tensor
 
 from ..clips import to_float, to_uint8
 from ..errors import InputError
+from ..outcome_head import Outcome
 from . import Drive, Simulator
 
 __all__ = ["Reward", "VectorWorld", "World", "closer_to", "register"]
@@ -58,9 +61,21 @@ def closer_to(goal: Array) -> Reward:
     return reward
 
 
-def no_reward(before: Array, now: Array) -> float:
-    """Return 0: the reward of worlds without one."""
-    return 0.0
+class _Judge:
+    """The reward and the end of each step: as given, as the head predicts them, or none."""
+
+    def __init__(self, simulator: Simulator, reward: Reward | None) -> None:
+        self.simulator, self.reward = simulator, reward
+
+    def expected(self, drive: Drive, action: Tensor) -> Outcome:
+        """Return what the head predicts of an action, before it is done."""
+        return self.simulator.outcome(drive, action) or Outcome(None, None)
+
+    def judged(self, expected: Outcome, before: Array, now: Array) -> float:
+        """Return the reward of a step from picture to picture."""
+        if self.reward is not None:
+            return float(self.reward(before, now))
+        return 0.0 if expected.reward is None else expected.reward
 
 
 def _action_space(simulator: Simulator) -> gymnasium.spaces.Box:
@@ -114,7 +129,7 @@ class World(gymnasium.Env[Array, Array]):
         self,
         run: str | Path | Simulator,
         data: str | Path | None = None,
-        reward: Reward = no_reward,
+        reward: Reward | None = None,
         horizon: int = 30,
         samples: int = 1,
         render_mode: str | None = None,
@@ -125,7 +140,7 @@ class World(gymnasium.Env[Array, Array]):
             run: a run folder, or a simulator, which several worlds may share.
             data: a store of clips to begin from; by default the one that the run was trained on.
             reward: computes the reward of a step from the pictures before and after it; see
-                `closer_to`.
+                `closer_to`. By default it is the one that the data told, or 0 where they told none.
             horizon: steps after which an episode is truncated.
             samples: number of futures to draw; the first is observed, and `info["uncertainty"]` is
                 the mean standard deviation of all.
@@ -138,12 +153,8 @@ class World(gymnasium.Env[Array, Array]):
         if horizon < 1:
             raise InputError(f"horizon is {horizon}; expected at least 1")
         self.simulator = run if isinstance(run, Simulator) else Simulator(run, data)
-        self.reward, self.horizon, self.samples, self.render_mode = (
-            reward,
-            horizon,
-            samples,
-            render_mode,
-        )
+        self.horizon, self.samples, self.render_mode = horizon, samples, render_mode
+        self.reward, self._judge = reward, _Judge(self.simulator, reward)
         self.observation_space = _picture_space(self.simulator)
         self.action_space = _action_space(self.simulator)
         self._drive: Drive | None = None
@@ -157,14 +168,19 @@ class World(gymnasium.Env[Array, Array]):
         return _picture(self._drive), _info(self._drive)
 
     def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """Act, and return picture, reward, False, whether the horizon is reached, and `info`."""
+        """Act, and return picture, reward, terminated, truncated and `info`.
+
+        An episode is terminated where the head says so, and truncated at the horizon.
+        """
         if self._drive is None:
             raise RuntimeError("the world has no episode; call reset() first")
-        before = _picture(self._drive)
-        self.simulator.act([self._drive], [_to_action(self.simulator, action)])
+        before, chosen = _picture(self._drive), _to_action(self.simulator, action)
+        expected = self._judge.expected(self._drive, chosen)
+        self.simulator.act([self._drive], [chosen])
         now = _picture(self._drive)
+        reward = self._judge.judged(expected, before, now)
         truncated = self._drive.step - self._drive.n_past >= self.horizon
-        return now, float(self.reward(before, now)), False, truncated, _info(self._drive)
+        return now, reward, expected.terminated, truncated, _info(self._drive)
 
     def render(self) -> Array | None:
         """Return the last picture; None in another render mode, or before the first episode."""
@@ -178,7 +194,7 @@ class World(gymnasium.Env[Array, Array]):
 class VectorWorld(VectorEnv[Array, Array, Array]):
     """Many learned worlds that share each step of the model.
 
-    An environment whose episode was truncated begins a new one at its next step
+    An environment whose episode was terminated or truncated begins a new one at its next step
     (`AutoresetMode.NEXT_STEP`).
     """
 
@@ -189,7 +205,7 @@ class VectorWorld(VectorEnv[Array, Array, Array]):
         run: str | Path | Simulator,
         num_envs: int,
         data: str | Path | None = None,
-        reward: Reward = no_reward,
+        reward: Reward | None = None,
         horizon: int = 30,
         samples: int = 1,
     ) -> None:
@@ -200,11 +216,13 @@ class VectorWorld(VectorEnv[Array, Array, Array]):
             )
         self.simulator = run if isinstance(run, Simulator) else Simulator(run, data)
         self.num_envs, self.reward, self.horizon, self.samples = num_envs, reward, horizon, samples
+        self._judge = _Judge(self.simulator, reward)
         self.single_observation_space = _picture_space(self.simulator)
         self.single_action_space = _action_space(self.simulator)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._drives: list[Drive] = []
+        self._terminated = np.zeros(num_envs, bool)
         self._random: list[np.random.Generator] = []
         self._options: dict[str, Any] | None = None
 
@@ -223,6 +241,7 @@ class VectorWorld(VectorEnv[Array, Array, Array]):
         if seed is not None or not self._random:
             self._random = [gymnasium.utils.seeding.np_random(s)[0] for s in seeds]
         self._options = options
+        self._terminated = np.zeros(self.num_envs, bool)
         self._drives = [
             _begin(self.simulator, random, options, self.samples) for random in self._random
         ]
@@ -236,22 +255,23 @@ class VectorWorld(VectorEnv[Array, Array, Array]):
         """
         if not self._drives:
             raise RuntimeError("the worlds have no episodes; call reset() first")
-        over = [self._is_over(drive) for drive in self._drives]
+        over = np.array([self._is_over(drive) for drive in self._drives]) | self._terminated
         going = [i for i in range(self.num_envs) if not over[i]]
         before = {i: _picture(self._drives[i]) for i in going}
+        chosen = {i: _to_action(self.simulator, actions[i]) for i in going}
+        expected = {i: self._judge.expected(self._drives[i], chosen[i]) for i in going}
         if going:
-            self.simulator.act(
-                [self._drives[i] for i in going],
-                [_to_action(self.simulator, actions[i]) for i in going],
-            )
+            self.simulator.act([self._drives[i] for i in going], list(chosen.values()))
         for i in set(range(self.num_envs)).difference(going):
             self._drives[i] = _begin(self.simulator, self._random[i], self._options, self.samples)
         pictures, info = self._observe()
         rewards = np.zeros(self.num_envs, np.float64)
+        self._terminated = np.zeros(self.num_envs, bool)
         for i in going:
-            rewards[i] = self.reward(before[i], pictures[i])
+            rewards[i] = self._judge.judged(expected[i], before[i], pictures[i])
+            self._terminated[i] = expected[i].terminated
         truncated = np.array([self._is_over(drive) for drive in self._drives])
-        return pictures, rewards, np.zeros(self.num_envs, bool), truncated, info
+        return pictures, rewards, self._terminated.copy(), truncated, info
 
     def _is_over(self, drive: Drive) -> bool:
         return drive.step - drive.n_past >= self.horizon

@@ -24,10 +24,12 @@ from torch import Tensor
 from ..data.building import build
 from ..data.sources.recording import Column, Recording, Recordings
 from ..data.store import ClipStore
+from ..data.windows import by_column
 from ..errors import InputError
 from ..runtime.digests import digest
-from ..runtime.files import is_running, make_folder, sync
+from ..runtime.files import make_folder
 from ..runtime.outputs import is_taken
+from ..runtime.systems import is_running, rename, sync
 from ..viz.clips import Track, animation
 from .drive import Drive
 from .simulator import Simulator
@@ -85,15 +87,7 @@ class DriveRecord:
 
     def values(self) -> dict[str, Array]:
         """Return the values of each column [T, *A of the column]."""
-        if self.conditions.ndim == 4:
-            (name,) = self.columns
-            return {name: self.conditions.movedim(1, -1).numpy()}
-        widths = [column.shape[0] for column in self.columns.values()]
-        parts = self.conditions.split(widths, 1)
-        return {
-            name: part.numpy().astype(column.dtype)
-            for (name, column), part in zip(self.columns.items(), parts, strict=True)
-        }
+        return by_column(self.conditions.numpy(), self.columns)
 
 
 def animated(simulator: Simulator, drive: Drive, suffix: str, zoom: int = 4) -> bytes:
@@ -115,7 +109,7 @@ def save_clip(simulator: Simulator, drive: Drive, out: Path) -> ClipStore:
     with _written(DriveRecord.of(simulator, drive), out.parent) as store:
         if is_taken(out):
             raise InputError(f"{out} is there already; expected a new folder for the drive")
-        os.replace(store, out)
+        rename(store, out)
     return ClipStore(out)
 
 

@@ -26,6 +26,7 @@ from ..errors import InputError, unknown
 from ..evaluation.evaluating import check_data
 from ..nn.precision import cast_weights
 from ..noise import Noise
+from ..outcome_head import Outcome, OutcomeHead, codes_of, inputs_of, load_outcome_head
 from ..plugins import WORLDS
 from ..runtime import hardware
 from ..runtime.files import read_json
@@ -51,6 +52,7 @@ class Simulator:
         starts: the clips to begin from.
         columns: the store's columns that the conditions are made of.
         head: predicts the next states; None if the model is not conditioned on states.
+        outcome_head: predicts rewards and ends; None if the model was trained on data without them.
         steered: the indices of the numbers in a condition that the driver chooses: all but those
             that the head predicts.
         precision: the precision that the model computes in.
@@ -98,6 +100,7 @@ class Simulator:
         world = WORLDS.current(str(store.source.get("world")))
         self._world = worlds.world_module(world) if world in WORLDS.names() else None
         self.head = self._head(run)
+        self.outcome_head = self._outcome_head(run)
         predicted = set(self.head.indices) if self.head else set()
         self.steered = (
             [i for i in range(self.spec.condition[0]) if i not in predicted]
@@ -199,6 +202,20 @@ class Simulator:
                 drives[number].acted(conditions[number])
         return [drive.session.frames[0].float() for drive in drives]
 
+    def outcome(self, drive: Drive, action: Array | Tensor) -> Outcome | None:
+        """Return what an action would lead to in a drive, for sample 0; None without a head.
+
+        Args:
+            drive: the drive, which stays where it is.
+            action: the steered numbers [U] in raw units, or a label image.
+        """
+        if self.outcome_head is None:
+            return None
+        picture = to_uint8(drive.session.frames[0, :1]).cpu()
+        with self.autocast():
+            code = codes_of(self.model, picture, drive.latest[1][None])[0]
+        return self.outcome_head.predict(code, self._condition(drive, action).numpy())
+
     def replayed(self, drive: Drive) -> Array | Tensor | None:
         """Return the recorded action for a drive's next step; None after the recording's end."""
         return self.recorded(drive.start, drive.step) if drive.step < len(drive.start) else None
@@ -265,6 +282,21 @@ class Simulator:
                 f"{run} is conditioned on states and has no head that predicts them "
                 "(it was trained by an older version, or never to its end): "
                 "the same `foreframe train` command again fits one"
+            )
+        return head
+
+    def _outcome_head(self, run: Path) -> OutcomeHead | None:
+        """Load the head for rewards and ends, and check that it sees what the model gives."""
+        head = load_outcome_head(run)
+        if head is None:
+            return None
+        start = self.starts[0]
+        code = codes_of(self.model, start.frames[:1], start.conditions[:1])
+        given = inputs_of(code, start.conditions[:1].numpy()).shape[1]
+        if given != head.inputs:
+            raise InputError(
+                f"{run}: the head for rewards and ends sees {head.inputs} numbers; expected "
+                f"{given}, as the model gives: it is of another model, train again"
             )
         return head
 

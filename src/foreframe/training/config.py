@@ -63,6 +63,10 @@ class ObjectiveConfig:
         futures: weight of a proper score of sampled futures.
         score: that score: fair CRPS of pooled pictures, or fair energy score of patches.
         samples: futures that are sampled for each clip, at least 2.
+        error: weight of the squared error of sampled futures: alone, a fast start before the score,
+            for the context is all that is encoded.
+        scored_frames: how many frames of a sampled future are decoded and count at a step, drawn
+            anew for each; 0 is all of them.
     """
 
     beta: Schedule
@@ -71,8 +75,14 @@ class ObjectiveConfig:
     futures: Schedule = Constant(0.0)  # noqa: RUF009 - frozen
     score: Literal["crps", "energy"] = "crps"
     samples: int = 2
+    error: Schedule = Constant(0.0)  # noqa: RUF009 - frozen
+    scored_frames: int = 0
 
     def __post_init__(self) -> None:
+        if self.scored_frames < 0:
+            raise InputError(
+                f"objective.scored_frames is {self.scored_frames}; expected 0 (all) or more"
+            )
         if self.samples < 2:
             raise InputError(
                 f"objective.samples is {self.samples}; expected at least 2: a single sample cannot "
@@ -101,11 +111,12 @@ class TeacherForcingConfig:
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """AdamW, without weight decay on vectors.
+    """AdamW, or Muon for matrices and kernels; without weight decay on vectors.
 
     Attributes:
-        learning_rate: step size of AdamW.
-        beta1: decay of the mean of gradients.
+        learning_rate: step size.
+        kind: `adamw`, or `muon`, whose steps take longer and teach more (Jordan et al. 2024).
+        beta1: decay of the mean of gradients, in AdamW.
         beta2: decay of the mean of squared gradients.
         weight_decay: decoupled decay of matrices and kernels; with 0 the optimiser is Adam.
         clip_norm: largest norm of the gradients; 0 does not clip.
@@ -113,6 +124,7 @@ class OptimiserConfig:
     """
 
     learning_rate: Schedule
+    kind: Literal["adamw", "muon"] = "adamw"
     beta1: float = 0.9
     beta2: float = 0.999
     weight_decay: float = 0.0
@@ -181,7 +193,7 @@ class Config:
         clip: what a training clip is.
         objective: what training minimises.
         teacher_forcing: when the true frame is the input.
-        optimiser: AdamW's options.
+        optimiser: how weights follow their gradients.
         training: how long to train and how to compute.
     """
 
@@ -226,7 +238,7 @@ def schedule_fields(section: type) -> set[str]:
     """Return the names of a section's fields that are schedules.
 
     >>> sorted(schedule_fields(ObjectiveConfig))
-    ['beta', 'elbo', 'futures']
+    ['beta', 'elbo', 'error', 'futures']
     """
     return {
         field.name for field in dataclasses.fields(section) if field.type in ("Schedule", Schedule)

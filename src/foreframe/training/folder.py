@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from ..errors import InputError
 from ..runtime import hardware
 from ..runtime.digests import digest_file
-from ..runtime.files import atomic_write, read_json, remove_temporaries, sync, write_json
+from ..runtime.files import atomic_write, read_json, remove_temporaries, write_json
 from ..runtime.locks import lock_folder
 from ..runtime.outputs import claim_output
 from ..runtime.schemas import stamped, unstamped
+from ..runtime.systems import rename, sync
 from .config import Config
 from .continuing import differences, go_on, is_longer
 from .documentation import commented_yaml
@@ -185,8 +186,20 @@ def _move_aside(run: Path) -> None:
         return
     with lock_folder(run, "run"):  # a run that is training now is refused
         aside = (run.with_name(f"{run.name}.{number}") for number in itertools.count(1))
-        run.rename(next(path for path in aside if not path.exists()))
+        rename(run, next(path for path in aside if not path.exists()))
         sync(run.parent)
+
+
+def begun_with(run: Path) -> Mapping[str, Any] | None:
+    """Return the configuration that a run began with; None if no readable run is there."""
+    if not (run / IDENTITY).is_file():
+        return None
+    try:
+        what = "what a run is made of"
+        found = _completed(read_json(run / IDENTITY, what))["config"]
+    except (InputError, KeyError, TypeError):
+        return None  # said where the run is checked
+    return found if isinstance(found, Mapping) else None
 
 
 def _completed(identity: Any) -> Any:

@@ -19,13 +19,17 @@ class Log:
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Append a line."""
-        with self.path.open("a") as file:
+        with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
     def drop_after(self, step: int) -> None:
         """Drop the lines of steps that will be done again."""
         if self.path.exists():
-            lines = [line for line in self.path.read_text().splitlines() if _step_of(line) <= step]
+            lines = [
+                line
+                for line in self.path.read_text(encoding="utf-8").splitlines()
+                if _step_of(line) <= step
+            ]
             atomic_write(self.path, "".join(f"{line}\n" for line in lines))
 
 

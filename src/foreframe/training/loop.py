@@ -38,6 +38,7 @@ from .step import (
     forced_steps,
     optimiser_of,
     pushforward_steps,
+    scored_frames,
     update_average,
     weights_at,
 )
@@ -197,6 +198,7 @@ class _Trainer:
         """Add up the gradients of the batch's parts, and return the mean of their losses."""
         config, accumulate = self.config, self.config.training.accumulate
         weights, pushforward = weights_at(config, step), pushforward_steps(config, step)
+        scored = scored_frames(config, step)
         length = config.clip.n_past + pushforward + config.clip.horizon
         self.wrapped.optimiser.zero_grad(set_to_none=True)
         parts = []
@@ -204,7 +206,9 @@ class _Trainer:
             frames, conditions = clips.frames[:, :length], clips.conditions[:, :length]
             more = number < accumulate
             with self.fabric.no_backward_sync(self.wrapped.model, enabled=more):
-                part = self.wrapped.model(frames, conditions, seeds, weights, forced, pushforward)
+                part = self.wrapped.model(
+                    frames, conditions, seeds, weights, forced, pushforward, scored
+                )
                 self.fabric.backward(part.loss / accumulate)
             losses = Losses(*(value.detach() for value in part))
             self._observe(losses, frames)

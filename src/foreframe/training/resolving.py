@@ -17,14 +17,17 @@ from .. import models
 from ..errors import InputError, unknown
 from ..plugins import RECIPES, SCHEDULES
 from ..runtime.files import read_text
-from ..runtime.hints import read_value
+from ..runtime.hints import check_plain, read_value
 from ..runtime.yaml_text import parse_yaml
 from ..schedules import Schedule, schedule_class
 from .config import SECTIONS, Config, schedule_fields
 
 
 def resolve(
-    recipe: str, config: str | Path | None = None, changes: Mapping[str, Any] | None = None
+    recipe: str,
+    config: str | Path | None = None,
+    changes: Mapping[str, Any] | None = None,
+    begun_with: Mapping[str, Any] | None = None,
 ) -> Config:
     """Return the configuration of a run.
 
@@ -32,12 +35,17 @@ def resolve(
         recipe: name of a recipe.
         config: a YAML file whose values override the recipe's.
         changes: dotted names and values that override both: `{"training.steps": 100}`.
+        begun_with: what `Config.to_dict` gave when the run began, which then stands for the recipe:
+            a run keeps its settings when a later version has a better recipe of that name.
 
     Raises:
         InputError: an unknown recipe, section or option, naming the nearest; a value of the wrong
             type.
     """
     values = _read_yaml(RECIPES.text(recipe), f"recipe {recipe}")
+    if begun_with and begun_with.get("recipe") == recipe:
+        begun = stretchable(begun_with)
+        values = {name: value for name, value in begun.items() if name != "recipe"}
     if config is not None:
         overriding = stretchable(_read_yaml(_text_of(config), str(config)))
         _merge(values, {name: value for name, value in overriding.items() if name != "recipe"})
@@ -68,7 +76,8 @@ def stretchable(values: Mapping[str, Any]) -> dict[str, Any]:
     >>> stretchable({"training": {"steps": 9}, "optimiser": {"learning_rate": {"total_steps": 9}}})
     {'training': {'steps': 9}, 'optimiser': {'learning_rate': {}}}
     """
-    steps = (values.get("training") or {}).get("steps") if "training" in values else None
+    training = values.get("training")
+    steps = training.get("steps") if isinstance(training, Mapping) else None
 
     def without(value: Any) -> Any:
         if not isinstance(value, Mapping):
@@ -151,11 +160,12 @@ def _parse(
             raise unknown("option", f"{where}.{key}", [f"{where}.{name}" for name in known])
         if values[key] is None:
             raise InputError(f"{where}.{key} is empty; expected a value, or leave it out")
+    check_plain(where, values)
     parser = ArgumentParser(exit_on_error=False)
     parser.add_class_arguments(cls, skip=set(skip))
     try:
         parsed: dict[str, Any] = parser.parse_object(dict(values)).as_dict()
-    except (ArgumentError, TypeError, ValueError) as error:
+    except (ArgumentError, TypeError, ValueError, RecursionError) as error:
         hints = _hints(cls)
         for key, value in values.items():
             read_value(f"{where}.{key}", hints.get(key, Any), value)  # says which of them it is

@@ -11,7 +11,7 @@ from ..errors import InputError
 from ..runtime.hardware import Layout, Precision
 from ..runtime.outputs import keep_apart
 from .config import SHORTHANDS
-from .folder import Origin, RunFolder
+from .folder import Origin, RunFolder, begun_with
 from .plan import Devices, TrainingResult, plan_training, summarise
 from .resolving import resolve
 from .state_heads import fit_state_head
@@ -77,8 +77,9 @@ def train(
     for option, count in (("max-steps", max_steps), ("devices", devices), ("nodes", nodes)):
         if count is not None and count < 1:
             raise InputError(f"--{option} is {count}; expected at least 1")
-    resolved = resolve(recipe, config, {**(changes or {}), **_spelt_out(shorthands)})
     stores, run = open_stores(data), Path(out)
+    begun = None if fresh or resume_from else begun_with(run)
+    resolved = resolve(recipe, config, {**(changes or {}), **_spelt_out(shorthands)}, begun)
     plan = plan_training(resolved, stores, Devices(devices, nodes), max_steps)
     summary = summarise(plan)
     if dry_run:
@@ -88,11 +89,14 @@ def train(
         keep_apart(run, store.path, "the store")
     folder = RunFolder(run, resolved, stores.content, where, Origin(resume_from, fresh))
     folder.check()
-    from .loop import fit  # the slow import, after everything that can be wrong was checked
+    # The slow imports, after everything that can be wrong was checked.
+    from .loop import fit
+    from .outcome_heads import fit_outcome_head
 
     result = fit(plan, summary, folder)
     if result.rank == 0 and result.steps == resolved.training.steps:
         fit_state_head(stores, plan.spec, run)
+        fit_outcome_head(stores, plan.spec, run)
     return result
 
 

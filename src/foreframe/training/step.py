@@ -22,20 +22,28 @@ from ..noise import Noise
 from ..objective import elbo
 from ..rollouts import rollout
 from .config import Config
+from .muon import Muon
 
 
 class Weights(NamedTuple):
-    """What a step minimises: `elbo` times the ELBO plus `futures` times a score of futures.
+    """What a step minimises: a weighted sum of the ELBO and of two measures of sampled futures.
 
     Attributes:
         beta: weight of the KL divergence in the ELBO.
         elbo: weight of the ELBO.
-        futures: weight of the score.
+        futures: weight of a proper score of sampled futures.
+        error: weight of their squared error.
     """
 
     beta: float
     elbo: float = 1.0
     futures: float = 0.0
+    error: float = 0.0
+
+    @property
+    def sampled(self) -> bool:
+        """Whether futures are sampled."""
+        return self.futures > 0 or self.error > 0
 
 
 class Losses(NamedTuple):
@@ -88,6 +96,7 @@ class ModelWithLoss(nn.Module):
         weights: Weights,
         forced: tuple[int, ...],
         pushforward: int = 0,
+        scored: tuple[int, ...] | None = None,
     ) -> Losses:
         """Return the losses of clips.
 
@@ -98,6 +107,7 @@ class ModelWithLoss(nn.Module):
             weights: of the objective's parts.
             forced: steps whose input is the true frame.
             pushforward: steps that the model predicts first; its last frames are then the context.
+            scored: the frames of sampled futures that count; all by default.
         """
         truth, noise = to_float(frames), Noise(seeds)
         if pushforward:
@@ -107,8 +117,8 @@ class ModelWithLoss(nn.Module):
         parts = []
         if weights.elbo:
             parts.append(self._elbo(truth, conditions, noise, weights, forced))
-        if weights.futures:
-            parts.append(self._futures(truth, conditions, seeds, weights.futures))
+        if weights.sampled:
+            parts.append(self._sampled(truth, conditions, seeds, weights, scored))
         return parts[0] if len(parts) == 1 else _together(*parts)
 
     def _elbo(
@@ -131,23 +141,41 @@ class ModelWithLoss(nn.Module):
         found = elbo(made, truth, weights.beta)
         return Losses(weights.elbo * found.loss, *found[1:], torch.full_like(found.mse, math.nan))
 
-    def _futures(
-        self, truth: Tensor, conditions: Tensor, seeds: list[int], weight: float
+    def _sampled(
+        self,
+        truth: Tensor,
+        conditions: Tensor,
+        seeds: list[int],
+        weights: Weights,
+        scored: tuple[int, ...] | None,
     ) -> Losses:
-        """The score of futures that see the context alone, summed over frames, mean over clips."""
-        context, future = truth[:, : self.n_past], truth[:, self.n_past :]
-        noise = Noise(seeds, self.samples)
+        """Losses of futures that see the context alone, summed over frames, mean over clips.
+
+        Where only some frames count, each stands for its share of the future.
+        """
+        n_past, steps = self.n_past, truth.shape[1]
+        chosen = tuple(range(n_past, steps)) if scored is None else scored
+        samples = self.samples if weights.futures else 1
         made = rollout(
-            self.model, context, conditions, self.n_past, noise=noise, decode_from=self.n_past
+            self.model,
+            truth[:, :n_past],
+            conditions,
+            n_past,
+            noise=Noise(seeds, samples),
+            decode_from=n_past,
+            decoded=scored,
         )
-        drawn = made.frames.to(truth.dtype).unflatten(0, (len(truth), self.samples))
-        scores = self.score(drawn, future)
-        mse = (drawn.detach() - future[:, None]).square_().mean()
+        drawn = made.frames.to(truth.dtype).unflatten(0, (len(truth), samples))
+        future = truth[:, list(chosen)]
+        error = (drawn - future[:, None]).square().mean()
+        loss, score = weights.error * error, torch.full_like(error, math.nan)
+        if weights.futures:
+            score = self.score(drawn, future).mean()
+            loss = loss + weights.futures * score
+        mse = error.detach()
         rate = torch.full_like(mse, math.nan)
         pixels = future[0, 0].numel()
-        return Losses(
-            weight * scores.sum(1).mean(), mse, mse * pixels, rate, scores.detach().mean()
-        )
+        return Losses((steps - n_past) * loss, mse, mse * pixels, rate, score.detach())
 
     @torch.no_grad()
     def _predict(self, truth: Tensor, conditions: Tensor, noise: Noise) -> Tensor:
@@ -175,11 +203,13 @@ def weights_at(config: Config, step: int) -> Weights:
         InputError: all of them are 0.
     """
     options = config.objective
-    weights = Weights(options.beta(step), options.elbo(step), options.futures(step))
-    if not weights.elbo and not weights.futures:
+    weights = Weights(
+        options.beta(step), options.elbo(step), options.futures(step), options.error(step)
+    )
+    if not weights.elbo and not weights.sampled:
         raise InputError(
-            f"objective.elbo and objective.futures are both 0 at step {step}; expected one of them "
-            "above 0 at every step"
+            f"objective.elbo, objective.futures and objective.error are all 0 at step {step}; "
+            "expected one of them above 0 at every step"
         )
     return weights
 
@@ -201,6 +231,19 @@ def forced_steps(config: Config, step: int) -> tuple[int, ...]:
     return tuple(t for t, draw in zip(future, draws, strict=True) if draw < ratio)
 
 
+def scored_frames(config: Config, step: int) -> tuple[int, ...] | None:
+    """Return the frames of sampled futures that count at a step, None if all do.
+
+    They are drawn from the seed and the optimiser step alone.
+    """
+    count, clip = config.objective.scored_frames, config.clip
+    if not 0 < count < clip.horizon:
+        return None
+    rng = np.random.default_rng((config.training.seed, step, 0x5C))
+    drawn = rng.choice(clip.horizon, count, replace=False) + clip.n_past
+    return tuple(sorted(int(frame) for frame in drawn))
+
+
 def pushforward_steps(config: Config, step: int) -> int:
     """Return how many steps the model predicts before its clip begins.
 
@@ -217,13 +260,27 @@ def pushforward_steps(config: Config, step: int) -> int:
 
 
 def optimiser_of(model: Model, config: Config, sharded: bool = False) -> torch.optim.Optimizer:
-    """Return a fused AdamW with weight decay on matrices and kernels only.
+    """Return the optimiser, with weight decay on matrices and kernels only.
 
     The learning rate is set before every step.
     A sharded optimiser holds in each process only the moments of its share of the parameters (ZeRO
     stage 1; Rajbhandari et al. 2020, arXiv 1910.02054).
+
+    Raises:
+        InputError: Muon is to be sharded.
     """
     options = config.optimiser
+    how: dict[str, Any] = {
+        "lr": options.learning_rate(0),
+        "betas": (options.beta1, options.beta2),
+    }
+    if options.kind == "muon":
+        if sharded:
+            raise InputError(
+                "training.sharded is on and optimiser.kind is muon, which needs whole matrices; "
+                "expected one of both: set training.sharded=false or optimiser.kind=adamw"
+            )
+        return Muon(model.parameters(), **how, weight_decay=options.weight_decay)
     groups = [
         {
             "params": [p for p in model.parameters() if p.ndim >= 2],
@@ -231,11 +288,7 @@ def optimiser_of(model: Model, config: Config, sharded: bool = False) -> torch.o
         },
         {"params": [p for p in model.parameters() if p.ndim < 2], "weight_decay": 0.0},
     ]
-    how: dict[str, Any] = {
-        "lr": options.learning_rate(0),
-        "betas": (options.beta1, options.beta2),
-        "fused": True,
-    }
+    how["fused"] = True
     if sharded:
         from torch.distributed.optim import ZeroRedundancyOptimizer
 

@@ -5,12 +5,14 @@ What an array needs is known, and refused, before anything is unpacked.
 
 from __future__ import annotations
 
+import lzma
 import math
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, Self
 
 import numpy as np
@@ -23,7 +25,12 @@ from ..sources.options import SourceOptions
 Array = NDArray[Any]
 
 _BLOCK = 1 << 22  # bytes of pictures that are held at once
-_BROKEN = (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError)
+_MOST_MEMBERS = 1 << 12  # of an archive; each header is read
+_BROKEN = (
+    *(OSError, ValueError, EOFError, SyntaxError, TokenError, MemoryError, RecursionError),
+    *(zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+    *(NotImplementedError, RuntimeError),  # a zip that is packed strangely, or encrypted
+)
 
 
 @dataclass(frozen=True)
@@ -55,12 +62,18 @@ class Archive:
         Raises:
             InputError: no archive, or one whose headers lie.
         """
+        _check_regular(file)
         try:
             opened = zipfile.ZipFile(file)
         except _BROKEN as error:
             raise InputError(
                 f"{file} cannot be read ({error}); expected a NumPy archive (.npz)"
             ) from None
+        if len(opened.infolist()) > _MOST_MEMBERS:
+            raise InputError(
+                f"{file} holds {len(opened.infolist())} arrays; expected at most {_MOST_MEMBERS}, "
+                "those of one episode"
+            )
         members = {
             info.filename.removesuffix(".npy"): _member(file, opened, info)
             for info in opened.infolist()
@@ -122,6 +135,7 @@ class Archive:
 
 def read_npy(file: Path) -> Array:
     """Return the array of a .npy file, if the file is as long as its header says."""
+    _check_regular(file)
     try:
         with file.open("rb") as stream:
             member = _header(stream)
@@ -135,6 +149,11 @@ def read_npy(file: Path) -> Array:
         return np.asarray(np.load(file, allow_pickle=False))
     except _BROKEN as error:
         raise InputError(f"{file} cannot be read ({error}); expected a NumPy array") from None
+
+
+def _check_regular(file: Path) -> None:
+    if file.exists() and not file.is_file():
+        raise InputError(f"{file} is no regular file; expected NumPy arrays")
 
 
 def _member(file: Path, opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:

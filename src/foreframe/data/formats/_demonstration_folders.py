@@ -54,7 +54,7 @@ def open_folder(path: Path, options: SourceOptions, decide: Decide) -> Source:
     if len(opened) == 1:
         (lone,) = opened.values()
         return lone.with_findings(found)
-    named = {str(f.relative_to(path).with_suffix("")): source for f, source in opened.items()}
+    named = {f.relative_to(path).with_suffix("").as_posix(): source for f, source in opened.items()}
     first_name = next(iter(named))
     named[first_name] = named[first_name].with_findings(found)
     return Joined.of(path, named)

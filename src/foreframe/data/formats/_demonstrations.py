@@ -23,7 +23,8 @@ from ..sources.findings import Findings
 from ..sources.folders import split_of
 from ..sources.options import ChannelOrder, Flip, SourceOptions
 from ..sources.pixels import SMALLEST, is_depth
-from ..sources.recording import Column, Recording, one_a_frame, side_by_side
+from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
+from ..sources.targets import TARGETS, target_column, targets_among
 from . import _hdf5
 from ._array_pictures import ArrayPictures, reordered, sampled, upright, with_camera
 
@@ -32,8 +33,6 @@ Array = NDArray[Any]
 _NAMED = ("_image", "_rgb")
 _OF_THE_SIMULATOR = {
     "states": "the simulator's whole state, from which pictures are rendered again",
-    "rewards": "a reward, known after the picture",
-    "dones": "it marks the end of an episode",
 }
 
 
@@ -88,7 +87,8 @@ def open_file(file: Path, options: SourceOptions, decide: Decide) -> Demonstrati
     with _hdf5.opened(file) as root:
         demos = demos_of(root)
         convention = decide(root, file, options)
-        first = f"data/{demos[0]}"
+        folders = [f"data/{demo}" for demo in demos]
+        first = folders[0]
         observed = _hdf5.names(root, f"{first}/obs")
         cameras = cameras_of(root, demos[0])
         camera = options.one("camera", observed, cameras, file) or cameras[0]
@@ -100,17 +100,22 @@ def open_file(file: Path, options: SourceOptions, decide: Decide) -> Demonstrati
         for key, width in widths.items():
             dtype = _hdf5.dataset(root, f"{first}/obs/{key}").dtype
             found = found.takes(f"obs/{key}", "state", dtype, width)
+        common = [k for k in _single(root, first) if all(k in _single(root, d) for d in folders)]
+        targets = targets_among(common)
+        for role, key in targets.items():
+            found = found.takes(key, role, _hdf5.dataset(root, f"{first}/{key}").dtype)
         pictures = {
             key: _pictures(root, demos, key, file, options) for key in (camera, labels) if key
         }
         found = pictures[camera].add_to(with_camera(found, camera, cameras, options.camera))
         taken = (camera, labels, *states, *cameras)
-        found = _left_out(found, root, demos[0], [k for k in observed if k not in taken])
+        rest = [key for key in observed if key not in taken]
+        found = _left_out(found, root, demos[0], rest, ("obs", "actions", *targets.values()))
         splits, found = _splits(root, demos, options, found)
         rate, action_width = _rate(root), _width(action)
     return Demonstrations(
         file, tuple(demos), camera, action_width, widths, labels, splits, rate, pictures,
-        found + convention.findings, convention, options,
+        found + convention.findings, convention, options, targets,
     )  # fmt: skip
 
 
@@ -130,6 +135,7 @@ class Demonstrations:
     findings: Findings
     convention: Convention
     options: SourceOptions
+    targets: Mapping[Role, str]
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:
@@ -137,6 +143,8 @@ class Demonstrations:
         found = {"action": side_by_side("action", widths, self.convention.lag)}
         if self.state_widths:
             found["state"] = side_by_side("state", self.state_widths)
+        for role in self.targets:
+            found[str(role)] = target_column(role, self.convention.lag)
         if self.labels:
             with _hdf5.opened(self.file) as root:
                 array = _hdf5.sized(root, f"data/{self.demos[0]}/obs/{self.labels}", self.options)
@@ -166,6 +174,8 @@ class Demonstrations:
             values = {"action": rows("actions", self.convention.lag)}
             if self.state_widths:
                 values["state"] = np.concatenate([rows(f"obs/{k}") for k in self.state_widths], 1)
+            for role, key in self.targets.items():
+                values[str(role)] = rows(key, self.convention.lag)
             if self.labels:
                 array = _hdf5.sized(root, f"data/{demo}/obs/{self.labels}", self.options)
                 values["label"] = self._shown(self.labels, np.asarray(array[()]), demo)
@@ -201,7 +211,25 @@ def _pictures(
     return ArrayPictures.of(samples, f"{file}: obs/{key}", options.pixel_range)
 
 
-def _left_out(found: Findings, root: Any, demo: str, observed: Sequence[str]) -> Findings:
+def _single(root: Any, folder: str) -> list[str]:
+    """Return the arrays of a demonstration that hold one number per action."""
+    arrays = {
+        key: root[f"{folder}/{key}"]
+        for names in TARGETS.values()
+        for key in names
+        if f"{folder}/{key}" in root
+    }
+    count = _hdf5.dataset(root, f"{folder}/actions").shape[0]
+    return [
+        key
+        for key, array in arrays.items()
+        if getattr(array, "shape", ()) in ((count,), (count, 1)) and array.dtype.kind in "biuf"
+    ]
+
+
+def _left_out(
+    found: Findings, root: Any, demo: str, observed: Sequence[str], taken: Sequence[str]
+) -> Findings:
     """Add what is not taken of a demonstration: `observed`, and the arrays beside obs."""
     for key in observed:
         if is_depth(key):
@@ -209,7 +237,7 @@ def _left_out(found: Findings, root: Any, demo: str, observed: Sequence[str]) ->
         else:
             found = found.leaves_out(f"obs/{key}", "no usual state", f"--states {key}")
     for key in _hdf5.names(root, f"data/{demo}"):
-        if key not in ("obs", "actions"):
+        if key not in taken:
             found = found.leaves_out(key, _OF_THE_SIMULATOR.get(key, "only obs/* are states"))
     return found
 

@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..sources.folders import files_under, split_of_path
 from ..sources.options import SourceOptions
+from ._unpacked import unpacks_within
 
 Array = NDArray[Any]
 
 SUFFIXES = (".hdf5", ".h5")
+_PACKING = (1, 4, 32000)  # the numbers of the filters deflate, szip and LZF
+_DEFLATE_RATIO = 1032  # the most that deflate packs
+_CAREFUL = 1 << 28  # bytes that a chunk may unpack to without being looked into
+_ROOM, _SLACK = 2, 1 << 16  # what a chunk that does not pack well may take
 _BLOCK = 1 << 22  # bytes of pictures that are held at once
 
 
@@ -130,7 +135,38 @@ def sized(root: Any, key: str, options: SourceOptions) -> Any:
     where = f"{root.file.filename}: {found.name.lstrip('/')}"
     chunk = math.prod(found.chunks or ()) * found.dtype.itemsize
     options.check_memory(max(found.nbytes, chunk), where)
+    if found.chunks:
+        _check_chunks(found, chunk, where)
     return found
+
+
+def _check_chunks(array: Any, limit: int, where: str) -> None:
+    """Check that no chunk unpacks to more than its shape says: the library would hold all of it.
+
+    Raises:
+        InputError: a chunk that does, or chunks that are packed twice.
+    """
+    import h5py
+
+    pipeline = array.id.get_create_plist()
+    filters = [pipeline.get_filter(n)[0] for n in range(pipeline.get_nfilters())]
+    if sum(kind in _PACKING for kind in filters) > 1:
+        raise InputError(f"{where} is packed twice; expected once: write it again")
+    packs = h5py.h5z.FILTER_DEFLATE in filters
+
+    def look(stored: Any) -> None:
+        more = stored.size > _ROOM * limit + _SLACK
+        if packs and not more and stored.size * _DEFLATE_RATIO > _CAREFUL:
+            content = array.id.read_direct_chunk(stored.chunk_offset)[1]
+            more = not unpacks_within("zlib", content, limit + _SLACK)
+        if more:
+            raise InputError(
+                f"{where}: the chunk at {list(stored.chunk_offset)} unpacks to more than its "
+                f"{limit} bytes; expected what its shape says: it is damaged or made to fill the "
+                "memory"
+            )
+
+    array.id.chunk_iter(look)
 
 
 def blocks(array: Any) -> Iterator[Array]:
@@ -152,4 +188,4 @@ def split_and_name(root: Path, file: Path) -> tuple[str | None, str]:
     """Return the split that a file's folders say, and its name below `root` without the ending."""
     if file == root:
         return None, file.stem
-    return split_of_path(root, file.parent), str(file.relative_to(root).with_suffix(""))
+    return split_of_path(root, file.parent), file.relative_to(root).with_suffix("").as_posix()

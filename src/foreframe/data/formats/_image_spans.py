@@ -231,7 +231,9 @@ def _span(
 
 
 def _name(root: Path, stream: Stream) -> str:
-    base = str(stream.folder.relative_to(root)) if stream.folder != root else stream.folder.name
+    base = (
+        stream.folder.relative_to(root).as_posix() if stream.folder != root else stream.folder.name
+    )
     return f"{base}/{stream.episode}" if stream.episode else base
 
 

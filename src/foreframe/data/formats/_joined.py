@@ -46,7 +46,13 @@ class Joined:
 
     @property
     def columns(self) -> Mapping[str, Column]:
-        return next(iter(self.sources.values())).columns
+        """The columns of all; a target that one of them lacks is left out."""
+        first, *others = self.sources.values()
+        return {
+            name: column
+            for name, column in first.columns.items()
+            if not column.is_target or all(name in other.columns for other in others)
+        }
 
     @property
     def frames_per_second(self) -> float | None:
@@ -75,10 +81,17 @@ class Joined:
             if index < len(source):
                 episode = source.read(index)
                 session = f"{name}/{episode.session}" if episode.session else None
-                return dataclasses.replace(episode, name=f"{name}/{episode.name}", session=session)
+                values = {column: episode.values[column] for column in self.columns}
+                return dataclasses.replace(
+                    episode, name=f"{name}/{episode.name}", session=session, values=values
+                )
             index -= len(source)
         raise IndexError(index)
 
 
 def _described(source: Source) -> dict[str, tuple[str, ...]]:
-    return {name: (*column.names, f"lag {column.lag}") for name, column in source.columns.items()}
+    return {
+        name: (*column.names, f"lag {column.lag}")
+        for name, column in source.columns.items()
+        if not column.is_target
+    }

@@ -21,7 +21,7 @@ from ..sources.recording import Column, Recording
 from ._array_pictures import sampled
 from ._coded_pictures import CodedPictures
 from ._lerobot_features import Description, found_in
-from ._lerobot_sets import INFO, MODALITY
+from ._lerobot_sets import INFO, MODALITY, splits_of
 from ._lerobot_tables import Rows, first_picture, read_rows, rows_of
 from ._timed_videos import pictures_at
 from ._videos import deep_sample, look_at
@@ -94,9 +94,14 @@ class LeRobotSet:
             f"episode_{episode.number:06d}",
             self._frames(episode, rows),
             rows.values,
+            self._split(episode),
             facts={"episode_index": episode.number},
             times_s=rows.times_s,
         )
+
+    def _split(self, episode: Episode) -> str | None:
+        found = splits_of(self.described.info)
+        return next((split for split, numbers in found.items() if episode.number in numbers), None)
 
     def _frames(self, episode: Episode, rows: Rows) -> Iterable[Array]:
         """The picture of each row: that of its time in the video, or the one in the table."""

@@ -14,6 +14,7 @@ from ..sources.findings import Findings
 from ..sources.options import SourceOptions
 from ..sources.pixels import is_depth
 from ..sources.recording import Column, Role, names_of
+from ..sources.targets import TARGETS, target_column, targets_among
 from ._lerobot_sets import modality_of
 from ._lerobot_tables import COUNTERS, Keys
 from ._videos import look_at
@@ -69,7 +70,14 @@ class Description:
                 "expected a camera and an action among them"
             )
         states = options.some("states", numbers, (_STATE,), root)
-        return cls(root, info, parts, camera, {"action": actions, "state": states}, options)
+        single = [n for n in numbers if n not in COUNTERS and _width(features[n]) == 1]
+        targets = targets_among(single, (*actions, *states))
+        keys: Keys = {
+            "action": actions,
+            "state": states,
+            **{role: (name,) for role, name in targets.items()},
+        }
+        return cls(root, info, parts, camera, keys, options)
 
     @property
     def rate(self) -> float:
@@ -89,6 +97,9 @@ class Description:
         """Return a column a role, its numbers named as the data set names them."""
         found = {}
         for role, features in self.keys.items():
+            if role in TARGETS:
+                found[str(role)] = target_column(role, 1)
+                continue
             names = [name for feature in features for name in self._names(role, feature)]
             if names:
                 found[str(role)] = Column(role, "float32", (len(names),), tuple(names))
@@ -96,7 +107,7 @@ class Description:
 
     def _names(self, role: Role, feature: str) -> tuple[str, ...]:
         described = self.info["features"][feature]
-        width = int(np.prod(described["shape"], dtype=int))
+        width = _width(described)
         names = tuple(_flat(described.get("names")))
         if len(names) == width:
             return names
@@ -108,8 +119,7 @@ def found_in(described: Description, listed: int, there: int, video: Path | None
     found, features = Findings(), described.info["features"]
     for role, names in described.keys.items():
         for name in names:
-            width = int(np.prod(features[name]["shape"], dtype=int))
-            found = found.takes(name, role, features[name]["dtype"], width)
+            found = found.takes(name, role, features[name]["dtype"], _width(features[name]))
     cameras = _cameras(features)
     for name, feature in features.items():
         taken = any(name in names for names in described.keys.values())
@@ -147,6 +157,10 @@ def _rate_found(found: Findings, rows: float, video: Path | None) -> Findings:
         f"of the {pictures:g} pictures per second each row takes that of its time"
     )
     return found.decided("rate", f"{rows:g} frames per second", reason)
+
+
+def _width(feature: Mapping[str, Any]) -> int:
+    return int(np.prod(feature["shape"], dtype=int))
 
 
 def _cameras(features: Mapping[str, Any]) -> list[str]:

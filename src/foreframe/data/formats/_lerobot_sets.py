@@ -5,6 +5,7 @@ A folder of several data sets is read as a whole, as is the current revision of 
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from typing import Any
 
 from ...errors import InputError
 from ...runtime.files import read_json
-from ..sources.folders import natural_order
+from ..sources.folders import natural_order, split_of
 from ..sources.options import SourceOptions
 from ..sources.recording import Source
 from ._joined import Joined
@@ -36,7 +37,7 @@ def open_sets(
         return open_one(path, options)
     if len(folders) == 1:
         return open_one(folders[0], options)
-    named = {str(f.relative_to(path)): open_one(f, options) for f in folders}
+    named = {f.relative_to(path).as_posix(): open_one(f, options) for f in folders}
     return Joined.of(path, named)
 
 
@@ -62,6 +63,23 @@ def described(path: Path, major: str, needed: Sequence[str]) -> dict[str, Any]:
             f"{path / INFO} has no {lacking[0]!r}; expected a whole LeRobotDataset description"
         )
     return dict(info)
+
+
+def splits_of(info: Mapping[str, Any]) -> dict[str, range]:
+    """Return the episodes of each split that a description names; empty if all are to train on.
+
+    >>> splits_of({"splits": {"train": "0:8", "val": "8:10"}})["validate"]
+    range(8, 10)
+    >>> splits_of({"splits": {"train": "0:10"}})
+    {}
+    """
+    said = info.get("splits")
+    found: dict[str, range] = {}
+    for name, text in said.items() if isinstance(said, dict) else ():
+        split, ends = split_of(str(name)), re.fullmatch(r"(\d{1,12}):(\d{1,12})", str(text))
+        if split and ends:
+            found[split] = range(int(ends[1]), int(ends[2]))
+    return {} if set(found) <= {"train"} else found
 
 
 def modality_of(path: Path) -> dict[str, dict[str, Mapping[str, Any]]]:
@@ -97,7 +115,7 @@ def _snapshot(cache: Path) -> list[Path]:
     """The revision that a Hub cache calls main, or its only one."""
     revisions = [f for f in natural_order((cache / "snapshots").iterdir()) if version(f)]
     main = cache / "refs" / "main"
-    current = main.read_text().strip() if main.is_file() else ""
+    current = main.read_text(encoding="utf-8").strip() if main.is_file() else ""
     named = [folder for folder in revisions if folder.name == current] or revisions
     if len(named) > 1:
         raise InputError(

@@ -6,7 +6,7 @@ Letters: R rows of an episode.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from ..sources.recording import Role, finite
 
 Array = NDArray[Any]
 
+_ROWS, _SHARE = 1 << 16, 0.25  # rows of a table, and of the memory, that are read at once at most
 _BYTES_OF = {"INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 12}
 Keys = Mapping[Role, tuple[str, ...]]
 
@@ -130,16 +131,13 @@ def read_parquet(
             "reading LeRobotDatasets needs PyAV and pyarrow; install them with: "
             "pip install 'foreframe[lerobot]'"
         ) from None
-    chosen_rows = None if episode is None else [("episode_index", "=", episode)]
     wanted = list(columns) if columns is not None else None
     try:
         if wanted is not None and optional:
             wanted += [name for name in optional if name in parquet.read_schema(file).names]
         metadata = parquet.read_metadata(file)
         _check_size(file, metadata, wanted, options or SourceOptions())
-        return parquet.read_table(
-            file, columns=wanted, filters=chosen_rows, page_checksum_verification=True
-        )
+        return _read(file, metadata, wanted, episode, options or SourceOptions())
     except InputError:
         raise
     except Exception as error:  # pyarrow raises many kinds; this is the one door
@@ -149,18 +147,71 @@ def read_parquet(
         ) from None
 
 
-def _check_size(
-    file: Path, metadata: Any, wanted: Sequence[str] | None, options: SourceOptions
-) -> None:
-    """Check what a table's columns take by what it says of its row groups."""
-    needed = 0
+def _read(
+    file: Path, metadata: Any, wanted: list[str] | None, episode: int | None, options: SourceOptions
+) -> Any:
+    """Read a table some rows at a time: a picture that is stored once may stand in every row."""
+    import pyarrow
+    import pyarrow.dataset as datasets
+
+    kind = datasets.ParquetFileFormat(
+        default_fragment_scan_options=datasets.ParquetFragmentScanOptions(
+            page_checksum_verification=True
+        )
+    )
+    largest = max(1, _largest_of_bytes(metadata, wanted))
+    schema = _plain(metadata.schema.to_arrow_schema())
+    scanner = datasets.dataset(file, schema=schema, format=kind).scanner(
+        columns=wanted,
+        filter=None if episode is None else datasets.field(EPISODE) == episode,
+        batch_size=int(min(_ROWS, max(1, options.memory_bytes * _SHARE // largest))),
+        batch_readahead=1,
+        fragment_readahead=1,
+        use_threads=False,
+    )
+    batches, held = [], 0
+    for batch in scanner.to_batches():
+        held += batch.nbytes
+        options.check_memory(held, file)
+        batches.append(batch)
+    return pyarrow.Table.from_batches(batches, scanner.projected_schema)
+
+
+def _plain(schema: Any) -> Any:
+    """A schema with the values themselves where the file has a dictionary of them."""
+    import pyarrow
+
+    return pyarrow.schema(
+        field.with_type(field.type.value_type) if pyarrow.types.is_dictionary(field.type) else field
+        for field in schema
+    )
+
+
+def _largest_of_bytes(metadata: Any, wanted: list[str] | None) -> int:
+    """The bytes of the largest column of words or pictures: no value in it has more."""
+    columns = _columns(metadata, wanted)
+    sizes = [c.total_uncompressed_size for c in columns if c.physical_type not in _BYTES_OF]
+    return max(sizes, default=0)
+
+
+def _columns(metadata: Any, wanted: Sequence[str] | None) -> Iterator[Any]:
+    """The columns of each row group that are wanted."""
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         for place in range(group.num_columns):
             column = group.column(place)
             if wanted is None or column.path_in_schema.split(".")[0] in wanted:
-                width = _BYTES_OF.get(column.physical_type, 1)
-                needed += max(column.total_uncompressed_size, column.num_values * width)
+                yield column
+
+
+def _check_size(
+    file: Path, metadata: Any, wanted: Sequence[str] | None, options: SourceOptions
+) -> None:
+    """Check what a table's columns take by what it says of its row groups."""
+    needed = 0
+    for column in _columns(metadata, wanted):
+        width = _BYTES_OF.get(column.physical_type, 1)
+        needed += max(column.total_uncompressed_size, column.num_values * width)
     options.check_memory(needed, file)
 
 

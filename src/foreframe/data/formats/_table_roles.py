@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
@@ -20,6 +20,7 @@ from ...errors import InputError
 from ..sources.findings import Findings
 from ..sources.options import SourceOptions
 from ..sources.recording import Column, Role, finite, side_by_side
+from ..sources.targets import TARGETS, target_column, targets_among
 from ..sources.times import is_time, seconds_of, tells_time
 from ._tables import Table
 
@@ -44,6 +45,7 @@ _STATE_WORDS = (
     "endeffector", "position",
 )  # fmt: skip
 _ACTION_WORDS = ("action", "command", "cmd", "control")
+_NO_ROWS = np.zeros((0, 0))
 _SPLIT = ("split", "subset", "partition", "set")
 
 
@@ -66,10 +68,12 @@ class Roles:
         return any(self.keys.values())
 
     def columns(self, lag: int) -> dict[str, Column]:
-        """Return the columns of a store."""
+        """Return the columns of a store, with the lag of its actions and of what they led to."""
         found = {}
         for role, names in self.keys.items():
-            if names:
+            if role in TARGETS:
+                found[str(role)] = target_column(role, lag)
+            elif names:
                 column = side_by_side(
                     role, {n: self.widths[n] for n in names}, lag if role == "action" else 1
                 )
@@ -121,7 +125,9 @@ def roles(table: Table, options: SourceOptions, where: Path, fitting: Sequence[i
     broken = {k: np.zeros((table.length, 1)) for k in table.unusable}
     numbers = {k: v for k, v in table.numbers.items() if not fitting or len(v) in fitting}
     there = [*numbers, *broken]
-    free = [k for k in there if not _is_else(k, table)]
+    single = [k for k, rows in numbers.items() if rows.shape[1] == 1]
+    targets = targets_among(single, (*options.actions, *options.states))
+    free = [k for k in there if not _is_else(k, table) and k not in targets.values()]
     states = [
         k
         for k in free
@@ -159,11 +165,24 @@ def roles(table: Table, options: SourceOptions, where: Path, fitting: Sequence[i
     keys: dict[Role, tuple[str, ...]] = {
         "action": chosen_actions,
         "state": tuple(k for k in chosen_states if k not in chosen_actions),
+        **{role: (name,) for role, name in targets.items()},
     }
     used = [k for names in keys.values() for k in names]
     return Roles(
         keys, {k: numbers[k].shape[1] for k in used}, {k: table.kinds.get(k, "real") for k in used}
     )
+
+
+def in_every_table(found: Roles, tables: Iterable[Table]) -> Roles:
+    """Return the roles without the targets that a table lacks."""
+    lacking = {
+        role
+        for table in tables
+        for role, names in found.keys.items()
+        if role in TARGETS and any(table.numbers.get(n, _NO_ROWS).shape[1] != 1 for n in names)
+    }
+    kept = {role: names for role, names in found.keys.items() if role not in lacking}
+    return dataclasses.replace(found, keys=kept)
 
 
 def role_of_file(table: Table, column: str) -> Role | None:
@@ -186,6 +205,8 @@ def _said_roles(table: Table, found: Roles, options: SourceOptions) -> Findings:
     """Return which columns got their role from the name of their file, or from nothing at all."""
     findings = Findings()
     for role, names in found.keys.items():
+        if role in TARGETS:
+            continue
         other = "states" if role == "action" else "actions"
         chosen = options.actions if role == "action" else options.states
         unnamed = [

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import InputError
 from ..sources.pixels import PixelScale
-from ._videos import _aspect, _av, _broken, _sane, _shown
+from ._videos import _aspect, _av, _bound, _broken, _sane, _shown, opened_video
 
 Array = NDArray[Any]
 
@@ -67,9 +67,10 @@ def _timed(
     av = _av()
     count = 0
     try:
-        with av.open(str(file)) as container:
+        with opened_video(file) as container:
             stream = container.streams.video[0]
             _sane(stream.codec_context.width, stream.codec_context.height, where)
+            _bound(stream)
             aspect = _aspect(stream)
             rate = float(stream.average_rate or 30)
             first = float((stream.start_time or 0) * stream.time_base) if stream.time_base else 0.0

@@ -138,7 +138,11 @@ def _object(file: Path, kind: type = dict) -> Any:
 def _manifest(file: Path) -> tuple[dict[str, str], list[str], set[int]]:
     """Inputs with their kinds, catalog files, deleted indexes."""
     try:
-        lines = [json.loads(line) for line in file.read_text().splitlines() if line.strip()]
+        lines = [
+            json.loads(line)
+            for line in file.read_text(encoding="utf-8").splitlines()
+            if line.strip()
+        ]
         inputs, kinds, catalogs = lines[0], lines[1], lines[4]
         return (
             dict(zip(inputs, kinds, strict=True)),

@@ -73,7 +73,9 @@ def spans_of(
         cuts += len(gaps)
         clocks[file.name] = seconds
         name = (
-            str(file.relative_to(root).with_suffix("")) if file.is_relative_to(root) else file.stem
+            file.relative_to(root).with_suffix("").as_posix()
+            if file.is_relative_to(root)
+            else file.stem
         )
         bounds = [0, *sorted({*gaps, *paired.breaks}), len(paired.pictures)]
         for a, b in zip(bounds, bounds[1:], strict=False):

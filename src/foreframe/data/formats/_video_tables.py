@@ -10,7 +10,7 @@ from ..sources.findings import Findings
 from ..sources.folders import files_under
 from ..sources.options import SourceOptions
 from ._placing import shared_rows, table_of
-from ._table_roles import Roles, roles, said_columns
+from ._table_roles import Roles, in_every_table, roles, said_columns
 from ._tables import TABLES, Table
 from ._videos import VIDEOS, VideoHeader
 
@@ -94,5 +94,6 @@ def roles_in(
             "leave such videos out, or --no-actions to read pictures alone"
         )
     found = roles(table, options, root, (count, count - 1, table.length))
+    found = in_every_table(found, (t for t in tables.values() if t is not None))
     findings += said_columns(table, found, options)
     return found, findings.decided("table", table.file.name, table.dialect or "its place")

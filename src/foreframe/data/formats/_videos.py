@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ...errors import InputError
 from ..pictures import LARGEST, resized, shown_rgb
 from ..sources.pixels import PixelSample, PixelScale
+from . import _gif_blocks
 
 Array = NDArray[Any]
 
@@ -25,6 +26,12 @@ VIDEOS = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".gif")
 _DEEP_BITS = 8
 _WHOLE = 0.1  # how far the durations of a GIF may be from whole multiples of the shortest
 _STRAIGHT = 1e-3
+_MOST_DRAWN = 1 << 32  # pixels of all frames of a GIF, half a minute of decoding
+_MOST_SHOWN = 100_000  # pictures of a GIF, with those that stand for several
+# Containers that hold their pictures themselves. FFmpeg goes by the content and not by the name:
+# a playlist (HLS, concat, DASH) that is called `.mp4` would have it read other files and addresses.
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,avi,matroska,webm"
+_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
 
 
 @dataclass(frozen=True)
@@ -57,13 +64,12 @@ def look_at(file: Path) -> VideoHeader:
     if file.suffix.lower() == ".gif":
         durations = _durations_ms(file)
         period = _gif_period_ms(durations)
-        counts = [max(1, round(d / period)) for d in durations] if period else []
+        counts = _counts(durations, str(file)) if period else []
         ends = np.cumsum([0.0, *durations[:-1]])
         times = (np.arange(sum(counts)) * period if period else ends) / 1000
         return VideoHeader(times, _rate(times), period > 0, "", 1.0, False)
-    av = _av()
     try:
-        with av.open(str(file)) as container:
+        with opened_video(file) as container:
             stream = container.streams.video[0]
             _sane(stream.codec_context.width, stream.codec_context.height, str(file))
             _bound(stream)
@@ -83,11 +89,16 @@ def look_at(file: Path) -> VideoHeader:
         raise _broken(str(file), 0, error) from None
 
 
+def opened_video(source: Path | io.BytesIO) -> Any:
+    """Open a video, a file or its bytes, if it is of a kind that holds its own pictures."""
+    return _av().open(str(source) if isinstance(source, Path) else source, options=dict(_OPTIONS))
+
+
 def pictures(file: Path, scale: PixelScale | None = None) -> Iterator[Array]:
     """Yield all pictures of a video or a GIF, uint8 [H, W, 3], decoded as they are asked for."""
     if file.suffix.lower() == ".gif":
         return _gif(file)
-    return _frames(str(file), str(file), scale=scale)
+    return _frames(file, str(file), scale=scale)
 
 
 def decoded(video: Path | bytes, frames: int, where: str, start_s: float = 0.0) -> Iterator[Array]:
@@ -95,7 +106,7 @@ def decoded(video: Path | bytes, frames: int, where: str, start_s: float = 0.0) 
 
     An error if there are fewer.
     """
-    source = io.BytesIO(video) if isinstance(video, bytes) else str(video)
+    source = io.BytesIO(video) if isinstance(video, bytes) else video
     count = 0
     for picture in _frames(source, where, start_s):
         if count == frames:
@@ -116,18 +127,16 @@ def rate(file: Path) -> float | None:
 
 def deep_sample(file: Path) -> PixelSample:
     """Return the range of the first picture's numbers of a deep video."""
-    av = _av()
-    with av.open(str(file)) as container:
+    with opened_video(file) as container:
         return PixelSample.of(_deep_numbers(next(container.decode(video=0))))
 
 
 def _frames(
-    source: str | io.BytesIO, where: str, start_s: float = 0.0, scale: PixelScale | None = None
+    source: Path | io.BytesIO, where: str, start_s: float = 0.0, scale: PixelScale | None = None
 ) -> Iterator[Array]:
-    av = _av()
     count = 0
     try:
-        with av.open(source) as container:
+        with opened_video(source) as container:
             stream = container.streams.video[0]
             _sane(stream.codec_context.width, stream.codec_context.height, where)
             _bound(stream)
@@ -288,29 +297,42 @@ def _gif(file: Path) -> Iterator[Array]:
     """
     from PIL import Image, ImageSequence
 
-    durations = _durations_ms(file)
-    period = _gif_period_ms(durations)
+    counts = _counts(_durations_ms(file), str(file))
     try:
-        with Image.open(file) as image:
-            for frame, duration in zip(ImageSequence.Iterator(image), durations, strict=True):
+        with Image.open(file, formats=("GIF",)) as image:
+            for frame, count in zip(ImageSequence.Iterator(image), counts, strict=True):
                 picture = shown_rgb(frame)
-                for _ in range(max(1, round(duration / period)) if period else 1):
+                for _ in range(count):
                     yield picture
     except Exception as error:  # Pillow's decoders raise anything; this is the one door
         raise _broken(str(file), 0, error) from None
 
 
 def _durations_ms(file: Path) -> list[float]:
-    from PIL import Image, ImageSequence
-
     try:
-        with Image.open(file) as image:
-            _sane(image.width, image.height, str(file))
-            return [float(frame.info.get("duration", 0)) for frame in ImageSequence.Iterator(image)]
-    except InputError:
-        raise
-    except Exception as error:  # Pillow's decoders raise anything; this is the one door
+        header = _gif_blocks.read_header(file)
+    except (OSError, ValueError) as error:
         raise _broken(str(file), 0, error) from None
+    _sane(header.width, header.height, str(file))
+    frames = len(header.durations_ms)
+    if frames * header.width * header.height > _MOST_DRAWN:
+        raise InputError(
+            f"{file} says it is {frames} frames of {header.width}x{header.height}; expected at "
+            f"most {_MOST_DRAWN} pixels in all: write it as a video"
+        )
+    return list(header.durations_ms)
+
+
+def _counts(durations: list[float], where: str) -> list[int]:
+    """How often each frame of a GIF of even steps is given."""
+    period = _gif_period_ms(durations)
+    counts = [max(1, round(d / period)) if period else 1 for d in durations]
+    if sum(counts) > _MOST_SHOWN:
+        raise InputError(
+            f"{where} shows {len(counts)} frames as {sum(counts)} pictures of {period:g} ms; "
+            f"expected at most {_MOST_SHOWN}: write it with the durations that are meant"
+        )
+    return counts
 
 
 def _gif_period_ms(durations: list[float]) -> float:

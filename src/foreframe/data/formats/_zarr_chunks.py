@@ -16,27 +16,65 @@ from typing import IO, Any
 import numpy as np
 
 from ...errors import InputError
+from ._unpacked import unpacks_within
 from ._zarr_metadata import ArrayMetadata, Place
 
 _BLOSC_HEAD = struct.Struct("<4B3I")  # versions, flags, item size; bytes, block size, bytes packed
 _CRC = 4
+_PACKING = frozenset(("blosc", "zstd", "zlib", "gzip", "bz2", "lzma", "lz4"))
+_SLACK = 1 << 16  # bytes of heads and tails
+_ROOM = 2  # times its numbers, that a chunk which does not pack well or a shard may take
 _NOTHING = 2**64 - 1  # the offset of a chunk that a shard does not hold
 
 
 def check_chunks(array: ArrayMetadata) -> None:
-    """Raise an error if a chunk is cut off.
+    """Raise an error if a chunk is cut off, or holds or unpacks to more than its array says.
 
-    Blosc's decoder trusts the lengths in a chunk's head and dies of wrong ones.
+    Decoders trust the lengths in a chunk: Blosc's dies of wrong ones, others fill the memory.
     """
-    names = [codec["name"] for codec in array.codecs]
-    sharded = "sharding_indexed" in names
-    if not sharded and "blosc" not in names:
-        return
-    codecs = array.codecs[0]["configuration"]["codecs"] if sharded else array.codecs
+    sharded = "sharding_indexed" in [codec["name"] for codec in array.codecs]
+    inner = array.codecs[0]["configuration"] if sharded else {}
+    codecs = inner["codecs"] if sharded else array.codecs
+    packing = _packing(array, codecs)
+    limit = _most(array, inner["chunk_shape"] if sharded else array.chunk)
     for chunk in _chunks(array.folder):
+        if chunk.size > _ROOM * _most(array, array.chunk):
+            raise _too_much(chunk, f"has {chunk.size} bytes", array.chunk_bytes)
         pieces = _shard_pieces(array, chunk) if sharded else iter([(0, chunk.size)])
         for start, length in pieces:
             _check_blosc(chunk, start, length, codecs)
+            if packing and not unpacks_within(packing, _piece(chunk, start, length), limit):
+                raise _too_much(chunk, f"unpacks to more than {limit} bytes", limit)
+
+
+def _packing(array: ArrayMetadata, codecs: Sequence[Mapping[str, Any]]) -> str | None:
+    """The one codec that makes chunks smaller, which comes last; None if there is none."""
+    names = [str(codec["name"]) for codec in codecs if codec["name"] != "crc32c"]
+    packing = [name for name in names if name in _PACKING]
+    if len(packing) > 1 or packing not in ([], names[-1:]):
+        raise InputError(
+            f"{array.folder}: its chunks are packed by {' and then '.join(names)}; expected one "
+            "of these to pack, and as the last: write the array again"
+        )
+    return packing[0] if packing else None
+
+
+def _most(array: ArrayMetadata, chunk: Sequence[int]) -> int:
+    """The bytes of a chunk, with eight a number: filters may have changed their type."""
+    return math.prod(map(int, chunk)) * max(8, array.dtype.itemsize) + _SLACK
+
+
+def _piece(chunk: _Chunk, start: int, length: int) -> bytes:
+    with chunk.open() as opened:
+        opened.seek(start)
+        return opened.read(min(length, chunk.size))
+
+
+def _too_much(chunk: _Chunk, what: str, limit: int) -> InputError:
+    return InputError(
+        f"{chunk.name} {what}; expected at most {limit}, as its array says: it is damaged or made "
+        "to fill the memory"
+    )
 
 
 @dataclass(frozen=True)

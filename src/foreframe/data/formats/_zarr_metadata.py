@@ -100,12 +100,18 @@ def read_metadata(folder: Place, version: int) -> ArrayMetadata:
     found = _object(file)
     try:
         described = _v2(folder, found, file) if version == 2 else _v3(folder, found, file)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(
             f"{file} does not describe an array ({error!r}); expected zarr {version}"
         ) from None
     rank = len(described.shape)
-    if len(described.chunk) != rank or min(described.shape, default=0) < 0 or 0 in described.chunk:
+    if (
+        len(described.chunk) != rank
+        or min(described.shape, default=0) < 0
+        or min(described.chunk, default=1) < 1
+    ):
         raise InputError(
             f"{file} has shape {described.shape} in chunks of {described.chunk}; "
             "expected a chunk of each axis"

@@ -164,7 +164,7 @@ class Tubs:
             if keys:
                 where = f"{run.tub}: records from _index {first}"
                 values[name] = finite(_rows(records, keys, where), where)
-        tub = str(run.tub.relative_to(self.root)) if run.tub != self.root else run.tub.name
+        tub = run.tub.relative_to(self.root).as_posix() if run.tub != self.root else run.tub.name
         session = f"{tub}/{records[0].get('_session_id')}"
         seconds = _seconds(records)
         return Recording(

@@ -34,6 +34,7 @@ from ._placing import of_the_same_name, shared_rows, table_of
 from ._streams import Stream
 from ._table_roles import (
     Roles,
+    in_every_table,
     roles,
     said_columns,
 )
@@ -299,5 +300,6 @@ def _roles(
     stream, table = first
     count = len(stream.files)
     found = roles(table, options, root, (count, count - 1, table.length))
+    found = in_every_table(found, (own for _, own in planned if own is not None))
     findings += said_columns(table, found, options)
     return found, findings.decided("table", table.file.name, table.dialect or "its place")

@@ -3,7 +3,8 @@
 
 Pictures may be in the table instead; those of a video are matched to the rows by time. Episodes
 that are listed but have no table or no video are left out and counted. A folder of several data
-sets is read as a whole. Needs PyAV and pyarrow (extra `lerobot`).
+sets is read as a whole. A store is written as version 3.0, which has followed.
+Needs PyAV and pyarrow (extra `lerobot`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from ..sources.recording import Source
 from ._lerobot import Episode, LeRobotSet, open_set
 from ._lerobot_features import Description
 from ._lerobot_sets import described, inside, open_sets, sets_under, version
+from ._lerobot_writing import RESUMES, export
+
+__all__ = ["RESUMES", "export", "open_recordings", "recognises"]
 
 
 def recognises(path: Path) -> bool:
@@ -42,7 +46,7 @@ def _listed(file: Path) -> list[int]:
     try:
         return [
             int(json.loads(line)["episode_index"])
-            for line in file.read_text().splitlines()
+            for line in file.read_text(encoding="utf-8").splitlines()
             if line.strip()
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -23,6 +23,9 @@ from ._lerobot import Episode, LeRobotSet, open_set
 from ._lerobot_features import Description
 from ._lerobot_sets import described, inside, open_sets, recognised
 from ._lerobot_tables import episodes_in, read_parquet
+from ._lerobot_writing import RESUMES, export
+
+__all__ = ["RESUMES", "export", "open_recordings", "recognises"]
 
 _TABLE = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 _VIDEO = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"

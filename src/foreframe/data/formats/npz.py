@@ -33,6 +33,7 @@ from ..sources.pixels import (
     pixel_scale,
 )
 from ..sources.recording import Column, Recording, Role, one_a_frame, side_by_side
+from ..sources.targets import TARGETS, target_column, targets_among
 from ..sources.times import cuts_at_gaps, rate_of, seconds_of, tells_time
 from ._archives import Archive, Member, numbers_of
 
@@ -72,6 +73,9 @@ def open_recordings(path: Path, options: SourceOptions) -> Archives:
     labels = options.one("labels", keys, _LABELS, files[0])
     files, looked, findings = _all_looked(files, frames, chosen, options)
     files, looked, findings = _without_lost_rows(files, looked, options, findings)
+    common = [key for key in keys if all(key in seen.single for seen in looked)]
+    targets = targets_among(common, (*chosen["action"], *chosen["state"]))
+    chosen |= {role: (key,) for role, key in targets.items()}
     layout = channel_layout(looked[0].frames.shape, f"{files[0]}: {frames}")
     scale = _scale(files, frames, options)
     lag, why = _lag(files, looked, options) if chosen["action"] else (1, "no actions")
@@ -117,7 +121,9 @@ class Archives:
             for role, keys in self.keys.items():
                 members = {k: numbers_of(file, k, archive.member(k)) for k in keys}
                 widths = {k: int(np.prod(m.shape[1:], dtype=int)) for k, m in members.items()}
-                if widths:
+                if role in TARGETS:
+                    found[str(role)] = target_column(role, self.lag)
+                elif widths:
                     column = side_by_side(role, widths, self.lag if role == "action" else 1)
                     kinds = [_kind(m) for k, m in members.items() for _ in range(widths[k])]
                     found[str(role)] = dataclasses.replace(column, kinds=tuple(kinds))
@@ -146,14 +152,18 @@ class Archives:
                 )
             count = member.shape[0]
             for role, keys in self.keys.items():
-                lag = self.lag if role == "action" else 1
+                lag = 1 if role == "state" else self.lag
                 rows = [_rows(archive, file, k, count, role, lag) for k in keys]
                 if rows:
                     values[str(role)] = np.concatenate(rows, 1)[first:last]
             if self.labels_key:
                 labels = as_pictures(archive.read(self.labels_key), f"{file}: {self.labels_key}")
                 values["label"] = labels[first:last]
-        name = str(file.relative_to(self.root).with_suffix("")) if file != self.root else file.stem
+        name = (
+            file.relative_to(self.root).with_suffix("").as_posix()
+            if file != self.root
+            else file.stem
+        )
         whole = (first, last) == (0, count)
         split = split_of_path(self.root, file) if file != self.root else None
         where = name if whole else f"{name}/{first}"
@@ -177,11 +187,12 @@ class Archives:
 
 @dataclass(frozen=True)
 class _Looked:
-    """What is known of a file without its pictures."""
+    """What is known of a file without its pictures; `single` members have a number per frame."""
 
     frames: Member
     actions: Array | None
     seconds: Array
+    single: tuple[str, ...]
 
 
 def _look(
@@ -201,7 +212,9 @@ def _look(
     short = lengths == {member.shape[0] - 1}
     tells = bool(flat) and not short and any(a.any() for a in actions)  # all zeros tell nothing
     first = np.concatenate(flat, 1) if tells else None
-    return _Looked(member, np.zeros((0, 0)) if short else first, seconds)
+    count = member.shape[0]
+    single = tuple(key for key, found in archive.members.items() if _is_single(found, count))
+    return _Looked(member, np.zeros((0, 0)) if short else first, seconds, single)
 
 
 def _all_looked(
@@ -374,6 +387,13 @@ def _spans(
     if cut:
         findings = findings.decided("cuts", cut, "gaps in the times", "--max-gap-s")
     return spans, seconds, findings
+
+
+def _is_single(member: Member, frames: int) -> bool:
+    """Whether a member holds one number per frame, or per step between frames."""
+    shape = member.shape
+    fits = bool(shape) and shape[0] in (frames, frames - 1) and np.prod(shape[1:]) == 1
+    return bool(fits and member.dtype.kind in "biuf")
 
 
 def _kind(member: Member) -> str:

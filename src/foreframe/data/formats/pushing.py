@@ -100,7 +100,9 @@ class Pushing:
         for name, file in (("action", _ACTIONS), ("endeffector_pos", _POSITIONS)):
             if name in self.columns:
                 values[name] = _matching(folder / file, len(pictures), self.columns[name].shape[0])
-        return Recording(str(folder.relative_to(self.root)), _pictures(pictures), values, split)
+        return Recording(
+            folder.relative_to(self.root).as_posix(), _pictures(pictures), values, split
+        )
 
 
 def export(store: ClipStore, out: Path) -> int:

@@ -38,4 +38,4 @@ def _content(names: Sequence[str], files: Mapping[str, Fingerprint]) -> str:
 
 
 def _name(file: Path, root: Path) -> str:
-    return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)

@@ -21,7 +21,7 @@ def fingerprints(
     """
     found: dict[str, Fingerprint] = {}
     for file in files:
-        name = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+        name = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
         status = file.stat()
         before = (known or {}).get(name)
         unchanged = before is not None and tuple(before[:2]) == (status.st_size, status.st_mtime_ns)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from ...errors import InputError
+
 Named = TypeVar("Named", str, Path)
 
 _SPLITS = {
@@ -96,3 +98,51 @@ def files_under(root: Path) -> Iterator[Path]:
 def folders_under(root: Path) -> list[Path]:
     """`root` and every folder below it that holds files, in natural order; links are followed."""
     return list(dict.fromkeys(file.parent for file in files_under(root)))
+
+
+def check_entries(root: Path) -> None:
+    """Check that a source is files and folders with names that a store can hold.
+
+    Reading a pipe waits for ever, and reading a device never ends. Links are followed, each folder
+    once.
+
+    Raises:
+        InputError: a pipe, a device or a socket, or a name that is not UTF-8.
+    """
+    _check_name(root)
+    if not root.is_dir():
+        if root.exists() and not root.is_file():
+            raise _irregular(root)
+        return
+    seen: set[str] = set()
+    folders = [str(root)]
+    while folders:
+        folder = folders.pop()
+        real = os.path.realpath(folder)
+        if real in seen:
+            continue
+        seen.add(real)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if is_leftover(Path(entry.name)):
+                    continue
+                _check_name(Path(entry.path))
+                if entry.is_dir():
+                    folders.append(entry.path)
+                elif not entry.is_file() and os.path.exists(entry.path):
+                    raise _irregular(Path(entry.path))
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode(errors="backslashreplace")
+        raise InputError(f"{shown} has a name that is not UTF-8; expected one: rename it") from None
+
+
+def _irregular(path: Path) -> InputError:
+    return InputError(
+        f"{path} is a pipe, a device or a socket; expected files and folders: take it out of the "
+        "source"
+    )

@@ -67,7 +67,7 @@ def stop_without_actions(path: Path, source: Source, findings: Findings) -> None
     near = files_under(path) if path.is_dir() else (f for f in path.parent.iterdir() if f.is_file())
     suffixes = _TABLES if findings.files else _PLAIN
     tables = [
-        str(file.relative_to(path if path.is_dir() else path.parent))
+        file.relative_to(path if path.is_dir() else path.parent).as_posix()
         for file in near
         if file.suffix.lower() in suffixes
         and not is_leftover(file)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...errors import InputError, unknown
+from ...runtime.memory import available
 
 SplitBy = Literal["session", "episode", "time"]
 Flip = Literal["none", "vertical", "both"]
@@ -113,12 +114,17 @@ class SourceOptions:
                 raise unknown(f"--{option} in {where}", key, known)
         return chosen or tuple(key for key in usual if key in known)
 
+    @property
+    def memory_bytes(self) -> float:
+        """How many bytes an episode may need: what was chosen, else a share of what is free."""
+        return self.memory_gb * 1e9 if self.memory_gb else min(_MOST, available() * _SHARE)
+
     def check_memory(self, needed: float, where: str | Path) -> None:
         """Raise an error if an episode of `needed` bytes is more than may be held at once.
 
         Call it with what a header declares, before anything is decompressed.
         """
-        allowed = (self.memory_gb or _MEMORY_GB) * 1e9
+        allowed = self.memory_bytes
         if needed > allowed:
             raise InputError(
                 f"{where} needs {needed / 1e9:.1f} GB of memory by what its header says; "
@@ -131,4 +137,4 @@ _OF_FORMATS = (
     "camera", "actions", "states", "labels", "layout", "actions_file", "pixel_range", "flip",
     "channel_order", "max_gap_s",
 )  # fmt: skip
-_MEMORY_GB = 8.0
+_MOST, _SHARE = 8e9, 0.5  # bytes, and of those that are free, where --memory-gb does not say

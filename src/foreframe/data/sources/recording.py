@@ -16,7 +16,7 @@ from ...errors import InputError
 from .findings import Findings
 
 Array = NDArray[Any]
-Role = Literal["frames", "action", "state", "label", "truth"]
+Role = Literal["frames", "action", "state", "label", "truth", "reward", "done"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class Column:
     """What a column of values is.
 
     Attributes:
-        role: frames, action, state, label, or truth (what a world knows and no model is given).
+        role: frames, action, state, label, truth (what a world knows and no model is given), or
+            reward and done, what an action led to (a head predicts them).
         dtype: of the numbers as they are stored.
         shape: of one row.
         names: of the numbers of a row.
@@ -51,6 +52,10 @@ class Column:
     @property
     def is_condition(self) -> bool:
         return self.role in ("action", "state", "label")
+
+    @property
+    def is_target(self) -> bool:
+        return self.role in ("reward", "done")
 
     def only(self, places: Sequence[int]) -> Column:
         """A vector column with some of its numbers, in this order."""

@@ -19,6 +19,7 @@ from ..pictures import resized
 from .behind import files_behind
 from .findings import Findings
 from .recording import Column, Recording, Source, names_of
+from .targets import over_strides
 
 Array = NDArray[Any]
 
@@ -74,7 +75,7 @@ class ResampledSource:
         for name, column in self.source.columns.items():
             if column.role == "action" and self.resampling.no_actions:
                 continue
-            if column.role == "action" and self.resampling.lag is not None:
+            if (column.role == "action" or column.is_target) and self.resampling.lag is not None:
                 column = dataclasses.replace(column, lag=self.resampling.lag)
             if column.role == "label":
                 column = dataclasses.replace(column, shape=(*self.frame_shape[:2], column.shape[2]))
@@ -306,6 +307,8 @@ class ResampledSource:
         The last that shows in the next kept frame.
         """
         how, column, given = self.resampling, self.columns[name], rows.dtype
+        if column.is_target:
+            return over_strides(rows, column, how.stride)
         is_action = column.role == "action"
         if is_action and how.actions_as == "absolute":
             rows = np.cumsum(rows, 0, dtype=np.float64).astype(rows.dtype)

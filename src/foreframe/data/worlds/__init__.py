@@ -1,5 +1,6 @@
 """Embedded worlds: data that can be made again anywhere. One module each, found by its name.
 
+Simulating needs MuJoCo (extra `worlds`); driving a model of a world does not.
 A world module has `TRAJECTORIES`, how many a data set usually has, and `simulate(trajectories,
 seed)`, which returns a `Source` with `height`, `width` and `audit(facts)`. It may have:
 
@@ -11,6 +12,6 @@ seed)`, which returns a `Source` with `height`, `width` and `audit(facts)`. It m
   `joints` and `bones` of its label images, which `label(places, height, width)` then draws.
 """
 
-from ._finding import world_module
+from ._finding import require_physics, world_module
 
-__all__ = ["world_module"]
+__all__ = ["require_physics", "world_module"]

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...data.formats._archives import Archive
+from ...data.sources.options import SourceOptions
 from ...data.store import ClipStore
 from ...data.windows import Windows
 from ...errors import InputError
@@ -30,6 +32,7 @@ from .clip_lists import clips_of
 Array = NDArray[Any]
 
 SCHEMA = "foreframe.clips/1"
+_ABOUT_GB = 0.01  # what that may take
 _ABOUT = "about"  # the member of the npz that says what it holds, as JSON
 _KNOWN_BEFORE = ("action", "label")  # roles of columns that are no measurement of the future
 
@@ -132,8 +135,8 @@ def read_exported(path: str | Path) -> ExportedClips:
         InputError: not such a file.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            text = str(archive[_ABOUT][0])
+        with Archive.open(Path(path), SourceOptions(memory_gb=_ABOUT_GB)) as archive:
+            text = str(archive.read(_ABOUT)[0])
     except Exception as error:  # numpy and zipfile raise many kinds on other files
         raise InputError(
             f"{path} does not say which clips it holds ({error}); expected an npz that "

@@ -10,7 +10,7 @@ import { Stage, drawScale } from "./stage.js";
 import { Steer } from "./steer.js";
 import { There } from "./there.js";
 import { describe, listKeys } from "./words.js";
-import { LOST_AFTER, Wire, address } from "./wire.js";
+import { LINKED, LOST_AFTER, Wire, address } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
 const stage = new Stage($("imagined"), $("truth"), $("beside"));
@@ -44,6 +44,7 @@ $("formats").replaceChildren(
   ),
   button("as a clip", () => save(wire.key)),
 );
+$("keep").hidden = !found.formats.length;
 $("scale-top").textContent = found.full_spread;
 drawScale($("scale-colours"));
 
@@ -83,6 +84,7 @@ async function begin(start) {
     rows: simulator.starts[start].rows,
   });
   there.begin(simulator, start, state.rows);
+  $("there").hidden = simulator.by_pictures || !found.plans;
   [...$("starts").children].forEach((choice, i) =>
     choice.setAttribute("aria-selected", i === start),
   );
@@ -153,6 +155,11 @@ function beat(now) {
   steer?.sticks(sticks);
   if (steer?.busy && (replaying() || there.on)) nudge();
   steer?.say(there.on ? there.last : replaying() ? state.recorded[state.row - 1] : undefined);
+  actIfDue(now);
+}
+
+/** Act if it is time to, and the picture of the last act has arrived. */
+function actIfDue(now) {
   const due = now - last >= 1000 / Number($("pace").value) - 2,
     moves = state.running || there.on || steer?.busy;
   if (state.beginning || !wire.free || !(state.once > 0 || (moves && due))) return;
@@ -173,6 +180,7 @@ function picture(head, bytes, waited) {
   tell(head.recorded ? "" : "the recording of this drive is full; driving goes on");
   if (state.moved && dancer && !dancer.next()) toggle(false);
   state.moved = false;
+  actIfDue(performance.now()); // a slow model does not wait for the next frame of the screen
 }
 
 /** Say how far the futures disagree, beside the scale of the colours. */
@@ -291,14 +299,20 @@ says("pace", (v) => `≤ ${v} frames/s`);
 says("speed", (v) => `×${Number(v).toFixed(1)}`);
 says("strength", (v) => `${Math.round(v * 100)} %`);
 
+const anew = () => choose(state.simulator?.name ?? found.simulators[0].name);
+
 wire = new Wire({
-  ready: () => {
+  ready: (before) => {
     tell("");
-    linked("connected");
-    choose(state.simulator?.name ?? found.simulators[0].name);
+    linked("connected", LINKED);
+    state.beginning = null;
+    if (before && state.simulator) wire.say({ do: "resume", key: before });
+    else anew();
   },
+  gone: anew,
   picture,
   plan: (plan) => there.take(plan),
+  news: tell,
   error: (text) => {
     toggle(false);
     tell(text, true);
@@ -308,7 +322,7 @@ wire = new Wire({
     linked(tries < LOST_AFTER ? "reconnecting" : "lost");
     tell(
       tries < LOST_AFTER
-        ? "the server does not answer; this drive has ended"
+        ? "the server does not answer; this drive goes on when it does"
         : "the server is gone: start `foreframe play` again, and a new drive begins",
       true,
     );

@@ -18,7 +18,7 @@ export function figures(head, waited) {
     head.samples > 1
       ? `${head.samples} imagined futures; click one to go on from it`
       : "imagined by the model";
-  $("recording").dataset.is = head.recorded ? "on" : "full";
+  $("recording").dataset.is = head.kept === null ? "off" : head.recorded ? "on" : "full";
   $("recording").textContent = `${head.recorded ? "recording" : "recording full"}, ${head.kept}`;
 }
 
@@ -28,9 +28,9 @@ export function tell(text, bad = false) {
   $("status").classList.toggle("bad", bad);
 }
 
-/** Show how the connection stands: connected, reconnecting or lost. */
-export function linked(how) {
+/** Show how the connection stands: connected, reconnecting or lost; `text` says it in words. */
+export function linked(how, text = how) {
   $("link").dataset.is = how;
-  $("link").textContent = how;
+  $("link").textContent = text;
   if (how !== "connected") $("recording").dataset.is = "off";
 }

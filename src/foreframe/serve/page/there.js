@@ -25,7 +25,6 @@ export class There {
     }
     Object.assign(this, { simulator, start });
     $("goal-row").max = rows - 1;
-    $("there").hidden = simulator.by_pictures;
   }
 
   toggle(on = !this.on) {

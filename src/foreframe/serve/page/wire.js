@@ -7,9 +7,11 @@ export const address = (path) => (token ? `${path}?token=${encodeURIComponent(to
 const AGAIN_MS = 1500,
   SLOWLY_MS = 5000;
 export const LOST_AFTER = 4; // attempts to connect again
+export const LINKED = "connected";
 
 export class Wire {
-  /** `heard` has the handlers `ready`, `picture`, `plan`, `error` and `lost` (told how often in a row). */
+  /** `heard` has the handlers `ready` (told the key of the connection before), `picture`, `plan`, `gone`
+   * (the drive of that connection), `error` and `lost` (told how often in a row). */
   constructor(heard) {
     this.heard = heard;
     this.seen = 0;
@@ -35,10 +37,14 @@ export class Wire {
     if (typeof data === "string") {
       const message = JSON.parse(data);
       if (message.is === "ready") {
+        const before = this.key;
         this.key = message.key;
         this.seen = this.tries = this.begins = this.begun = 0;
         this.asked = null;
-        this.heard.ready();
+        this.heard.ready(before);
+      } else if (message.is === "gone") {
+        this.begun = this.begins;
+        this.heard.gone();
       } else if (message.is === "error") {
         this.asked = null;
         this.begun = this.begins;
@@ -65,7 +71,7 @@ export class Wire {
 
   say(message) {
     if (this.socket.readyState !== WebSocket.OPEN) return;
-    if (message.do === "begin") this.begins++;
+    if (message.do === "begin" || message.do === "resume") this.begins++;
     this.socket.send(JSON.stringify(message));
   }
 

@@ -23,7 +23,9 @@ export function describe(simulator) {
     `${simulator.name}: ${simulator.model}, ` +
     `${simulator.parameters.toLocaleString("en")} parameters, recipe ${simulator.notes.recipe}, ` +
     `${simulator.notes.step} steps; ${simulator.frame.join("×")} pixels; ` +
-    `${simulator.act_ms} ms per act in ${simulator.precision} on this machine.`;
+    (simulator.act_ms === null
+      ? "computed in this browser; nothing is sent anywhere."
+      : `${simulator.act_ms} ms per act in ${simulator.precision} on this machine.`);
 }
 
 /** List the keys; `steering` are pairs of keys and what they steer. */
