@@ -56,7 +56,7 @@ FLOORS = [
     {"evaluation"},
     {"training"},
     {"simulate", "pretrained"},
-    {"reporting", "env"},
+    {"reporting", "env", "planning"},
     {"demonstration", "experiments", "serve", "portable", "notebook"},
     {"cli", "__main__"},
 ]

@@ -558,3 +558,15 @@ def test_nothing_sticks_out(browser: Any, address: str, width: int, scheme: str)
     ink, paper = (sum(int(v) for v in colour[4:-1].split(",")) for colour in colours)
     assert (ink > paper) == (scheme == "dark")
     context.close()
+
+
+def test_it_goes_to_a_goal_picture_by_plans(page: Any) -> None:
+    assert page.is_disabled("#go")
+    page.evaluate(SET, ["goal-row", "12"])
+    page.wait_for_function("document.getElementById('goal').width === 64")
+    page.keyboard.press("t")
+    at_step(page, 4)  # where it asks for the next plan
+    page.keyboard.press("t")
+    assert page.inner_text("#go").startswith("Go there")
+    page.click("#goal-here")
+    assert page.inner_text("#going") == "goal: what was seen here"

@@ -96,6 +96,51 @@ def test_a_client_drives_undoes_and_keeps(port: int) -> None:
     assert works(saved["command"])
 
 
+def test_a_plan_is_made_aside_and_leads_on_from_the_present(port: int) -> None:
+    async def told(client: Client, **message: Any) -> dict[str, Any]:
+        await client.send(json.dumps(message))
+        found: dict[str, Any] = json.loads(await client.socket.recv())
+        return found
+
+    async def seek() -> dict[str, Any]:
+        async with Client.at(port) as client, Client.at(port) as other:
+            await client.begin("run", samples=4)
+            await other.begin("run")
+            assert "there is no goal" in (await told(client, do="seek"))["says"]
+            assert "no frame 99" in (await told(client, do="goal", start=0, row=99))["says"]
+            await client.send(json.dumps({"do": "goal", "start": 0, "row": 5}))
+            plan = asyncio.create_task(told(client, do="seek"))
+            await other.act(action=[1.0, 2.0])  # others are served meanwhile
+            first = await plan
+            head, _ = await client.act(action=first["actions"][0])
+            await client.send(json.dumps({"do": "goal"}))
+            second = await told(client, do="seek")
+            assert (second["is"], second["row"]) == ("plan", head["row"])
+            await client.begin("run")
+            return first
+
+    found = asyncio.run(seek())
+    assert (found["is"], found["row"], found["begins"]) == ("plan", 2, 1)
+    assert len(found["actions"]) == 4  # the run's horizon
+    assert all(abs(x) <= 3 for row in found["actions"] for x in row)
+    assert get(port, "/simulators/run/starts/0.png?row=5")[1][:4] == b"\x89PNG"
+    assert get(port, "/simulators/run/starts/0.png?row=99")[0] == 400
+
+
+def test_a_drive_outlives_the_deadline_of_a_request(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("foreframe.serve.listening._REQUEST_S", 0.3)
+
+    async def drive() -> int:
+        async with Client.at(port) as client:
+            await client.begin("run")
+            await asyncio.sleep(0.6)
+            return int((await client.act(action=[1.0, 2.0]))[0]["step"])
+
+    assert asyncio.run(drive()) == 1
+
+
 def works(command: str) -> str:
     """Type a command that the page shows, anywhere; what it prints."""
     program, *words = shlex.split(command)
@@ -241,6 +286,12 @@ def test_monstrous_values_are_refused_in_one_line(value: str) -> None:
         with pytest.raises(InputError) as caught:
             parse_message(text)
         assert str(caught.value).isprintable()
+
+
+def test_a_goal_is_a_frame_of_a_clip_or_the_present() -> None:
+    assert parse_message('{"do": "goal", "start": 1, "row": 2}').row == 2  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="both start and row"):
+        parse_message('{"do": "goal", "row": 2}')
 
 
 def test_the_word_of_before_is_understood() -> None:

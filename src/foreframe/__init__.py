@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .noise import Noise as Noise
     from .notebook import widget as widget
     from .objective import elbo as elbo
+    from .planning import plan as plan
     from .portable import export as export
     from .reporting import compare as compare
     from .reporting import plot as plot
@@ -75,6 +76,7 @@ _HOMES = {
     "list_clips": "evaluation",
     "list_recipes": "training.listing",
     "load": "models",
+    "plan": "planning",
     "play": "serve",
     "plot": "reporting",
     "preview": "reporting",

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from .errors import InputError
 from .runtime.digests import read_json_with_digest, write_json_with_digest
@@ -68,6 +70,19 @@ class StateHead:
         chosen = list(self.indices)
         found: Array = now[chosen] + (inputs @ self._weights)[0] * self._std[chosen]
         return found
+
+    def following_rows(self, before: Tensor, now: Tensor) -> Tensor:
+        """Return the next states of many rows [P, K], from their last two conditions [P, A].
+
+        Gradients go through.
+        """
+        mean, std, weights = (
+            torch.from_numpy(x).to(now) for x in (self._mean, self._std, self._weights)
+        )
+        both = [(rows - mean) / std for rows in (before, now)]
+        inputs = torch.cat([*both, now.new_ones(len(now), 1)], 1)
+        chosen = list(self.indices)
+        return now[:, chosen] + (inputs @ weights) * std[chosen]
 
     def _inputs(self, before: Array, now: Array) -> Array:
         both = [(rows - self._mean) / self._std for rows in (before, now)]

@@ -203,6 +203,15 @@ _TABLE = (
         on_device=True,
     ),
     Command(
+        "plan",
+        "RUN OUT --goal IMAGE|--goal-frame I|--goal-state N=V|--reward M:F",
+        "search for the actions that lead to a goal, and act on them",
+        "planning:plan",
+        output.planned,
+        ("run", "out"),
+        on_device=True,
+    ),
+    Command(
         "publish",
         "RUN [OUT] [--data STORE] [--push ORG/NAME]",
         "write a model folder to share: weights, clips, card; push it to the hub",

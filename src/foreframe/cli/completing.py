@@ -21,7 +21,16 @@ _NAMES = {
     ("experiment", "name"): EXPERIMENTS,
 }
 _FOLDERS = {"run", "runs", "store", "data", "src", "resume_from", "runtime"}
-_FILES = {"config", "out", "predictions", "weights", "external", "split_list", "actions_file"}
+_FILES = {
+    "config",
+    "out",
+    "predictions",
+    "weights",
+    "external",
+    "split_list",
+    "actions_file",
+    "goal",
+}
 
 
 def completion(shell: Shell) -> str:

@@ -25,6 +25,7 @@ from .next_steps import (
 if TYPE_CHECKING:
     from ..evaluation.results import Evaluation
     from ..metrics import Interval, Metric
+    from ..planning import Planned
     from ..portable import Exported
     from ..reporting.experiment_results import ExperimentResult
     from ..reporting.run_comparison import RunComparison
@@ -489,6 +490,30 @@ def reported(path: Path, given: Arguments) -> None:
 
 def played(result: None, given: Arguments) -> None:
     print("the page is closed; saved drives are in", given["out"])
+
+
+def planned(result: Planned, given: Arguments) -> None:
+    """Print what the plan should cost, what came of it in the model, and where it lies."""
+    first, count = result.plans[0], len(result.plans)
+    print(f"goal: {result.goal}")
+    tried = sum(plan.evaluations for plan in result.plans)
+    print(
+        f"  {_many(count, 'plan')}, {tried} sequences tried, {first.at_once} at once, "
+        f"{sum(plan.seconds for plan in result.plans):.1f} s"
+    )
+    cost, rest = first.expected, first.at_rest
+    print(
+        f"  expected cost {cost.mean:.5g} (deviation of its futures {cost.deviation:.2g}); "
+        f"the mean action all the time costs {rest.mean:.5g}"
+    )
+    if result.before is not None and result.after is not None:
+        print(
+            f"  in the model: {result.before:.5g} at the start, "
+            f"{result.after:.5g} after {_many(result.frames, 'frame')}"
+        )
+    print(f"wrote {result.folder}: plan.json, actions.csv, actions.npz, film.{given['format']}")
+    data = ["--data", given["data"]] if given["data"] else []
+    say_next(command("play", given["run"], *data))
 
 
 def watched(result: None, given: Arguments) -> None:

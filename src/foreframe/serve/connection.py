@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from torch import Tensor
 
-from ..clips import to_uint8
+from ..clips import as_floats, to_uint8
 from ..errors import InputError
+from ..planning import Plan, Present
 from ..simulate import Drive
 from .engine import Engine
 from .left import LeftDrives
@@ -29,13 +30,16 @@ from .messages import (
     Begin,
     Chance,
     Choose,
+    Goal,
     Message,
     Reseed,
     Resume,
+    Seek,
     Undo,
     parse_message,
     picture,
 )
+from .seeking import Seekers, present_of, told
 
 # A client that does not take a picture is sent no other and costs the others no step. It is gone
 # when it has taken none for so long.
@@ -56,9 +60,17 @@ class Connection:
     """
 
     def __init__(
-        self, socket: WebSocket, engines: Mapping[str, Engine], key: str, left: LeftDrives
+        self,
+        socket: WebSocket,
+        engines: Mapping[str, Engine],
+        seekers: Seekers,
+        key: str,
+        left: LeftDrives,
     ) -> None:
         self.socket, self.engines, self.key, self.left = socket, engines, key, left
+        self._seekers, self._goal = seekers, torch.zeros(0)
+        self._plan: Plan | None = None
+        self._seeking: asyncio.Task[None] | None = None
         self.drive: Drive | None = None
         self.encodes = False
         self.engine = next(iter(engines.values()))
@@ -72,6 +84,8 @@ class Connection:
         listening = asyncio.create_task(self._listen())
         doing = asyncio.create_task(self._do_messages())
         done, left = await asyncio.wait({listening, doing}, return_when=asyncio.FIRST_COMPLETED)
+        if self._seeking is not None:
+            left.add(self._seeking)
         for task in left:
             task.cancel()
         for task in (*done, *left):
@@ -146,14 +160,50 @@ class Connection:
                 said.frozen,
             )
             return False
+        elif isinstance(said, Goal):
+            self._goal = await engine.do(self._picture_of, said)
+            return False
+        elif isinstance(said, Seek):
+            await self._seek(drive)
+            return False
         return True
+
+    def _picture_of(self, said: Goal) -> Tensor:
+        """Return a goal picture in [0, 1] [C, H, W]."""
+        simulator, drive = self.engine.simulator, self.drive
+        assert drive is not None
+        self._plan = None
+        if said.start is None or said.row is None:
+            return drive.session.frames[0, 0].float().cpu()
+        return as_floats(simulator.frame(said.start, said.row))
+
+    async def _seek(self, drive: Drive) -> None:
+        """Begin to plan aside; the plan is sent when it is there."""
+        if not self._goal.numel():
+            raise InputError("there is no goal; expected 'goal' first")
+        if self._seeking is not None and not self._seeking.done():
+            raise InputError("a plan is being made already; wait for it")
+        present = await self.engine.do(present_of, drive)
+        self._seeking = asyncio.create_task(self._make_plan(present))
+
+    async def _make_plan(self, present: Present) -> None:
+        before = self._plan if self._plan and self._plan.step < present.step else None
+        simulator, begins = self.engine.simulator, self._begins
+        try:
+            plan = await self._seekers.plan(simulator, present, self._goal, before)
+            self._plan = plan
+            await self._tell({**told(plan), "begins": begins})
+        except InputError as error:
+            await self._tell({"is": "error", "says": str(error)})
 
     async def _begin(self, said: Begin) -> None:
         if said.simulator not in self.engines:
             raise InputError(
                 f"there is no {said.simulator!r} here; expected one of {', '.join(self.engines)}"
             )
-        self.engine = self.engines[said.simulator]
+        if self.engine is not self.engines[said.simulator]:
+            self._goal = torch.zeros(0)  # pictures of another model
+        self._plan, self.engine = None, self.engines[said.simulator]
         self.drive = await self.engine.do(
             self.engine.simulator.begin, said.start, said.samples, said.seed
         )

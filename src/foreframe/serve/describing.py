@@ -39,11 +39,12 @@ def described(simulator: Simulator) -> Mapping[str, Any]:
     }
 
 
-def thumbnail(simulator: Simulator, number: int) -> bytes:
-    """Return the picture that a drive from a clip begins with, as a PNG."""
+def thumbnail(simulator: Simulator, number: int, row: int | None = None) -> bytes:
+    """Return frame `row` of a clip as a PNG, by default the one that a drive begins with."""
     from PIL import Image
 
-    frame = simulator.starts[number].frames[simulator.n_past - 1].movedim(0, -1).numpy()
+    shown = simulator.n_past - 1 if row is None else row
+    frame = simulator.frame(number, shown).movedim(0, -1).numpy()
     image = Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
     zoom = max(1, -(-_THUMBNAIL // image.height))
     content = io.BytesIO()

@@ -71,6 +71,7 @@ class HttpConnection(H11Protocol):
     """A connection with deadlines for a complete request, and for reading the response."""
 
     most = _MOST_CONNECTIONS
+    _upgraded = False
     _deadline: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
@@ -91,7 +92,7 @@ class HttpConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Read data, and cancel the deadline when the request is complete."""
         super().data_received(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._upgraded:  # what comes now is a drive's
             return
         if self.waits_for_request:
             self._expect_request()
@@ -126,6 +127,7 @@ class HttpConnection(H11Protocol):
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
         """Hand the connection on; from here on it has the deadlines of a drive."""
         self._cancel()
+        self._upgraded = True
         super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:

@@ -94,9 +94,28 @@ class Chance:
     frozen: bool = False
 
 
-Message = Begin | Resume | Act | Undo | Reseed | Choose | Chance
+@dataclass(frozen=True)
+class Goal:
+    """Set a goal: a frame of a clip, or what is seen now if there are neither.
+
+    Attributes:
+        start: the number of the clip.
+        row: the number of its frame.
+    """
+
+    start: int | None = None
+    row: int | None = None
+
+
+@dataclass(frozen=True)
+class Seek:
+    """Plan from here to the goal."""
+
+
+Message = Begin | Resume | Act | Undo | Reseed | Choose | Chance | Goal | Seek
 _KINDS: dict[str, type[Message]] = {
-    kind.__name__.lower(): kind for kind in (Begin, Resume, Act, Undo, Reseed, Choose, Chance)
+    kind.__name__.lower(): kind
+    for kind in (Begin, Resume, Act, Undo, Reseed, Choose, Chance, Goal, Seek)
 }
 _OLD_KINDS: dict[str, type[Message]] = {"renew": Reseed}  # accepted until 0.3
 
@@ -143,6 +162,8 @@ def parse_message(text: str) -> Message:
         and sum(x is not None for x in (said.action, said.joints, said.row)) != 1
     ):
         raise InputError("an act needs exactly one of action, joints and row")
+    if isinstance(said, Goal) and (said.start is None) != (said.row is None):
+        raise InputError("a goal needs both start and row, or neither for what is seen now")
     return said
 
 

@@ -28,6 +28,7 @@ from .engine import Engine
 from .guard import Guard
 from .left import LeftDrives
 from .messages import SAMPLES
+from .seeking import Seekers
 
 Result = TypeVar("Result")
 
@@ -79,6 +80,7 @@ class ServerState:
         self.folder = drives
         self.saving = ThreadPoolExecutor(1, "foreframe-saving")
         self.encoders = Encoders()
+        self.seekers = Seekers()
         self.there: dict[str, Connection] = {}
         self.left = LeftDrives()
         self._page = {file.name: file.read_bytes() for file in _PAGE.iterdir() if file.is_file()}
@@ -100,12 +102,16 @@ class ServerState:
                 "samples": SAMPLES,
                 "formats": _formats(),
                 "full_spread": FULL_SPREAD,
+                "plans": True,
             }
         )
 
     async def thumbnail(self, request: Request) -> Response:
-        """Send the picture that a drive from a clip begins with."""
-        return Response(thumbnail(*self._start(request)), media_type="image/png")
+        """Send the picture that a drive from a clip begins with, or its frame `?row=`."""
+        simulator, number = self._start(request)
+        text = request.query_params.get("row", str(simulator.n_past - 1))
+        row = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+        return Response(thumbnail(simulator, number, row), media_type="image/png")
 
     async def track(self, request: Request) -> Response:
         """Send a clip's recorded actions, or the places of its joints."""
@@ -153,7 +159,7 @@ class ServerState:
             await socket.close(1013)
             return
         key = secrets.token_urlsafe(12)
-        self.there[key] = Connection(socket, self.engines, key, self.left)
+        self.there[key] = Connection(socket, self.engines, self.seekers, key, self.left)
         try:
             with contextlib.suppress(ConnectionError):
                 await self.there[key].serve()

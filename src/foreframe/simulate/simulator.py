@@ -174,7 +174,7 @@ class Simulator:
         frames, conditions = (
             x[None, : self.n_past].to(self.device) for x in (clip.frames, clip.conditions)
         )
-        with self._autocast():
+        with self.autocast():
             session.reset(frames, conditions, Noise([seed], samples))
         return Drive(clip, session, self.n_past, seed)
 
@@ -196,7 +196,7 @@ class Simulator:
         for numbers in batches.values():
             for number in numbers:
                 drives[number].about_to_act()
-            with self._autocast():
+            with self.autocast():
                 step_batch(
                     [drives[n].session for n in numbers],
                     [conditions[n][None].to(self.device) for n in numbers],
@@ -215,13 +215,25 @@ class Simulator:
         if self.outcome_head is None:
             return None
         picture = to_uint8(drive.session.frames[0, :1]).cpu()
-        with self._autocast():
+        with self.autocast():
             code = codes_of(self.model, picture, drive.latest[1][None])[0]
         return self.outcome_head.predict(code, self._condition(drive, action).numpy())
 
     def replayed(self, drive: Drive) -> Array | Tensor | None:
         """Return the recorded action for a drive's next step; None after the recording's end."""
         return self.recorded(drive.start, drive.step) if drive.step < len(drive.start) else None
+
+    def frame(self, start: int, row: int) -> Tensor:
+        """Return frame `row` of clip `start`, uint8 [C, H, W].
+
+        Raises:
+            InputError: there is no such clip or frame.
+        """
+        if not 0 <= start < len(self.starts) or not 0 <= row < len(self.starts[start]):
+            raise InputError(
+                f"there is no frame {row} of clip {start}; {self.name} has {len(self.starts)} clips"
+            )
+        return self.starts[start].frames[row]
 
     def recorded(self, start: Start, row: int) -> Array | Tensor:
         """Return the action that leads to frame `row` of a recording.
@@ -291,7 +303,8 @@ class Simulator:
             )
         return head
 
-    def _autocast(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
+        """Return the context in which the model computes in its precision."""
         enabled = self._dtype != torch.float32
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 

@@ -8,6 +8,7 @@ import { Keyboard } from "./keys.js";
 import { figures, linked, tell } from "./readouts.js";
 import { Stage, drawScale } from "./stage.js";
 import { Steer } from "./steer.js";
+import { There } from "./there.js";
 import { describe, listKeys } from "./words.js";
 import { LINKED, LOST_AFTER, Wire, address } from "./wire.js";
 
@@ -82,6 +83,8 @@ async function begin(start) {
     row: simulator.begins_at,
     rows: simulator.starts[start].rows,
   });
+  there.begin(simulator, start, state.rows);
+  $("there").hidden = simulator.by_pictures || !found.plans;
   [...$("starts").children].forEach((choice, i) =>
     choice.setAttribute("aria-selected", i === start),
   );
@@ -116,6 +119,7 @@ const replaying = () => Boolean(steer) && $("replay").checked;
 
 /** Show a change of the steering at once, also while paused. It ends a replay. */
 function nudge() {
+  there.stop();
   if (replaying()) {
     steer.takeOver(state.recorded[state.row - 1]);
     $("replay").checked = false;
@@ -127,6 +131,11 @@ function nudge() {
 
 function act() {
   if (dancer) return wire.act(dancer.action());
+  if (there.on) {
+    const action = there.next(state.row);
+    if (action) steer.replayed(action);
+    return action ? wire.act({ action }) : false;
+  }
   if (!replaying()) return wire.act({ action: steer.action() });
   if (state.row >= state.rows) {
     toggle(false);
@@ -144,16 +153,16 @@ function beat(now) {
   $("pad-name").hidden = !gamepad.name;
   $("pad-name").textContent = gamepad.name ? "🎮 gamepad" : "";
   steer?.sticks(sticks);
-  if (steer?.busy && replaying()) nudge();
-  steer?.say(replaying() ? state.recorded[state.row - 1] : undefined);
+  if (steer?.busy && (replaying() || there.on)) nudge();
+  steer?.say(there.on ? there.last : replaying() ? state.recorded[state.row - 1] : undefined);
   actIfDue(now);
 }
 
 /** Act if it is time to, and the picture of the last act has arrived. */
 function actIfDue(now) {
-  const due = now - last >= 1000 / Number($("pace").value) - 2;
-  if (state.beginning || !wire.free || !(state.once > 0 || ((state.running || steer?.busy) && due)))
-    return;
+  const due = now - last >= 1000 / Number($("pace").value) - 2,
+    moves = state.running || there.on || steer?.busy;
+  if (state.beginning || !wire.free || !(state.once > 0 || (moves && due))) return;
   if (act()) {
     last = now;
     state.once = Math.max(0, state.once - 1);
@@ -183,6 +192,7 @@ function measure() {
 
 function toggle(on = !state.running) {
   state.running = on;
+  there.stop();
   label();
 }
 
@@ -198,6 +208,18 @@ function undo() {
   steer?.back(1);
   if (dancer && $("track").checked) dancer.go(dancer.at - Number($("speed").value));
 }
+
+const there = new There({
+  say: (message) => wire.say(message),
+  shown: () => stage.first,
+  changed: () => {
+    if (!there.on) return;
+    $("replay").checked = false;
+    state.running = false;
+    state.once = 0;
+    label();
+  },
+});
 
 const step = Object.assign(
   () => {
@@ -221,6 +243,7 @@ const actions = {
   f: () => {
     $("frozen").click();
   },
+  t: () => there.toggle(),
   p: () => {
     $(dancer ? "track" : "replay").click();
   },
@@ -288,6 +311,7 @@ wire = new Wire({
   },
   gone: anew,
   picture,
+  plan: (plan) => there.take(plan),
   news: tell,
   error: (text) => {
     toggle(false);

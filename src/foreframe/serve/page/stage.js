@@ -56,6 +56,16 @@ export class Stage {
     other.putImageData(image, 0, 0);
   }
 
+  /** The first future shown last, as RGB bytes; null before there is one. */
+  get first() {
+    if (!this.last) return null;
+    const {
+      bytes,
+      size: [height, width],
+    } = this.last;
+    return bytes.subarray(0, height * width * 3);
+  }
+
   /** How much the futures shown last differ, a byte per pixel; null for one future. */
   get spread() {
     const {

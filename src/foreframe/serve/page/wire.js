@@ -10,8 +10,8 @@ export const LOST_AFTER = 4; // attempts to connect again
 export const LINKED = "connected";
 
 export class Wire {
-  /** `heard` has the handlers `ready` (told the key of the connection before), `picture`, `gone` (the
-   * drive of that connection), `error` and `lost` (told how often in a row). */
+  /** `heard` has the handlers `ready` (told the key of the connection before), `picture`, `plan`, `gone`
+   * (the drive of that connection), `error` and `lost` (told how often in a row). */
   constructor(heard) {
     this.heard = heard;
     this.seen = 0;
@@ -49,6 +49,8 @@ export class Wire {
         this.asked = null;
         this.begun = this.begins;
         this.heard.error(message.says);
+      } else if (message.is === "plan" && message.begins === this.begins) {
+        this.heard.plan(message);
       }
       return;
     }

@@ -41,7 +41,7 @@ export function listKeys(simulator, steering) {
     ["U", "show where they disagree"],
     ["F", "freeze z"],
     ["P", dances ? "follow the recording" : "replay the recording"],
-    ...(dances ? [["M", "mirror"]] : []),
+    dances ? ["M", "mirror"] : ["T", "go there: to the goal picture, or stop"],
     ...steering,
     ["gamepad", "sticks steer; A step, B undo, Y another future, Start run, Back reset"],
   ];
