@@ -28,7 +28,7 @@ ELBO = {  # the bound alone, with AdamW: every part of a step is there
     "objective.elbo": 1.0,
     "objective.error": 0.0,
     "objective.futures": 0.0,
-    "optimiser.kind": "adamw",
+    "optimiser.name": "adamw",
     "optimiser.learning_rate": {"kind": "warmup_cosine", "peak": 1e-3, "warmup_steps": 50},
 }
 TINY = {

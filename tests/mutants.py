@@ -46,6 +46,20 @@ class Mutant:
 
 MUTANTS = (
     Mutant(
+        "frames that count are compared with the first ones",
+        "training/step.py",
+        "future = truth[:, list(chosen)]",
+        "future = truth[:, n_past : n_past + len(chosen)]",
+        ("tests/test_futures_score.py::test_frames_that_count_are_compared_with_their_own_truth",),
+    ),
+    Mutant(
+        "a changed recipe changes the runs that it began",
+        "training/resolving.py",
+        'if begun_with and begun_with.get("recipe") == recipe:',
+        "if False:",
+        ("tests/test_training.py::test_a_run_keeps_the_settings_that_it_began_with",),
+    ),
+    Mutant(
         "conditions are shifted by one frame too few",
         "data/windows.py",
         "begin = first - column.lag",

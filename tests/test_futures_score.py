@@ -17,6 +17,7 @@ from foreframe.errors import InputError
 from foreframe.futures_score import SCORES, patch_energy, pooled_crps
 from foreframe.metrics.crps import fair_crps
 from foreframe.noise import Noise
+from foreframe.training.step import ModelWithLoss, Weights
 from small_models import N_PAST, T, any_spec, small
 
 from .conftest import ELBO, TINY
@@ -161,3 +162,21 @@ def test_some_frames_stand_for_all(name: str) -> None:
 
     every, some = futures(None), futures((3, 5))
     torch.testing.assert_close(every[:, [3 - N_PAST, 5 - N_PAST]], some)
+
+
+def test_frames_that_count_are_compared_with_their_own_truth() -> None:
+    """Two of four frames stand for all: twice their errors, and nothing of the others."""
+    model, spec = small("compact").float().eval(), any_spec("compact")
+    frames = torch.randint(0, 256, (2, T, *spec.frame)).byte()
+    conditions = torch.rand(2, T, *spec.condition)
+    truth = to_float(frames)
+    with torch.no_grad():
+        found = ModelWithLoss(model, N_PAST, score_context=False)(
+            frames, conditions, [0, 1], Weights(0.0, elbo=0.0, error=1.0), (), 0, (3, 5)
+        )
+        made = foreframe.rollout(
+            model, truth[:, :N_PAST], conditions, N_PAST, noise=Noise([0, 1]), decode_from=N_PAST
+        ).frames
+    errors = (made - truth[:, N_PAST:]).square().flatten(2).mean(2).mean(0)
+    expected = (errors[3 - N_PAST] + errors[5 - N_PAST]) * (T - N_PAST) / 2
+    torch.testing.assert_close(found.loss, expected)

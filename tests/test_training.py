@@ -258,6 +258,28 @@ def test_how_a_run_is_computed_is_chosen_and_said(
     assert "32-true, contiguous_format, not compiled" in capsys.readouterr().out
 
 
+def test_a_run_keeps_the_settings_that_it_began_with(
+    store: ClipStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later version has a better recipe of the same name; the same command goes on as before."""
+    changes = {**TINY, "training.steps": 4, "training.batch": 2}
+    run = tmp_path / "run"
+    foreframe.train("push-tiny", store.path, run, changes=changes, max_steps=2)
+    before = RECIPE_FILES.text("push-tiny")
+    later = before.replace("ema_decay: 0.998", "ema_decay: 0.5")
+    assert later != before
+    monkeypatch.setattr(type(RECIPE_FILES), "text", lambda *_: later)
+    result = foreframe.train("push-tiny", store.path, run, changes=changes)
+    assert result.steps == 4
+    assert result.summary.config.optimiser.ema_decay == 0.998
+    with pytest.raises(
+        InputError, match=r"another run \(different: training.batch: 2 there, 3 here"
+    ):
+        foreframe.train("push-tiny", store.path, run, changes=changes | {"training.batch": 3})
+    anew = foreframe.train("push-tiny", store.path, tmp_path / "anew", changes=changes)
+    assert anew.summary.config.optimiser.ema_decay == 0.5
+
+
 @pytest.mark.slow
 def test_sigterm_saves_and_exits_143(store: ClipStore, tmp_path: Path) -> None:
     changes = {

@@ -118,7 +118,7 @@ class OptimiserConfig:
 
     Attributes:
         learning_rate: step size.
-        kind: `adamw`, or `muon`, whose steps take longer and teach more (Jordan et al. 2024).
+        name: `adamw`, or `muon`, whose steps take longer and teach more (Jordan et al. 2024).
         beta1: decay of the mean of gradients, in AdamW.
         beta2: decay of the mean of squared gradients.
         weight_decay: decoupled decay of matrices and kernels; with 0 the optimiser is Adam.
@@ -127,7 +127,7 @@ class OptimiserConfig:
     """
 
     learning_rate: Schedule
-    kind: Literal["adamw", "muon"] = "adamw"
+    name: Literal["adamw", "muon"] = "adamw"
     beta1: float = 0.9
     beta2: float = 0.999
     weight_decay: float = 0.0

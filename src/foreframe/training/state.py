@@ -22,6 +22,7 @@ from ..runtime.tensors import load_tensors, save_tensors
 from ..runtime.typed import read_as
 from ..version import __version__
 
+_ADAMW, _MUON = {"step", "exp_avg", "exp_avg_sq"}, {"momentum"}  # what each keeps of a parameter
 IDENTITY = "identity.json"  # in a run: its configuration and its data
 DESCRIBED = "state.json"  # in a saved state: its step and the digests of its files
 
@@ -253,8 +254,11 @@ def _load_optimiser(state: TrainingState, tensors: dict[str, Tensor]) -> None:
     # A sharded optimiser holds the share of this process in `optim`.
     local = getattr(state.optimiser, "optim", state.optimiser)
     for group in local.param_groups:
+        kept = _MUON if group.get("orthogonal") else _ADAMW
         for parameter in group["params"]:
             found = slots.get(names[id(parameter)], {})
+            if found.keys() != kept:  # another optimiser's: its means begin anew
+                continue
             local.state[parameter] = {
                 key: value.to(parameter.device)
                 if key == "step"

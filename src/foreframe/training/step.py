@@ -284,11 +284,11 @@ def optimiser_of(model: Model, config: Config, sharded: bool = False) -> torch.o
         "lr": options.learning_rate(0),
         "betas": (options.beta1, options.beta2),
     }
-    if options.kind == "muon":
+    if options.name == "muon":
         if sharded:
             raise InputError(
-                "training.sharded is on and optimiser.kind is muon, which needs whole matrices; "
-                "expected one of both: set training.sharded=false or optimiser.kind=adamw"
+                "training.sharded is on and optimiser.name is muon, which needs whole matrices; "
+                "expected one of both: set training.sharded=false or optimiser.name=adamw"
             )
         return Muon(model.parameters(), **how, weight_decay=options.weight_decay)
     groups = [
