@@ -11,12 +11,15 @@ import torch
 from torch import Tensor
 
 import foreframe
+from foreframe.clips import to_float
 from foreframe.data.store import ClipStore
 from foreframe.errors import InputError
 from foreframe.futures_score import SCORES, patch_energy, pooled_crps
 from foreframe.metrics.crps import fair_crps
+from foreframe.noise import Noise
+from small_models import N_PAST, T, any_spec, small
 
-from .conftest import TINY
+from .conftest import ELBO, TINY
 
 
 def test_pooled_crps_is_a_mean_over_four_sizes_of_the_metric() -> None:
@@ -99,7 +102,7 @@ def test_both_at_once(store: ClipStore, tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"objective.samples": 1}, "at least 2"),
-        ({"objective.elbo": 0.0}, "both 0 at step 0"),
+        ({"objective.elbo": 0.0}, "all 0 at step 0"),
         ({"objective.score": "psnr"}, "score"),
     ],
 )
@@ -108,3 +111,53 @@ def test_objectives_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         foreframe.train("push-tiny", store.path, tmp_path / "run", changes={**TINY, **changes})
+
+
+def test_samples_alone_then_a_posterior(store: ClipStore, tmp_path: Path) -> None:
+    """The recipe as it is: no bound while it trains, and at the end a posterior that is of use."""
+    tiny = {name: value for name, value in TINY.items() if name not in ELBO}
+    changes = {**tiny, "training.steps": 60, "training.validate_every": 60}
+    run = tmp_path / "run"
+    foreframe.train("push-tiny", store.path, run, changes=changes)
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    steps = [line for line in lines if "loss" in line]
+    assert not any("rate_nats" in line for line in steps)
+    assert ["score" in line for line in steps] == [False] * 24 + [True] * 36
+    weights = (run / "model.safetensors").read_bytes()
+    foreframe.train("push-tiny", store.path, run, changes=changes)
+    assert (run / "model.safetensors").read_bytes() == weights  # fitted once
+
+    model = foreframe.load(run)
+    clips = foreframe.data.Windows(store, "train", 6, ["action"]).clips(range(16))
+    frames, conditions = to_float(clips.frames), clips.conditions
+
+    def error(seen: int) -> float:
+        with torch.no_grad():
+            made = foreframe.rollout(
+                model, frames[:, :seen], conditions, 2, noise=Noise(range(16)), decode_from=2
+            )
+        return float((made.frames - frames[:, 2:]).square().mean())
+
+    assert error(6) < error(2)
+
+
+@pytest.mark.parametrize("name", ["compact", "svg"])
+def test_some_frames_stand_for_all(name: str) -> None:
+    """The same frames, whether others are wanted or not, fed back or not."""
+    model, spec = small(name).eval(), any_spec(name)
+    frames = torch.rand(2, N_PAST, *spec.frame, dtype=torch.float64)
+    conditions = torch.rand(2, T, *spec.condition, dtype=torch.float64)
+
+    def futures(wanted: tuple[int, ...] | None) -> Tensor:
+        return foreframe.rollout(
+            model,
+            frames,
+            conditions,
+            N_PAST,
+            noise=Noise([0, 1]),
+            decode_from=N_PAST,
+            decoded=wanted,
+        ).frames
+
+    every, some = futures(None), futures((3, 5))
+    torch.testing.assert_close(every[:, [3 - N_PAST, 5 - N_PAST]], some)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import foreframe
+from conftest import ELBO
 from foreframe.data.store import ClipStore
 from foreframe.errors import InputError
 from foreframe.runtime.unfinished import unfinished
@@ -65,6 +66,7 @@ def test_a_run_goes_on_with_the_same_command(
         json.loads(line) for line in (place / "run" / "metrics.jsonl").read_text().splitlines()
     ]
     assert [line["step"] for line in logged if "loss" in line] == [1, 2, 3, 4, 5, 6]
+    changes = {**ELBO, **changes}  # the recipe has changed since
     foreframe.train("push-tiny", place / "store", place / "anew", changes=changes)
     anew = [
         json.loads(line) for line in (place / "anew" / "metrics.jsonl").read_text().splitlines()

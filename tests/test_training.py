@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 
 import foreframe
 from children import finish, start
-from conftest import TINY
+from conftest import ELBO, TINY
 from foreframe import models
 from foreframe.data.store import ClipStore
 from foreframe.data.windows import Order
@@ -48,7 +48,15 @@ SVG = {
         "per_step": 0.5,
     },
 }
-RECIPES: dict[str, dict[str, Any]] = {"push-tiny": {**TINY, "training.steps": 8}, "svg-bair": SVG}
+RECIPES: dict[str, dict[str, Any]] = {
+    "push-tiny": {**TINY, "training.steps": 8},
+    "svg-bair": SVG,
+    "push-drive": {  # sampled futures, with Muon
+        **{name: value for name, value in TINY.items() if name not in ELBO},
+        "clip.horizon": 4,
+        "training.steps": 8,
+    },
+}
 
 
 def state_of(run: Path) -> dict[str, torch.Tensor]:

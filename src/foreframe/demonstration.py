@@ -28,7 +28,7 @@ _EXTENT, _SCHEMA = "demo.json", "foreframe.demo/1"
 _START_S = 6.0  # imports and the first pictures of every part
 _SHARE_OF_DATA = 0.25
 _FEWEST, _MOST = 24, 80  # recordings of a quick demo
-_SCORING_STEPS = 70  # scores, animations and the page take as long as so many optimiser steps
+_SCORING_STEPS = 35  # scores, animations and the page take as long as so many optimiser steps
 _OVERHEAD = 1.2  # of a training over its steps: validation, saving, logging
 _FEWEST_STEPS = 60
 
@@ -44,7 +44,7 @@ class Extent:
     """
 
     trajectories: int = 280
-    steps: int = 2200
+    steps: int = 1100
     futures: int = 4
 
 

@@ -14,6 +14,7 @@ it has the pixel standard deviation sigma = sqrt(beta N / 2).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -40,31 +41,32 @@ class Elbo(NamedTuple):
     rate_nats: Tensor
 
 
-def elbo(result: Rollout, truth: Tensor, beta: float) -> Elbo:
+def elbo(result: Rollout, truth: Tensor, beta: float, decoded: Sequence[int] | None = None) -> Elbo:
     """Sum MSE + beta KL over the decoded steps, mean over clips, as both published systems train.
 
     Args:
         result: a rollout that saw all of `truth`.
         truth: the clip's frames [B, T, C, H, W], floats in [0, 1].
         beta: weight of the KL against a mean squared error per pixel.
+        decoded: the frames that were decoded, where these are not all; the others do not count.
 
     Source: Denton & Fergus 2018 (arXiv 1802.07687), equation 1; Higgins et al. 2017 for beta.
     """
-    wanted = truth[:, result.first :]
+    steps = range(result.first, truth.shape[1]) if decoded is None else decoded
+    wanted = truth[:, list(steps)]
     errors = (result.frames.to(wanted.dtype) - wanted).square().flatten(2)  # [B, S, N]
     mse = errors.mean(2)
-    rate = _rates(result, mse)
+    rate = _rates(result, steps, mse)
     loss = (mse + beta * rate).sum(1).mean()
     found = mse.detach().mean()
     return Elbo(loss, found, found * errors.shape[2], rate.detach().mean())
 
 
-def _rates(result: Rollout, like: Tensor) -> Tensor:
+def _rates(result: Rollout, steps: Sequence[int], like: Tensor) -> Tensor:
     """Return the KL of each scored step in nats: [B, S]."""
     rates = []
-    for posterior, prior in list(zip(result.posteriors, result.priors, strict=True))[
-        result.first - 1 :
-    ]:
+    for step in steps:
+        posterior, prior = result.posteriors[step - 1], result.priors[step - 1]
         if posterior is None:
             raise ValueError(
                 "a scored step saw no target frame; "

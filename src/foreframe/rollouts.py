@@ -132,8 +132,8 @@ def rollout(
         forced: steps whose input is the true frame before them.
         noise: one stream per clip and sample; its `samples` is N.
         decode_from: the first frame to decode, at most n_past (where the future begins).
-        decoded: of those, the frames to decode, by default all of them; only for models that are
-            not fed their own frames.
+        decoded: of those, the frames that are wanted, by default all of them; others are decoded
+            only to be fed back.
 
     Raises:
         ValueError: shapes that do not fit together.
@@ -173,7 +173,7 @@ def advance(
         noise: one stream per clip and sample.
         seen: the frames that are known.
         decode_from: the first frame to decode.
-        decoded: of those, the frames to decode; all by default.
+        decoded: of those, the frames that are wanted; all by default.
     """
     decoder = DeferredDecoder(model, embedded, point.samples)
     conditions = widen(embedded, point.samples).unbind(1)
@@ -200,8 +200,8 @@ def advance(
         point = replace(point, state=state)
         posteriors.append(made.posterior)
         priors.append(made.prior)
-        if t >= decode_from and (decoded is None or t in decoded):
-            decoder.add(t, made.code, point.skips)
+        if t >= decode_from:
+            decoder.add(t, made.code, point.skips, decoded is None or t in decoded)
     return Rollout(decoder.frames(), decode_from, posteriors, priors, point)
 
 

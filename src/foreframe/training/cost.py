@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .config import Config
+from .step import weights_at
 
 # results/bench-cost.json, on two cores of a Xeon with AMX in bfloat16: seconds of a step are
 # `fixed` and `per_frame` of its batch, of pictures of so many pixels.
@@ -17,6 +18,7 @@ _MEASURED = {
     "svg": (0.680, 0.0444, 64 * 64),
     "pose": (0.031, 0.1134, 32 * 64),
     "pose_compact": (0.042, 0.0119, 32 * 64),
+    "pose_unet": (0.030, 0.0260, 32 * 64),  # on one core of an EPYC without AMX
 }
 _USUAL = 64 * 64  # pixels of the recipes' pictures
 _AHEAD = 0.1  # of the pushforward: a third of it is drawn on average, and costs a third
@@ -46,18 +48,28 @@ def cost_of(config: Config, frame: Sequence[int]) -> Cost | None:
     Example:
         >>> from foreframe.training import resolve
         >>> str(cost_of(resolve("push-tiny"), (3, 64, 64)))
-        'about 0.33 s per step and 12 min'
+        'about 0.7 s per step and 13 min'
     """
     if config.model not in _MEASURED:
         return None
     fixed, per_frame, pixels = _MEASURED[config.model]
     clip = config.clip
-    ahead = clip.pushforward * _AHEAD
-    frames = (
-        config.training.batch * (clip.n_past + clip.horizon + ahead) * frame[1] * frame[2] / pixels
-    )
+    each = clip.n_past + _predicted(config) + clip.pushforward * _AHEAD
+    frames = config.training.batch * each * frame[1] * frame[2] / pixels
     seconds = fixed + per_frame * frames
     return Cost(seconds, seconds * config.training.steps / 3600)
+
+
+def _predicted(config: Config) -> float:
+    """How many frames of a clip are predicted at a step in the middle of the run."""
+    weights, objective = weights_at(config, config.training.steps // 2), config.objective
+    frames = 0.0
+    if weights.elbo:
+        frames += config.clip.horizon
+    if weights.sampled:
+        scored = objective.scored_frames or config.clip.horizon
+        frames += scored * (objective.samples if weights.futures else 1)
+    return frames
 
 
 def size_advice(config: Config, parameters: int, frame: Sequence[int]) -> list[str]:

@@ -98,9 +98,11 @@ def train(
     # The slow imports, after everything that can be wrong was checked.
     from .loop import fit
     from .outcome_heads import fit_outcome_head
+    from .posteriors import fit_posterior
 
     result = fit(plan, summary, folder, tracker)
     if result.rank == 0 and result.steps == resolved.training.steps:
+        fit_posterior(plan, run)
         fit_state_head(stores, plan.spec, run)
         fit_outcome_head(stores, plan.spec, run)
     return result
