@@ -140,7 +140,7 @@ _HEAD = """\
 # Command line
 
 Every command is a function of Python with the same arguments ([Python](python.md)).
-Exit statuses are 0 for done, 1 for failed, 2 for a mistake in what was given, 130 and 143 for stopped.
+Exit status 0 is done, 1 failed, 2 a mistake in what was given, 130 and 143 stopped.
 `foreframe COMMAND --help` prints what stands here, and `--debug` shows where an error came from.
 """
 
