@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := src tests benchmarks examples docs
+SOURCES := src tests benchmarks examples docs/build.py
 ONE_THREAD := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 # Both cores of a small machine, all of a large one; a test that ends early takes work from the other worker.
 IN_PARALLEL := -n auto --dist worksteal
