@@ -4,14 +4,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := src tests benchmarks examples
+SOURCES := src tests benchmarks examples docs/build.py
 ONE_THREAD := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 # Both cores of a small machine, all of a large one; a test that ends early takes work from the other worker.
 IN_PARALLEL := -n auto --dist worksteal
 # Files that were made to harm, damaged ones, and those of every format as they should be.
 HOSTILE := $(addprefix tests/test_,hostile.py attacks.py bombs.py archives.py any_json.py mistakes.py robot_files.py fuzz.py)
 
-.PHONY: demo check test floors lint types mutants bench bench-data soak dist clean
+.PHONY: demo check test floors lint types mutants bench bench-data soak site dist clean
 
 demo: $(VENV)/.run
 	$(BIN)/foreframe demo
@@ -45,11 +45,14 @@ bench-data: $(VENV)/.dev  # loading clips beside a PNG + CSV loader; writes resu
 soak: $(VENV)/.dev  # faults at every I/O call, kills, full disks, rotten bits, damaged files by the thousand, in three hours at most; writes results/reliability.json
 	$(BIN)/python benchmarks/soak.py
 
+site: $(VENV)/.dev  # the documentation, in build/site/html; a broken link is an error
+	$(BIN)/python docs/build.py build/site
+
 dist: $(VENV)/.dev  # the wheel and the sdist, in dist/
 	$(BIN)/python -m hatchling build
 
 clean:
-	rm -rf $(VENV) $(VENV)-floors dist
+	rm -rf $(VENV) $(VENV)-floors build dist
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

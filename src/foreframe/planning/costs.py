@@ -46,7 +46,7 @@ class PixelGoal:
     Small pictures tell how far away a thing is that does not overlap with its goal.
 
     Args:
-        goal: bytes, or floats in [0, 1] [C, H, W].
+        goal: the picture [C, H, W], bytes or floats in [0, 1].
         where: weights of the pixels [H, W]; all count alike by default.
         scales: how many times smaller the pictures are that are compared, by area average; each
             counts with its scale.
@@ -90,7 +90,7 @@ class CodeGoal:
 
     Args:
         model: in evaluation mode.
-        goal: bytes, or floats in [0, 1] [C, H, W].
+        goal: the picture [C, H, W], bytes or floats in [0, 1].
 
     References:
         Zhou et al. 2025 (DINO-WM, arXiv 2411.04983) for planning in features.

@@ -30,7 +30,7 @@ class Goal:
 
     Attributes:
         cost: how far a future is from it.
-        picture: the goal picture in [0, 1] [C, H, W]; None if it is no picture.
+        picture: the goal picture [C, H, W] in [0, 1]; None if it is no picture.
         words: what it is, for people.
     """
 

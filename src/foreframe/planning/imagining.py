@@ -64,7 +64,7 @@ class Imagined:
     """What sequences of actions lead to.
 
     Attributes:
-        frames: S pictures of each future, the last one too,, in [0, 1] [P, F, S, C, H, W].
+        frames: S pictures of each future, the last one too: [P, F, S, C, H, W] in [0, 1].
         actions: the actions [P, T, U].
         states: the states after the last action, in raw units [P, K]; K is 0 for a model that
             predicts none.

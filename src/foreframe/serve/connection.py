@@ -169,7 +169,7 @@ class Connection:
         return True
 
     def _picture_of(self, said: Goal) -> Tensor:
-        """Return a goal picture in [0, 1] [C, H, W]."""
+        """Return a goal picture [C, H, W] in [0, 1]."""
         simulator, drive = self.engine.simulator, self.drive
         assert drive is not None
         self._plan = None

@@ -179,7 +179,7 @@ class Simulator:
         return Drive(clip, session, self.n_past, seed)
 
     def act(self, drives: Sequence[Drive], actions: Sequence[Array | Tensor]) -> list[Tensor]:
-        """Act in each drive, and return the futures of each, floats in [0, 1] [N, C, H, W].
+        """Act in each drive, and return the futures of each [N, C, H, W], floats in [0, 1].
 
         Drives with the same `Session.batch_key` share a step of the model.
 
