@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from pathlib import Path
@@ -124,6 +125,13 @@ def test_the_page_is_whole_and_stands_alone(run: Path, store: ClipStore) -> None
     assert not re.findall(r'(?:src|href)="(?!data:)', page)
     assert "copy last frame" in page
     assert "push-tiny" in page
+    assert "are of other weights" not in page
+    text = (run / "eval.json").read_text()
+    scores = json.loads(text)
+    scores["run"] |= {"weights": "0" * 12, "step": 3}
+    (run / "eval.json").write_text(json.dumps(scores))
+    assert "foreframe are of other weights (step 3)" in foreframe.report(run).read_text()
+    (run / "eval.json").write_text(text)
 
 
 def test_wide_bands_do_not_hide_the_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -429,3 +429,23 @@ def test_what_cannot_be_a_goal_is_one_line(
     assert re.search(said, printed), printed
     assert len(printed.strip().splitlines()) == 1
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("goal", "message"),
+    [
+        (np.zeros((8, 8, 3)), r"a goal is a tensor \[C, H, W\].*got \[8, 8, 3\]"),
+        (torch.zeros(8, 8), r"got \[8, 8\]"),
+        (torch.full((1, 8, 8), 200.0), "numbers from 200 to 200; expected bytes, or floats"),
+        (torch.full((1, 8, 8), torch.nan), "numbers from nan"),
+    ],
+)
+def test_goals_that_are_no_pictures_are_refused(goal: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        PixelGoal(goal)
+
+
+def test_a_goal_of_another_size_is_refused() -> None:
+    imagined = Imagined(torch.ones(1, 2, 1, 1, 4, 4), torch.zeros(1, 3, 2), torch.zeros(1, 0))
+    with pytest.raises(InputError, match=r"the goal is \[1, 8, 8\] and pictures .* \[1, 4, 4\]"):
+        PixelGoal(torch.ones(1, 8, 8))(imagined)

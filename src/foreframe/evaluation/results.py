@@ -295,13 +295,13 @@ class _Written:
     identity: str | None = None
 
 
-def read_evaluation(file: Path) -> Evaluation:
+def read_evaluation(file: str | Path) -> Evaluation:
     """Read an `eval.json`, also of earlier versions.
 
     Raises:
         InputError: not what `foreframe eval` wrote.
     """
-    values = unstamped(read_json(file, "scores"), str(file), "scores", SCHEMA)
+    values = unstamped(read_json(Path(file), "scores"), str(file), "scores", SCHEMA)
     read_as(_Written, values, str(file))
     try:
         return Evaluation.from_dict(values)

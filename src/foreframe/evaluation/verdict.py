@@ -13,6 +13,7 @@ _LOW, _HIGH, _DEAD = 0.85, 1.15, 0.1
 _FEW_EPISODES, _MANY_EPISODES = 10, 10_000
 _KEPT = 0.95  # share of the objects that a world should keep
 _NO_GAIN_DB = 0.2  # over other conditions: as good as none
+_ABSURD = -1000  # a skill that says nothing but that the scale has no length
 _APART = 10.0  # skill, between clips that move most and those that move least
 
 
@@ -214,6 +215,8 @@ def _kinds(evaluation: Evaluation) -> Iterator[Statement]:
     skill = next(iter(evaluation.skill.values()), None)
     if skill is not None and len(skill.per_frame) > 1:
         first, last = skill.per_frame[0], skill.per_frame[-1]
+        if min(first, last) < _ABSURD:  # copying is all but as good as the world there
+            return
         text = f"Skill {first:.0f} in the first predicted frame, {last:.0f} in the last."
         yield Statement("kinds", None, text)
 

@@ -40,6 +40,20 @@ class Cost(Protocol):
         """Return the cost of each future [P, F]."""
 
 
+def _picture(goal: Tensor) -> Tensor:
+    """A goal as floats in [0, 1]: [C, H, W]."""
+    if not isinstance(goal, Tensor) or goal.ndim != 3:
+        got = list(goal.shape) if hasattr(goal, "shape") else type(goal).__name__
+        raise InputError(f"a goal is a tensor [C, H, W], bytes or floats in [0, 1]; got {got}")
+    floats = as_floats(goal)
+    if not (floats.min() >= 0 and floats.max() <= 1):
+        raise InputError(
+            f"the goal has numbers from {float(floats.min()):g} to {float(floats.max()):g}; "
+            "expected bytes, or floats in [0, 1]"
+        )
+    return floats
+
+
 class PixelGoal:
     """The mean squared difference from a goal picture, at several sizes of the picture.
 
@@ -50,6 +64,9 @@ class PixelGoal:
         where: weights of the pixels [H, W]; all count alike by default.
         scales: how many times smaller the pictures are that are compared, by area average; each
             counts with its scale.
+
+    Raises:
+        InputError: the goal is no such picture, or not of the size of those that are imagined.
 
     Example:
         >>> goal = PixelGoal(torch.ones(1, 8, 8))
@@ -65,7 +82,7 @@ class PixelGoal:
     def __init__(
         self, goal: Tensor, where: Tensor | None = None, scales: Sequence[int] = SCALES
     ) -> None:
-        self.goal = as_floats(goal)
+        self.goal = _picture(goal)
         height, width = goal.shape[-2:]
         weights = torch.ones(height, width) if where is None else where.float()
         self.scales = [s for s in scales if height % s == 0 and width % s == 0] or [1]
@@ -74,6 +91,11 @@ class PixelGoal:
     def __call__(self, imagined: Imagined) -> Tensor:
         """Return the mean over the pictures of each future [P, F]."""
         frames = imagined.frames
+        if frames.shape[-3:] != self.goal.shape:
+            raise InputError(
+                f"the goal is {list(self.goal.shape)} and pictures of the model are "
+                f"{list(frames.shape[-3:])}; expected a goal [C, H, W] of the same size"
+            )
         weighted = (frames - self.goal.to(frames)) * self._weights.to(frames).sqrt()
         flat = weighted.flatten(0, 2)
         errors = [
@@ -103,7 +125,7 @@ class CodeGoal:
         condition = torch.tensor(model.spec.mean or (0.0,) * model.spec.condition[0])
         self._condition = condition[None, None]
         with torch.no_grad():
-            self.code = self._encoded(as_floats(goal).to(device_of(model))[None, None])[0, 0]
+            self.code = self._encoded(_picture(goal).to(device_of(model))[None, None])[0, 0]
 
     def __call__(self, imagined: Imagined) -> Tensor:
         """Return the mean over the pictures of each future [P, F]."""

@@ -93,6 +93,7 @@ def report(run: str | Path) -> Path:
         has_any=has_any,
         title_of=title_of,
         warnings=warnings_of(run),
+        outdated=_of_other_weights(evaluations, described),
         animations=[(file.stem, inline(file), _strip_of(file, run)) for file in animations],
         reliability=_reliability(scores, run / "plots"),
         plots=[inline(file) for file in plots],
@@ -192,6 +193,16 @@ def _name(run: str | Path) -> str:
 def log_of(run: str | Path) -> list[dict[str, Any]]:
     """Return the figures in the lines of a run's `metrics.jsonl`."""
     return [_without_warning(line) for line in _log(Path(run))]
+
+
+def _of_other_weights(evaluations: Sequence[Evaluation], described: Mapping[str, Any]) -> list[str]:
+    """Say which scores are not of the weights that are there now."""
+    return [
+        f"The scores by protocol {found.protocol.name} are of other weights (step "
+        f"{found.run.notes.get('step')}): run foreframe eval again."
+        for found in evaluations
+        if found.run.weights and found.run.weights != described["tensors"]
+    ]
 
 
 def warnings_of(run: str | Path) -> list[tuple[int, str]]:

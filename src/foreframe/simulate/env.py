@@ -55,6 +55,11 @@ def closer_to(goal: Array) -> Reward:
     wanted = _floats(goal)
 
     def reward(before: Array, now: Array) -> float:
+        if now.shape != wanted.shape:
+            raise InputError(
+                f"the goal is a picture {list(wanted.shape)} and the world's are "
+                f"{list(now.shape)}; expected the same size [H, W, C]"
+            )
         errors = [float((_floats(picture) - wanted).square().mean()) for picture in (before, now)]
         return errors[0] - errors[1]
 

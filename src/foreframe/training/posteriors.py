@@ -30,7 +30,9 @@ from ..runtime.progress import progress
 from .config import Config
 from .plan import TrainingPlan
 
-_STEPS, _BATCH, _SCORED_FRAMES, _RATE = 150, 8, 3, 3e-3
+_MOST_STEPS, _LEAST_STEPS = 150, 5
+_SHARE = 7  # of a training's steps: one in seven
+_BATCH, _SCORED_FRAMES, _RATE = 8, 3, 3e-3
 _NOTE = "posterior_steps"  # in the notes of a model whose posterior was fitted
 
 
@@ -43,8 +45,9 @@ def fit_posterior(plan: TrainingPlan, run: Path) -> None:
     posterior = getattr(model, "posterior", None)
     if not isinstance(posterior, nn.Module):
         return
-    _fit(model, posterior, plan)
-    notes = described["notes"] | {_NOTE: _STEPS}
+    steps = max(min(config.training.steps // _SHARE, _MOST_STEPS), _LEAST_STEPS)
+    _fit(model, posterior, plan, steps)
+    notes = described["notes"] | {_NOTE: steps}
     models.save(model, described["model"], described["options"], run, notes)
 
 
@@ -52,9 +55,10 @@ def _is_trained(config: Config) -> bool:
     return any(config.objective.elbo(step) for step in range(config.training.steps))
 
 
-def _fit(model: Model, posterior: nn.Module, plan: TrainingPlan) -> None:
+def _fit(model: Model, posterior: nn.Module, plan: TrainingPlan, steps: int) -> None:
     """Maximise the bound over the posterior alone, on training clips."""
     config, device = plan.config, next(model.parameters()).device
+    batch = min(config.training.batch, _BATCH)
     n_past, length = config.clip.n_past, config.clip.n_past + config.clip.horizon
     beta = config.objective.beta(config.training.steps - 1)
     model.eval().requires_grad_(False)
@@ -62,17 +66,17 @@ def _fit(model: Model, posterior: nn.Module, plan: TrainingPlan) -> None:
     optimiser = torch.optim.AdamW(posterior.parameters(), lr=_RATE, weight_decay=0.0)
     rng = np.random.default_rng((config.training.seed, 0x90))
     with contextlib.ExitStack() as stack:
-        advance = stack.enter_context(progress("fitting the posterior", _STEPS, "steps"))
-        for step in range(_STEPS):
+        advance = stack.enter_context(progress("fitting the posterior", steps, "steps"))
+        for step in range(steps):
             for group in optimiser.param_groups:
-                group["lr"] = _RATE * (1 + math.cos(math.pi * step / _STEPS)) / 2
-            clips = plan.clips.clips(rng.integers(len(plan.clips), size=_BATCH).tolist()).to(device)
+                group["lr"] = _RATE * (1 + math.cos(math.pi * step / steps)) / 2
+            clips = plan.clips.clips(rng.integers(len(plan.clips), size=batch).tolist()).to(device)
             truth = to_float(clips.frames[:, :length])
             drawn = rng.choice(
                 np.arange(n_past, length), min(_SCORED_FRAMES, length - n_past), False
             )
             scored = sorted(drawn.tolist())
-            seeds = rng.integers(1 << 62, size=_BATCH).tolist()
+            seeds = rng.integers(1 << 62, size=batch).tolist()
             made = rollout(
                 model,
                 truth,

@@ -31,6 +31,7 @@ export class There {
     if ($("go").disabled) return;
     Object.assign(this, { on, plan: null, waits: false, done: 0 });
     $("go").firstChild.textContent = on ? "Stop " : "Go there ";
+    if (!on && $("going").textContent.startsWith("planning")) $("going").textContent = "";
     this.changed();
   }
 
@@ -51,7 +52,7 @@ export class There {
     }
     if (!this.waits) {
       this.waits = true;
-      $("going").textContent = "planning ...";
+      if (!this.plan) $("going").textContent = "planning ...";
       this.say({ do: "seek" });
     }
     return null;
