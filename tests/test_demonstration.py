@@ -54,7 +54,7 @@ def test_the_whole_demo_says_how_long_it_takes(
 ) -> None:
     monkeypatch.setattr(demonstration, "_measured", lambda: Speed(0.1, 0.5, 2))
     assert demonstration._extent(tmp_path / "demo", quick=False) == Extent()
-    assert "about 7 min on this machine; --quick takes 90 s" in capsys.readouterr().out
+    assert "about 4 min on this machine; --quick takes 90 s" in capsys.readouterr().out
     (tmp_path / "demo" / "data").mkdir(parents=True)
     demonstration._extent(tmp_path / "demo", quick=False)
     assert capsys.readouterr().out == ""

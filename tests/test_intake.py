@@ -501,7 +501,7 @@ def test_large_pictures_are_warned_of_with_numbers(
     for said in (imported, dry, capsys.readouterr().out):
         note = next(line for line in said.splitlines() if "times the pixels" in line)
         assert re.search(r"192x256 have 12 times .* [\d,]{7,} parameters", note)
-        assert re.search(r"about [\d.]+ s per step and [\d.]+ h for 2,200 steps", note)
+        assert re.search(r"about [\d.]+ s per step and [\d.]+ h for 1,100 steps", note)
         assert "--size 64 64" in note
     main(["data", "import", str(src), str(tmp_path / "b"), "--size", "64", "64", "--workers", "1"])
     assert "times the pixels" not in capsys.readouterr().out

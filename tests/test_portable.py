@@ -76,7 +76,7 @@ def saved(name: str, folder: Path, n_past: int) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["svg", "pose", "pose_compact"])
+@pytest.mark.parametrize("name", ["svg", "pose_unet"])
 def test_graphs_draw_the_futures_of_a_rollout(name: str, tmp_path: Path) -> None:
     run = saved(name, tmp_path / "run", 1)
     exported = export(run, tmp_path / "out", onnx=True)

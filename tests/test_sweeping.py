@@ -53,8 +53,8 @@ CONTROLS = {
     "written in place": (
         "report",
         "runtime/files.py",
-        "temporary = _temporary(path)\n    try:",
-        "temporary = path\n    try:",
+        "temporary = _temporary(path)\n    if isinstance(content, str):",
+        "temporary = path\n    if isinstance(content, str):",
         "lost",
     ),
     "temporaries kept": (

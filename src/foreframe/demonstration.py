@@ -72,7 +72,7 @@ class Speed:
         """Return the extent of a demo that takes about so many seconds.
 
         >>> Speed(0.1, 0.5, 2).fit(90)
-        Extent(trajectories=80, steps=455, futures=0)
+        Extent(trajectories=80, steps=494, futures=0)
         >>> Speed(1.0, 8.0, 2).fit(90)
         Extent(trajectories=24, steps=60, futures=0)
         """

@@ -6,7 +6,7 @@ Letters: N futures, K context frames, C channels, H height, W width, A condition
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 import logging
 import warnings
 from collections.abc import Iterator
@@ -95,13 +95,11 @@ def require_packages() -> None:
         InputError: a package is not installed.
     """
     for name in ("onnx", "onnxscript", "onnxruntime"):
-        try:
-            importlib.import_module(name)
-        except ImportError:
+        if importlib.util.find_spec(name) is None:
             raise InputError(
                 f"an export needs the package {name}, which is not installed: "
                 "pip install 'foreframe[onnx]'"
-            ) from None
+            )
 
 
 def write_graphs(model: Model, n_past: int, folder: Path) -> dict[str, Graph]:
