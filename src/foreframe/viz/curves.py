@@ -33,10 +33,14 @@ _STYLE = {
 }
 
 
-def training(runs: Mapping[str, Lines], path: Path) -> Path:
-    """Draw loss, rate, distortion and validation PSNR over steps, one curve per run.
+_LOSS = "loss (MSE + beta KL, summed over frames)"
+_BETA = ((None, None), ("beta", "KL weight beta"))
 
-    Beta and teacher forcing are on a second axis.
+
+def training(runs: Mapping[str, Lines], path: Path) -> Path:
+    """Draw loss, distortion, rate or score, and validation over steps, one curve per run.
+
+    Beta and teacher forcing are on a second axis where a bound is trained.
 
     Args:
         runs: the lines of each run's `metrics.jsonl`, by the name of the run.
@@ -44,18 +48,23 @@ def training(runs: Mapping[str, Lines], path: Path) -> Path:
     """
     figure, axes = _figure(2, 2, (9.6, 5.6))
     chosen = colours(runs)
+    logged = {key for lines in runs.values() for line in lines for key in line}
+    bound = "rate_nats" in logged  # otherwise sampled futures alone are scored
+    alone = bound and "score" not in logged
     panels = (
-        (axes[0][0], "loss", "loss (MSE + beta KL, summed over frames)", "beta", "KL weight beta"),
+        (axes[0][0], "loss", _LOSS if alone else "loss (what training minimises)", *_BETA[bound]),
         (
             axes[0][1],
             "distortion",
             "distortion (squared error per frame)",
-            "teacher_forcing",
+            "teacher_forcing" if bound else None,
             "teacher-forcing ratio",
         ),
-        (axes[1][0], "rate_nats", "rate (nats a frame)", "beta", "KL weight beta"),
+        (axes[1][0], "rate_nats", "rate (nats per frame)", *_BETA[bound])
+        if bound
+        else (axes[1][0], "score", "score of sampled futures", None, None),
         (axes[1][1], "validation_crps", "validation CRPS, two prior samples", None, None)
-        if any("validation_crps" in line for lines in runs.values() for line in lines)
+        if "validation_crps" in logged
         else (axes[1][1], "validation_psnr", "validation PSNR, one prior sample (dB)", None, None),
     )
     for axis, key, title, second, second_title in panels:
