@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from ..errors import InputError
 from .files import make_folder
-from .systems import lock_exclusively
+from .systems import is_running, lock_exclusively
 
 LOCK = ".lock"
+_ORPHANS_S, _AGAIN_S = 20.0, 0.05  # workers of a killed process end by themselves, after a moment
 
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
@@ -61,23 +64,35 @@ def _opened(folder: Path, what: str) -> Iterator[IO[str]]:
 
 
 def _lock(lock: IO[str], folder: Path, what: str) -> None:
-    try:
-        lock_exclusively(lock)
-    except OSError as error:
-        if error.errno in _WITHOUT_LOCKS:
-            print(
-                f"foreframe: {folder} is on a file system without locks ({error.strerror}); going "
-                f"on: make sure that no other process writes into this {what}",
-                file=sys.stderr,
-            )
-            return
-        if error.errno not in _HELD:
-            raise
+    """Lock a file; where its holder was killed, wait until the holder's workers have ended too."""
+    end = time.monotonic() + _ORPHANS_S
+    while True:
+        try:
+            return lock_exclusively(lock)
+        except OSError as error:
+            if error.errno in _WITHOUT_LOCKS:
+                print(
+                    f"foreframe: {folder} is on a file system without locks ({error.strerror}); "
+                    f"going on: make sure that no other process writes into this {what}",
+                    file=sys.stderr,
+                )
+                return None
+            if error.errno not in _HELD:
+                raise
         lock.seek(0)
-        holder = lock.read().strip() or "another process"
-        raise InputError(
-            f"{folder} is in use by {holder}; wait for it, or choose another folder for this {what}"
-        ) from None
+        holder = lock.read().strip()
+        if not _was_killed(holder) or time.monotonic() > end:
+            raise InputError(
+                f"{folder} is in use by {holder or 'another process'}; wait for it, or choose "
+                f"another folder for this {what}"
+            )
+        time.sleep(_AGAIN_S)
+
+
+def _was_killed(holder: str) -> bool:
+    """Whether the process that wrote its number into a lock is no more, on this machine."""
+    found = re.fullmatch(r"process (\d+) on (.+)", holder)
+    return bool(found and found[2] == socket.gethostname() and not is_running(int(found[1])))
 
 
 def _is_still(lock: IO[str], file: Path) -> bool:
