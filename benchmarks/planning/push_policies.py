@@ -138,7 +138,6 @@ class TruePhysics:
             last,
             torch.zeros(count, 4),
             lambda commands: self._costs(bin_, task, commands),
-            _no_slopes,
             torch.Generator().manual_seed(self.seed + bin_.row),
         )
         found = self.search.search(problem)
@@ -160,10 +159,6 @@ def _true_cost(bin_: Bin, task: Task, actions: Array) -> float:
                 near = 0.05 * float(np.linalg.norm(other.tip - other.object(task.number)))
             found.append(task.distance(other) + near)
     return float(np.mean(found)) + 1.0 * bool(other.simulation.trouble)
-
-
-def _no_slopes(commands: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    raise NotImplementedError("the physics has no gradient")
 
 
 @dataclass

@@ -85,12 +85,9 @@ class InTheEnvironment:
         def costs(commands: torch.Tensor) -> torch.Tensor:
             return torch.tensor([_away(env, actions) for actions in frames(commands).numpy()])
 
-        def slopes(commands: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-            raise NotImplementedError("the environment has no gradient")
-
         generator = torch.Generator().manual_seed(self.seed)
         begin = torch.zeros(count, 2)
-        problem = Problem(self.commands, last, begin, costs, slopes, generator)
+        problem = Problem(self.commands, last, begin, costs, generator)
         return np.asarray(frames(CrossEntropy(64, 4).search(problem).commands[None])[0])
 
 

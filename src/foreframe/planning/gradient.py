@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from ..errors import InputError
 from .cem import CrossEntropy
 from .searching import Best, Found, Problem, check_counts
 
@@ -45,7 +46,13 @@ class Gradient:
         return self.rough.evaluations + self.sequences * (self.steps + 1)
 
     def search(self, problem: Problem) -> Found:
-        """Return the best sequence that was drawn or refined."""
+        """Return the best sequence that was drawn or refined.
+
+        Raises:
+            InputError: the costs have no gradient.
+        """
+        if problem.slopes is None:
+            raise InputError("these costs have no gradient; expected another search, such as cem")
         rough = self.rough.search(problem)
         best = Best()
         best.update(rough.commands[None], torch.tensor([rough.cost]))

@@ -199,7 +199,7 @@ class Planner:
             return self._slopes(present, commands, advance)
 
         begin = self._begin(present, count, before)
-        return Problem(self.commands, last, begin, costs, slopes, generator)
+        return Problem(self.commands, last, begin, costs, generator, slopes)
 
     def _begin(self, present: Present, count: int, before: Plan | None) -> Tensor:
         """Return the commands that a search begins with [K, U]: the rest of an earlier plan."""

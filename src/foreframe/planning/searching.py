@@ -25,16 +25,16 @@ class Problem:
         last: the command before the first [U].
         begin: where to begin [K, U].
         costs: returns the cost of each of many sequences [P, K, U] as [P].
-        slopes: returns the same costs, and their gradients [P, K, U].
         generator: of the random numbers.
+        slopes: returns the same costs, and their gradients [P, K, U]; None where there are none.
     """
 
     commands: Commands
     last: Tensor
     begin: Tensor
     costs: Callable[[Tensor], Tensor]
-    slopes: Callable[[Tensor], tuple[Tensor, Tensor]]
     generator: torch.Generator
+    slopes: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
 
     def drawn(self, count: int, middle: Tensor, spread: Tensor) -> Tensor:
         """Draw feasible sequences [P, K, U] about a middle [K, U]; the first is the middle."""
