@@ -449,3 +449,8 @@ def test_a_goal_of_another_size_is_refused() -> None:
     imagined = Imagined(torch.ones(1, 2, 1, 1, 4, 4), torch.zeros(1, 3, 2), torch.zeros(1, 0))
     with pytest.raises(InputError, match=r"the goal is \[1, 8, 8\] and pictures .* \[1, 4, 4\]"):
         PixelGoal(torch.ones(1, 8, 8))(imagined)
+
+
+def test_gradients_need_costs_that_have_some() -> None:
+    with pytest.raises(InputError, match="no gradient; expected another search"):
+        Gradient().search(SimpleNamespace(slopes=None))  # type: ignore[arg-type]
