@@ -42,3 +42,10 @@ def test_a_runs_recipe_explains_its_fields(run: Path, store: ClipStore) -> None:
     explained = {line.strip().removeprefix("# ") for line in text.splitlines() if "#" in line}
     assert "clips per optimiser step, over all devices." in explained
     assert yaml.safe_load(text)["training"]["steps"] == 12
+
+
+@pytest.mark.parametrize("text", ["?", "1: 2", "training: {? : 1}", "objective: {error: {3: 4}}"])
+def test_names_that_are_no_text_are_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(InputError, match="expected options by name, as text"):
+        resolve("push-tiny", tmp_path / "c.yaml")

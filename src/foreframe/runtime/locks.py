@@ -15,7 +15,7 @@ from typing import IO
 
 from ..errors import InputError
 from .files import make_folder
-from .systems import is_running, lock_exclusively
+from .systems import is_running, lock_exclusively, may_fork
 
 LOCK = ".lock"
 _ORPHANS_S, _AGAIN_S = 20.0, 0.05  # workers of a killed process end by themselves, after a moment
@@ -90,7 +90,12 @@ def _lock(lock: IO[str], folder: Path, what: str) -> None:
 
 
 def _was_killed(holder: str) -> bool:
-    """Whether the process that wrote its number into a lock is no more, on this machine."""
+    """Whether the process that wrote its number into a lock is no more, on this machine.
+
+    Only workers that were forked hold the lock of their parent.
+    """
+    if not may_fork():
+        return False
     found = re.fullmatch(r"process (\d+) on (.+)", holder)
     return bool(found and found[2] == socket.gethostname() and not is_running(int(found[1])))
 

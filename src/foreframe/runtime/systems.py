@@ -94,7 +94,7 @@ def may_fork() -> bool:
 
     Source: https://docs.python.org/3/library/multiprocessing.html#contexts-and-start-methods
     """
-    return hasattr(os, "fork") and sys.platform != "darwin"
+    return not WINDOWS and hasattr(os, "fork") and sys.platform != "darwin"
 
 
 def _is_running_on_windows(process: int) -> bool:

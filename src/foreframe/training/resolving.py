@@ -198,6 +198,9 @@ def _mapping(value: Any, where: str) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, Mapping):
         raise InputError(f"{where} is {value!r}; expected options by name")
+    for name in value:
+        if not isinstance(name, str):
+            raise InputError(f"{where} has the name {name!r}; expected options by name, as text")
     return value
 
 
