@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from foreframe.data.store import ClipStore
+from foreframe.errors import InputError
 from foreframe.plugins import RECIPES
 from foreframe.training import resolve
 from foreframe.training.documentation import FieldDoc, commented_yaml, sections
